@@ -1,0 +1,88 @@
+"""Where things lie in a store: the paths below its URL."""
+
+from __future__ import annotations
+
+import re
+
+from dtset.errors import ConfigurationError
+
+__all__ = [
+    "check_job_id",
+    "data_path",
+    "generation_path",
+    "group_path",
+    "job_path",
+    "manifest_path",
+    "part_path",
+    "run_path",
+    "tset_path",
+    "variables_path",
+]
+
+_JOB_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,199}\Z")
+
+
+def check_job_id(job_id: str) -> str:
+    """Return the job ID if it can name a folder in every store.
+
+    Raises
+    ------
+    ConfigurationError
+        It is empty, too long, or has characters such as ``/`` in it.
+
+    Examples
+    --------
+    >>> check_job_id("etl-2026.1")
+    'etl-2026.1'
+    """
+    if not isinstance(job_id, str) or not _JOB_ID.match(job_id) or ".." in job_id:
+        raise ConfigurationError(
+            f"the job ID {job_id!r} cannot name a folder: use up to 200 letters, digits and _ . + = -, "
+            "beginning with a letter, a digit or _, without '..'"
+        )
+    return job_id
+
+
+def job_path(job_id: str) -> str:
+    """Record of a job."""
+    return f"{job_id}/job.json"
+
+
+def run_path(job_id: str, run_id: str, name: str = "run.json") -> str:
+    """Record of a run, or another object of it."""
+    return f"{job_id}/runs/{run_id}/{name}"
+
+
+def variables_path(job_id: str, number: int, run_id: str) -> str:
+    """Record of a commit of driver state."""
+    return f"{job_id}/variables/{number:08d}-{run_id}.json"
+
+
+def tset_path(job_id: str, fingerprint: str) -> str:
+    """Folder of a persisted TSet."""
+    return f"{job_id}/tsets/{fingerprint}"
+
+
+def manifest_path(job_id: str, fingerprint: str) -> str:
+    """Record that commits a persisted TSet."""
+    return f"{tset_path(job_id, fingerprint)}/manifest.json"
+
+
+def generation_path(job_id: str, fingerprint: str, generation: str) -> str:
+    """Folder of the attempts that may be mixed in one TSet."""
+    return f"{tset_path(job_id, fingerprint)}/{generation}"
+
+
+def part_path(generation_path: str, partition: int) -> str:
+    """Record that commits one partition."""
+    return f"{generation_path}/parts/{partition}.json"
+
+
+def group_path(generation_path: str) -> str:
+    """Zarr group that holds the partitions' data."""
+    return f"{generation_path}/data.zarr"
+
+
+def data_path(generation_path: str, partition: int, attempt: str) -> str:
+    """Data of one attempt at a partition."""
+    return f"{group_path(generation_path)}/{partition}-{attempt}"

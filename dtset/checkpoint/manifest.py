@@ -1,0 +1,174 @@
+"""The commit of a whole TSet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dtset.checkpoint.layout import generation_path, group_path, manifest_path
+from dtset.checkpoint.part import Part
+from dtset.errors import CorruptCheckpointError, StoreError
+from dtset.fingerprint.tree import Tree, from_json, to_json
+from dtset.storage.objects import ObjectStore
+from dtset.storage.records import seal, unseal
+from dtset.storage.zarr_group import root_metadata
+
+__all__ = ["FORMAT", "Manifest", "commit_manifest", "find_manifest"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A committed TSet: everything that is needed to read it, and what it was made from.
+
+    Parameters
+    ----------
+    job_id, fingerprint, generation : str
+        Where it lies.
+    name : str
+        The name the user gave it, else that of its last operator.
+    operators : sequence of str
+        The operators from its sources on, as messages call them.
+    parts : sequence of Part
+        The partitions, in order.
+    tree : Tree
+        The fingerprint's tree.
+    seconds : float
+        Time that computing took.
+    created : float
+        When it was committed, as seconds since the epoch.
+    """
+
+    job_id: str
+    fingerprint: str
+    generation: str
+    name: str
+    operators: Sequence[str]
+    parts: Sequence[Part]
+    tree: Tree
+    seconds: float
+    created: float
+
+    @property
+    def path(self) -> str:
+        """Folder of the generation."""
+        return generation_path(self.job_id, self.fingerprint, self.generation)
+
+    @property
+    def group(self) -> str:
+        """Path of the Zarr group."""
+        return group_path(self.path)
+
+    @property
+    def partitions(self) -> int:
+        """Number of partitions."""
+        return len(self.parts)
+
+    @property
+    def rows(self) -> int:
+        """Number of elements."""
+        return sum(part.summary.rows for part in self.parts)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in the store, metadata apart."""
+        return sum(part.summary.nbytes for part in self.parts)
+
+    @property
+    def classes(self) -> Mapping[str, str]:
+        """Fingerprints of the user's classes that occur, by ``module:qualname``."""
+        return {name: each for part in self.parts for name, each in part.classes.items()}
+
+    @property
+    def digest(self) -> str:
+        """Digest of the elements: equal for equal data, however it was computed."""
+        hasher = hashlib.sha256(b"dtset TSet\0")
+        for part in self.parts:
+            hasher.update(bytes.fromhex(part.summary.digest))
+        return hasher.hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the record holds."""
+        return {
+            "format": FORMAT,
+            "job": self.job_id,
+            "fingerprint": self.fingerprint,
+            "generation": self.generation,
+            "name": self.name,
+            "operators": list(self.operators),
+            "rows": self.rows,
+            "nbytes": self.nbytes,
+            "digest": self.digest,
+            "seconds": round(self.seconds, 6),
+            "created": self.created,
+            "parts": [part.to_json() for part in self.parts],
+            "tree": to_json(self.tree),
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Manifest:
+        """Read what `to_json` gave."""
+        return cls(
+            job_id=record["job"],
+            fingerprint=record["fingerprint"],
+            generation=record["generation"],
+            name=record["name"],
+            operators=tuple(record["operators"]),
+            parts=tuple(map(Part.from_json, record["parts"])),
+            tree=from_json(record["tree"]),
+            seconds=record["seconds"],
+            created=record["created"],
+        )
+
+
+def find_manifest(store: ObjectStore, job_id: str, fingerprint: str) -> Manifest | None:
+    """Find a committed TSet; a torn record counts as absent.
+
+    Raises
+    ------
+    CorruptCheckpointError
+        The record is whole, but of another format or another TSet than its path says.
+    """
+    path = manifest_path(job_id, fingerprint)
+    try:
+        record = unseal(store.get(path))
+    except FileNotFoundError:
+        return None
+    if record is None:
+        return None
+    found = (record.get("format"), record.get("job"), record.get("fingerprint"))
+    if found != (FORMAT, job_id, fingerprint):
+        raise CorruptCheckpointError(
+            f"{store.url}/{path}: expected the manifest of job {job_id}, TSet {fingerprint[:12]}, in format {FORMAT}; "
+            f"found {json.dumps(found)}. If it was moved here, move it back; else `dtset clear {job_id}` removes it"
+        )
+    return Manifest.from_json(record)
+
+
+def commit_manifest(store: ObjectStore, manifest: Manifest, *, replace: bool = False) -> Manifest:
+    """Commit a TSet, unless another run was first; return the one that counts.
+
+    With `replace`, an older commit of the same TSet is superseded instead.
+    """
+    # One group's metadata may be written by two runs: they name their own attempts, and both are right.
+    group = {f"{part.partition}-{part.attempt}": part.summary for part in manifest.parts}
+    store.put(f"{manifest.group}/zarr.json", root_metadata(group), durable=True)
+    record = seal(manifest.to_json())
+    path = manifest_path(manifest.job_id, manifest.fingerprint)
+    if not replace:
+        if store.create(path, record):
+            return manifest
+        winner = find_manifest(store, manifest.job_id, manifest.fingerprint)
+        if winner is not None:
+            return winner
+    store.put(path, record, durable=True)
+    winner = find_manifest(store, manifest.job_id, manifest.fingerprint)
+    if winner is None:
+        raise StoreError(
+            f"{store.url}/{path} was written but cannot be read back: look at the store"
+        )
+    return winner

@@ -1,0 +1,114 @@
+"""The commit of one partition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dtset.checkpoint.layout import data_path, part_path
+from dtset.errors import StoreError
+from dtset.storage.objects import ObjectStore
+from dtset.storage.partition_writer import PartitionSummary
+from dtset.storage.records import seal, unseal
+
+__all__ = ["Part", "commit_part", "find_part", "read_parts"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A committed partition: which attempt holds it, and what it wrote.
+
+    Parameters
+    ----------
+    partition : int
+        Number of the partition, from 0.
+    attempt : str
+        The attempt whose data counts.
+    run_id : str
+        The run that wrote it.
+    seconds : float
+        How long the attempt took.
+    summary : PartitionSummary
+        Rows, bytes, digest, and all that reading needs.
+    classes : mapping of str to str
+        Fingerprints of the user's classes that occur in it, by ``module:qualname``.
+    """
+
+    partition: int
+    attempt: str
+    run_id: str
+    seconds: float
+    summary: PartitionSummary
+    classes: Mapping[str, str]
+
+    def path(self, generation_path: str) -> str:
+        """Return where the data lies."""
+        return data_path(generation_path, self.partition, self.attempt)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a record holds."""
+        return {
+            "partition": self.partition,
+            "attempt": self.attempt,
+            "run": self.run_id,
+            "seconds": round(self.seconds, 6),
+            "summary": self.summary.to_json(),
+            "classes": dict(self.classes),
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Part:
+        """Read what `to_json` gave."""
+        return cls(
+            partition=record["partition"],
+            attempt=record["attempt"],
+            run_id=record["run"],
+            seconds=record["seconds"],
+            summary=PartitionSummary.from_json(record["summary"]),
+            classes=record["classes"],
+        )
+
+
+def find_part(store: ObjectStore, generation_path: str, partition: int) -> Part | None:
+    """Find the commit of a partition; a torn record counts as absent."""
+    try:
+        record = unseal(store.get(part_path(generation_path, partition)))
+    except FileNotFoundError:
+        return None
+    return None if record is None else Part.from_json(record)
+
+
+def commit_part(store: ObjectStore, generation_path: str, part: Part) -> Part:
+    """Commit an attempt at a partition, unless another was first; return the one that counts.
+
+    The record is written after the data it speaks of is durable.
+    """
+    store.sync(part.path(generation_path))
+    path = part_path(generation_path, part.partition)
+    record = seal(part.to_json())
+    if store.create(path, record):
+        return part
+    winner = find_part(store, generation_path, part.partition)
+    if winner is not None:
+        return winner
+    # What is there is torn: it never counted for anybody, so that replacing it loses nothing.
+    store.put(path, record, durable=True)
+    winner = find_part(store, generation_path, part.partition)
+    if winner is None:
+        raise StoreError(
+            f"{store.url}/{path} was written but cannot be read back: look at the store"
+        )
+    return winner
+
+
+def read_parts(store: ObjectStore, generation_path: str) -> dict[int, Part]:
+    """Read the commits of a generation, by partition."""
+    parts = {}
+    for entry in store.list(f"{generation_path}/parts"):
+        name = entry.path.rpartition("/")[2].removesuffix(".json")
+        if name.isdecimal():
+            part = find_part(store, generation_path, int(name))
+            if part is not None:
+                parts[part.partition] = part
+    return parts

@@ -1,0 +1,203 @@
+"""Runs: the processes of a job, what they did, and whether they are alive."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dtset.checkpoint.job import Program
+from dtset.checkpoint.layout import run_path
+from dtset.errors import StoreError
+from dtset.storage.objects import ObjectStore
+from dtset.storage.records import seal, unseal
+
+__all__ = [
+    "Heartbeat",
+    "RunRecord",
+    "begin_run",
+    "end_run",
+    "note_event",
+    "read_events",
+    "read_runs",
+]
+
+FORMAT = 1
+
+_logger = logging.getLogger("dtset")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as its records in the store tell of it.
+
+    Parameters
+    ----------
+    run_id : str
+        Which run of its job.
+    started : float
+        Seconds since the epoch.
+    host, pid, process_started : str, int, str
+        The driver's process; `process_started` tells it from a later one of the same number.
+    program : Program
+        How it was started.
+    state : str
+        ``running``, ``completed``, ``failed`` or ``interrupted``.
+    """
+
+    run_id: str
+    started: float
+    host: str
+    pid: int
+    process_started: str
+    program: Program
+    state: str = "running"
+
+
+def begin_run(store: ObjectStore, job_id: str, run_id: str, program: Program) -> RunRecord:
+    """Write the record of a run that begins; it is there before the run reads any manifest."""
+    pid = os.getpid()
+    run = RunRecord(run_id, time.time(), socket.gethostname(), pid, _process_started(pid), program)
+    store.put(run_path(job_id, run_id), seal({"format": FORMAT, **asdict(run)}), durable=True)
+    return run
+
+
+def end_run(store: ObjectStore, job_id: str, run_id: str, state: str) -> None:
+    """Write how a run ended."""
+    record = seal({"format": FORMAT, "state": state, "ended": time.time()})
+    store.put(run_path(job_id, run_id, "end.json"), record)
+
+
+def note_event(
+    store: ObjectStore, job_id: str, run_id: str, number: int, event: Mapping[str, Any]
+) -> None:
+    """Write something that happened in a run: which data a persist found or made."""
+    store.put(run_path(job_id, run_id, f"events-{number:06d}.jsonl"), seal(event))
+
+
+def read_events(store: ObjectStore, job_id: str, run_id: str) -> list[dict[str, Any]]:
+    """Read what happened in a run, in order."""
+    paths = [entry.path for entry in store.list(run_path(job_id, run_id, ""))]
+    wanted = sorted(path for path in paths if path.rpartition("/")[2].startswith("events-"))
+    events = (unseal(store.get(path)) for path in wanted)
+    return [event for event in events if event is not None]
+
+
+def read_runs(
+    store: ObjectStore, job_id: str, timeout: float, *, ended: bool = True
+) -> list[RunRecord]:
+    """Read the runs of a job, the oldest first.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        Where the job lies.
+    job_id : str
+        The job.
+    timeout : float
+        Seconds after which a run on another machine that has said nothing counts as interrupted.
+    ended : bool
+        Whether runs that have ended are wanted too.
+    """
+    paths = [entry.path for entry in store.list(f"{job_id}/runs")]
+    names = {tuple(path.split("/")[-2:]) for path in paths}
+    runs = []
+    for run_id in {run_id for run_id, name in names if name == "run.json"}:
+        has_ended = (run_id, "end.json") in names
+        if has_ended and not ended:
+            continue
+        run = _read_run(store, job_id, run_id, ended=has_ended, timeout=timeout)
+        if run is not None:
+            runs.append(run)
+    return sorted(runs, key=lambda run: run.started)
+
+
+def _read_run(
+    store: ObjectStore, job_id: str, run_id: str, *, ended: bool, timeout: float
+) -> RunRecord | None:
+    """Read a run; None if its record is torn."""
+    record = unseal(store.get(run_path(job_id, run_id)))
+    if record is None or record.pop("format", None) != FORMAT:
+        return None
+    run = RunRecord(**{**record, "program": Program.from_json(record["program"])})
+    if ended:
+        end = unseal(store.get(run_path(job_id, run_id, "end.json")))
+        if end is not None:
+            return RunRecord(**{**vars(run), "state": end["state"]})
+    state = "running" if _is_alive(store, job_id, run, timeout) else "interrupted"
+    return RunRecord(**{**vars(run), "state": state})
+
+
+def _is_alive(store: ObjectStore, job_id: str, run: RunRecord, timeout: float) -> bool:
+    """Whether a run that has not ended is alive: its process, or, on another machine, its heartbeat."""
+    if run.host == socket.gethostname():
+        return bool(run.process_started) and _process_started(run.pid) == run.process_started
+    try:
+        beat = float(store.get(run_path(job_id, run.run_id, "beat")))
+    except (FileNotFoundError, ValueError):
+        beat = run.started
+    return time.time() - beat < timeout
+
+
+def _process_started(pid: int) -> str:
+    """When a process was started, in the system's own unit; empty if there is none of this number."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return _process_started_elsewhere(pid)
+    fields = stat.rpartition(")")[2].split()
+    # A killed process whose parent has not yet asked for its status is a zombie: it runs no more.
+    return "" if fields[0] in "ZX" else f"{_boot_id()}/{fields[19]}"
+
+
+def _process_started_elsewhere(pid: int) -> str:
+    """As `_process_started`, where there is no /proc."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return "" if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())
+    except psutil.Error:
+        return ""
+
+
+def _boot_id() -> str:
+    """What tells this boot of the machine from others: process start times count from it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+class Heartbeat:
+    """Says every few seconds, from a thread of its own, that a run is alive.
+
+    A beat that cannot be written is missed; what the run itself writes there fails loudly.
+    """
+
+    def __init__(self, store: ObjectStore, job_id: str, run_id: str, interval: float) -> None:
+        self._store = store
+        self._path = run_path(job_id, run_id, "beat")
+        self._interval = interval
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="dtset-heartbeat", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the heartbeat."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        """Write beats until stopped."""
+        while not self._stopped.wait(self._interval):
+            try:
+                self._store.put(self._path, repr(time.time()).encode())
+            except StoreError as error:
+                _logger.warning("the heartbeat of this run could not be written: %s", error)

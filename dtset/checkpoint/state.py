@@ -1,0 +1,90 @@
+"""The driver state of a run: what was committed before, and what is to be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dtset.checkpoint.variables import Commit, check_program, commit_variables, last_commit
+from dtset.errors import UsageError
+from dtset.fingerprint.program import program_tree
+from dtset.storage.objects import ObjectStore
+
+__all__ = ["State"]
+
+
+class State:
+    """Variables of the driver's that survive restarts, once committed.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        Where they lie.
+    job_id, run_id : str
+        Whose they are.
+    keep : bool or None
+        What to do with those that a changed program committed: True keeps, False resets them.
+    allow_pickle : bool
+        Whether values that have no typed column may be stored and read.
+    enabled : bool
+        Whether anything is looked up or committed.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        job_id: str,
+        run_id: str,
+        *,
+        keep: bool | None,
+        allow_pickle: bool,
+        enabled: bool,
+    ) -> None:
+        self._store = store
+        self._job_id = job_id
+        self._run_id = run_id
+        self._keep = keep
+        self._allow_pickle = allow_pickle
+        self._enabled = enabled
+        self._values: dict[str, Any] = {}
+        self._last: Commit | None = None
+        self._looked_up = False
+
+    def init(self, name: str, default: Any) -> Any:
+        """Return the committed value of a variable, else its default."""
+        last = self._committed()
+        if last is not None and name in last.values:
+            if self._keep is None:
+                check_program(name, last, program_tree())
+            value = default if self._keep is False else last.values[name]
+        else:
+            value = default
+        self._values[name] = value
+        return value
+
+    def update(self, name: str, value: Any) -> None:
+        """Set a variable."""
+        if name not in self._values:
+            raise UsageError(
+                f"update_variable({name!r}) before init_variable({name!r}, default): what it was is not known"
+            )
+        self._values[name] = value
+
+    def commit(self) -> None:
+        """Commit all variables at once; those of earlier commits that this run has not named stay."""
+        if not self._enabled:
+            return
+        last = self._committed()
+        earlier = dict(last.values) if last is not None and self._keep is not False else {}
+        number = 1 if last is None else last.number + 1
+        commit = Commit(number, {**earlier, **self._values}, program_tree())
+        commit_variables(
+            self._store, self._job_id, self._run_id, commit, allow_pickle=self._allow_pickle
+        )
+        self._last = commit
+
+    def _committed(self) -> Commit | None:
+        """The last commit; read from the store once."""
+        if self._enabled and not self._looked_up:
+            self._last = last_commit(self._store, self._job_id, allow_pickle=self._allow_pickle)
+            self._looked_up = True
+        return self._last

@@ -1,0 +1,756 @@
+"""The environment: a job's entry point, its sources, and what runs its actions."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import platform
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from dtset.checkpoint.job import Job, Program, open_job, save_script
+from dtset.checkpoint.layout import check_job_id, run_path, tset_path
+from dtset.checkpoint.manifest import Manifest
+from dtset.checkpoint.runs import Heartbeat, begin_run, end_run, note_event, read_runs
+from dtset.checkpoint.state import State
+from dtset.errors import ConfigurationError, JobRunningError, UsageError
+from dtset.execution.cluster import choose_cluster
+from dtset.execution.outputs import BlockOutput, CountOutput, VisitOutput
+from dtset.execution.run import Persisted, Run
+from dtset.execution.stage import TaskSettings, visit_step
+from dtset.plan.nodes import Exchange, Node, Persist, Source, SourceData, topological
+from dtset.plan.sources import FunctionSource, RangeSource, SequenceSource
+from dtset.plan.user_function import UserFunction, user_function
+from dtset.settings import seconds, setting
+from dtset.storage.blocks import decode_block
+from dtset.storage.objects import check_writable, open_store
+from dtset.storage.partition_reader import read_partition
+from dtset.storage.pickling import present_class
+from dtset.tset import CachedTSet, KeyedTSet, LazyAction, PersistedTSet, TSet
+
+__all__ = ["TSetEnvironment"]
+
+_logger = logging.getLogger("dtset")
+_P = TypeVar("_P", bound="TSet | LazyAction")
+_WAVE = 4
+
+
+class TSetEnvironment:
+    """A job: makes TSets, runs their actions, and finds again what the job persisted.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name of the job. Default: the script's, without its ending, else ``python-job``.
+    job_id : str, optional
+        The job to resume, or to create. Default: ``$DTSET_JOB_ID``, else the name and a random part.
+    store : str, optional
+        fsspec URL or path of the checkpoint store. Default: the setting ``dtset.store``.
+    storage_options : mapping, optional
+        Passed to fsspec; never written anywhere.
+    checkpointing : bool, optional
+        Whether to keep persisted data after the run, and to look it up when the job is started again.
+        Default: the setting ``dtset.checkpointing.enable``.
+    parallelism : int, optional
+        Number of partitions of sources that do not say. Default: what the job was started with first,
+        else the setting ``dtset.parallelism``, else the number of worker threads.
+    resources : sequence of mapping, optional
+        ``[{"cpu": 1, "ram": 512, "instances": 4}]`` starts four worker processes on this machine, of
+        one thread and 512 MiB each (Twister2's form).
+    cluster : object, optional
+        A `distributed.Client`, a Cluster object, a scheduler address, or the name of a scheduler of
+        Dask's (``"synchronous"``, ``"threads"``). Default: the current Client, else Dask's configured
+        scheduler, else worker processes on this machine, started when there is something to compute.
+    config : mapping, optional
+        What user functions see as ``ctx.config``; part of the fingerprint of those that take a ``ctx``.
+    exclusive : bool
+        Whether to raise, rather than warn, if another run of this job is alive.
+    keep_variables : bool, optional
+        What to do with driver state that a changed program committed: True keeps, False resets it.
+        Default: StaleVariablesError.
+
+    Raises
+    ------
+    ConfigurationError
+        An argument's value cannot be used.
+    StoreError
+        The store cannot be reached, or cannot be written to. Nothing was written.
+    JobRunningError
+        With `exclusive`: another run of this job is alive.
+
+    Examples
+    --------
+    >>> from dtset import TSetEnvironment
+    >>> with TSetEnvironment(job_id="squares", store="memory://doctest-env", cluster="threads") as env:
+    ...     env.range(4, parallelism=2).map(lambda i: i * i).persist().reduce(max).first()
+    9
+    """
+
+    worker_id = 0
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        job_id: str | None = None,
+        store: str | os.PathLike[str] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        checkpointing: bool | None = None,
+        parallelism: int | None = None,
+        resources: Sequence[Mapping[str, Any]] | None = None,
+        cluster: object = None,
+        config: Mapping[str, Any] | None = None,
+        exclusive: bool = False,
+        keep_variables: bool | None = None,
+    ) -> None:
+        submitted = _submitted()
+        self._closed = True
+        self._program = _program(submitted)
+        self.name = name or submitted.get("name") or _default_name(self._program)
+        given_id = job_id if job_id is not None else os.environ.get("DTSET_JOB_ID") or None
+        self.job_id = check_job_id(given_id or f"{_as_id(self.name)}-{uuid.uuid4()}")
+        self._found_again = given_id is not None
+        self.config: Mapping[str, Any] = dict(config or {})
+        checked = _checked_parallelism(parallelism, setting("parallelism"))
+        self.checkpointing = bool(
+            setting("checkpointing.enable") if checkpointing is None else checkpointing
+        )
+        self._cluster = choose_cluster(cluster, resources)
+        try:
+            self._store = open_store(os.fspath(store or setting("store")), storage_options)
+            if not self._cluster.in_process and self._store.url.startswith("memory:"):
+                raise ConfigurationError(
+                    "a memory:// store is seen by this process alone: use it with cluster='threads' or "
+                    "'synchronous', or give a store that workers reach"
+                )
+            check_writable(self._store)
+            self._begin(checked, exclusive=exclusive)
+        except BaseException:
+            self._cluster.close()
+            raise
+        if keep_variables is None:
+            keep_variables = submitted.get("keep_variables")
+        self._state = State(
+            self._store,
+            self.job_id,
+            self._run.run_id,
+            keep=keep_variables,
+            allow_pickle=self._run.settings.allow_pickle,
+            enabled=self.checkpointing,
+        )
+        _logger.info("%s", self._banner())
+
+    def _begin(self, parallelism: int | None, *, exclusive: bool) -> None:
+        """Write the records of the job and of this run."""
+        alive = [
+            run
+            for run in read_runs(
+                self._store, self.job_id, seconds("heartbeat.timeout"), ended=False
+            )
+            if run.state == "running"
+        ]
+        if alive:
+            others = ", ".join(f"process {run.pid} on {run.host}" for run in alive)
+            message = f"another run of job {self.job_id} is alive: {others}"
+            if exclusive:
+                raise JobRunningError(
+                    f"{message}. Wait for it or stop it, or leave out exclusive=True"
+                )
+            _logger.warning("%s. Both give right results; work may be done twice", message)
+        job = Job(
+            job_id=self.job_id,
+            name=self.name,
+            parallelism=parallelism or self._cluster.threads or 1,
+            created=time.time(),
+            versions=_versions(),
+        )
+        self._job = open_job(self._store, job)
+        self.parallelism = parallelism or self._job.parallelism
+        run_id = uuid.uuid4().hex
+        self._program = save_script(self._store, self.job_id, self._program)
+        begin_run(self._store, self.job_id, run_id, self._program)
+        self._heartbeat = Heartbeat(self._store, self.job_id, run_id, seconds("heartbeat.interval"))
+        self._events = count()
+        self._waiting: list[TSet | LazyAction] = []
+        self._run = Run(
+            store=self._store,
+            job_id=self.job_id,
+            run_id=run_id,
+            scheduler=partial(self._cluster.scheduler, run_id),
+            config=self.config,
+            settings=TaskSettings(
+                store=self._store,
+                job_id=self.job_id,
+                run_id=run_id,
+                batch_size=int(setting("batch-size")),
+                codec=str(setting("codec")),
+                allow_pickle=bool(setting("pickle.allow")),
+                attempt=0,
+                capture=False,
+            ),
+            checkpointing=self.checkpointing,
+            ignore=tuple(setting("fingerprint.ignore")),
+            tasks_per_thread=int(setting("scheduling.tasks-per-thread")),
+            resubmissions=int(setting("scheduling.resubmissions")),
+            on_persist=self._persist_noted,
+        )
+        self._closed = False
+        atexit.register(self._close_at_exit)
+
+    # What it is ---------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> str:
+        """URL of the checkpoint store."""
+        return self._store.url
+
+    @property
+    def client(self) -> Any:
+        """The `distributed.Client`, started if need be; None on Dask's local schedulers."""
+        self._cluster.scheduler(self._run.run_id)
+        return self._cluster.client
+
+    # Sources ------------------------------------------------------------------------------------
+
+    def create_source(self, source_func: object, parallelism: int = 0) -> TSet:
+        """Make a TSet from a source of the user's.
+
+        Parameters
+        ----------
+        source_func : SourceFunc or callable
+            An object with ``has_next()`` and ``next()``, and perhaps ``prepare(ctx)`` and ``close()``; or
+            ``f()`` or ``f(ctx)`` returning an iterable. Every partition works on a fresh copy of it.
+        parallelism : int
+            Number of partitions; 0: the environment's default.
+
+        Returns
+        -------
+        TSet
+
+        Raises
+        ------
+        UsageError
+            The object is no source.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-source") as env:
+        ...     env.create_source(lambda ctx: range(ctx.index), 3).collect()
+        [0, 0, 1]
+        """
+        return TSet(self, self._function_source("create_source", source_func, parallelism))
+
+    def create_keyed_source(self, source_func: object, parallelism: int = 0) -> KeyedTSet:
+        """Make a KeyedTSet from a source of the user's that gives ``(key, value)`` pairs.
+
+        As `create_source` otherwise.
+        """
+        node = self._function_source("create_keyed_source", source_func, parallelism)
+        return KeyedTSet(self, node)
+
+    def parallelize(
+        self, data: Iterable[Any] | Mapping[Any, Any], parallelism: int = 0
+    ) -> TSet | KeyedTSet:
+        """Make a TSet from elements in the driver's memory.
+
+        Parameters
+        ----------
+        data : iterable or mapping
+            The elements; a mapping gives a KeyedTSet of its items. What is changed in it later is not seen.
+        parallelism : int
+            Number of partitions, contiguous and of about the same length; 0: the environment's default.
+
+        Returns
+        -------
+        TSet or KeyedTSet
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-parallelize") as env:
+        ...     env.parallelize([1, 2, 3], 2).collect()
+        [1, 2, 3]
+        """
+        if isinstance(data, Mapping):
+            return self.parallelize_dict(data, parallelism)
+        return self.parallelize_list(data, parallelism)
+
+    def parallelize_list(self, data: Iterable[Any], parallelism: int = 0) -> TSet:
+        """Make a TSet from an iterable: Twister2's name for `parallelize`."""
+        return TSet(self, self._sequence_source(data, parallelism))
+
+    def parallelize_dict(
+        self, data: Mapping[Any, Any], parallelism: int = 0, key_comparator: object = None
+    ) -> KeyedTSet:
+        """Make a KeyedTSet from a mapping's items: Twister2's name for `parallelize`.
+
+        `key_comparator` is taken for Twister2's sake, where it orders keys inside of the JVM; a
+        mapping's items keep their own order here.
+        """
+        if not isinstance(data, Mapping):
+            raise UsageError(
+                f"parallelize_dict() takes a mapping, and was given a {type(data).__qualname__}"
+            )
+        return KeyedTSet(self, self._sequence_source(data.items(), parallelism))
+
+    def range(
+        self, start: int, stop: int | None = None, step: int = 1, parallelism: int = 0
+    ) -> TSet:
+        """Make a TSet of integers, as Python's ``range`` and PySpark's.
+
+        Parameters
+        ----------
+        start, stop, step : int
+            As of ``range``; one number is the stop.
+        parallelism : int
+            Number of partitions, contiguous; 0: the environment's default.
+
+        Returns
+        -------
+        TSet
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-range") as env:
+        ...     env.range(2, 8, 2, parallelism=2).collect()
+        [2, 4, 6]
+        """
+        try:
+            numbers = range(start) if stop is None else range(start, stop, step)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"range({start!r}, {stop!r}, {step!r}): {error}") from error
+        data = RangeSource(numbers.start, numbers.stop, numbers.step)
+        return TSet(self, self._source("range", data, parallelism))
+
+    def read_text(
+        self,
+        urlpath: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        parallelism: int = 0,
+        *,
+        encoding: str = "utf-8",
+        errors: str = "strict",
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> TSet:
+        r"""Make a TSet of the lines of text files.
+
+        Parameters
+        ----------
+        urlpath : str or sequence of str
+            fsspec URLs or paths, globs included; read in the order of their names. Compressed files are
+            known by their ending.
+        parallelism : int
+            Number of partitions, of about the same number of bytes; 0: the environment's default. Large
+            files are cut at ends of lines, small ones put together.
+        encoding, errors : str
+            As of ``open``.
+        storage_options : mapping, optional
+            Passed to fsspec; never written anywhere.
+
+        Returns
+        -------
+        TSet
+            Lines, with their line ends, as of `dask.bag.read_text`.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> from dtset import TSetEnvironment
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "a.txt").write_text("one\ntwo\n")
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-text") as env:
+        ...     env.read_text(folder / "*.txt", 2).map(str.strip).collect()
+        ['one', 'two']
+        """
+        from dtset.io.text import text_source
+
+        partitions = self._partitions(parallelism)
+        data = text_source(urlpath, partitions, encoding, errors, storage_options)
+        return TSet(self, Source(operator="read_text", data=data, parallelism=partitions))
+
+    # Driver state -------------------------------------------------------------------------------
+
+    def init_variable(self, name: str, default: Any) -> Any:
+        """Return a variable of the driver's as it was last committed.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        default : object
+            Its value if it was never committed.
+
+        Returns
+        -------
+        object
+
+        Raises
+        ------
+        StaleVariablesError
+            A program that has changed since committed it, and `keep_variables` does not say what to do.
+        """
+        return self._state.init(name, default)
+
+    def update_variable(self, name: str, value: Any) -> None:
+        """Set a variable that `init_variable` has returned; it lasts once it is committed."""
+        self._state.update(name, value)
+
+    def commit(self) -> None:
+        """Commit all variables at once."""
+        self._state.commit()
+
+    # Running ------------------------------------------------------------------------------------
+
+    def run(self, *tsets: TSet | LazyAction) -> None:
+        """Carry out what was prepared by the lazy forms.
+
+        Parameters
+        ----------
+        *tsets : TSet or LazyAction
+            What `lazy_persist`, `lazy_cache`, `lazy_for_each` and `lazy_sink` gave. Default: all that is
+            waiting, in the order in which it was prepared.
+        """
+        self._check_open()
+        for each in tsets or tuple(self._waiting):
+            if isinstance(each, LazyAction):
+                each.run()
+                self._waiting = [one for one in self._waiting if one is not each]
+            elif isinstance(each, PersistedTSet | CachedTSet):
+                self._run.prepare(each._node)
+            else:
+                raise UsageError(
+                    f"run() takes what the lazy forms give, and was given {each!r}: call an action such as collect()"
+                )
+        self._cut()
+
+    def eval(self, tset: _P) -> _P:
+        """Carry out one lazy persist, cache or action, and return it (Twister2's name)."""
+        self.run(tset)
+        return tset
+
+    def close(self) -> None:
+        """Release what the environment started, and nothing else; may be called again."""
+        self._close("completed")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close(_state_after(error))
+
+    def __repr__(self) -> str:
+        return f"<TSetEnvironment {self.job_id}, {self._cluster.kind}, store {self.store}>"
+
+    def _repr_html_(self) -> str:
+        from dtset.diagnostics.html import environment_html
+
+        return environment_html(self._described())
+
+    # For TSets ----------------------------------------------------------------------------------
+
+    def _pending(self, each: _P) -> _P:
+        """Remember what is to be carried out by `run`."""
+        self._check_open()
+        self._waiting.append(each)
+        return each
+
+    def _cut(self) -> None:
+        """Let go of what waits no more, and of what is above persisted TSets."""
+        waiting: list[TSet | LazyAction] = []
+        for each in self._waiting:
+            if isinstance(each, PersistedTSet) and each._node.number in self._run.persisted:
+                each._let_go()
+            elif not (isinstance(each, CachedTSet) and each._node.number in self._run.kept):
+                waiting.append(each)
+        self._waiting = waiting
+
+    def _elements(self, node: Node) -> Iterator[Any]:
+        """All elements of a node, in the order of its partitions."""
+        self._check_open()
+        if isinstance(node, Persist):
+            self._run.prepare(node)
+            yield from self._stored_elements(self._persisted(node).manifest)
+            return
+        results = self._run.evaluate(node, BlockOutput())
+        for partition in sorted(results):
+            for block in results[partition]:
+                yield from decode_block(block, present_class)
+
+    def _stored_elements(self, manifest: Manifest) -> Iterator[Any]:
+        """Elements of a committed TSet, read in this process."""
+        for part in manifest.parts:
+            for batch in read_partition(
+                self._store,
+                part.path(manifest.path),
+                part.summary,
+                resolver=present_class,
+                allow_pickle=self._run.settings.allow_pickle,
+            ):
+                yield from batch
+
+    def _take(self, node: Node, n: int) -> list[Any]:
+        """The first elements of a node, from as few partitions as need be."""
+        taken: list[Any] = []
+        if n == 0:
+            return taken
+        if isinstance(node, Persist):
+            for element in self._elements(node):
+                taken.append(element)
+                if len(taken) == n:
+                    break
+            return taken
+        self._check_open()
+        # An exchange above makes its partitions together: asking for some costs as much as for all.
+        exchanged = any(isinstance(each, Exchange) for each in topological(node))
+        start, wave = 0, node.parallelism if exchanged else 1
+        while start < node.parallelism and len(taken) < n:
+            partitions = range(start, min(start + wave, node.parallelism))
+            results = self._run.evaluate(node, BlockOutput(n - len(taken)), partitions)
+            for partition in partitions:
+                for block in results[partition]:
+                    taken.extend(decode_block(block, present_class))
+            start, wave = partitions.stop, wave * _WAVE
+        return taken[:n]
+
+    def _count(self, node: Node) -> int:
+        """Number of elements of a node."""
+        self._check_open()
+        if isinstance(node, Persist):
+            self._run.prepare(node)
+            return self._persisted(node).manifest.rows
+        return sum(self._run.evaluate(node, CountOutput()).values())
+
+    def _visit(self, node: Node, operator: str, function: UserFunction) -> None:
+        """Call a function on the elements or the partitions of a node, for its effect."""
+        self._check_open()
+        step = visit_step(operator, function, node.parallelism)
+        self._run.evaluate(node, VisitOutput(step), functions={step.key: function.function})
+
+    def _persisted(self, node: Node) -> Persisted:
+        """What became of a persist."""
+        self._check_open()
+        self._run.prepare(node)
+        self._cut()
+        return self._run.persisted[node.number]
+
+    def _release(self, node: Node) -> None:
+        """Free a cache's memory."""
+        self._run.forget(node)
+
+    def _drop(self, node: Node) -> None:
+        """Drop a persisted TSet from the store."""
+        self._check_open()
+        persisted = self._run.persisted.get(node.number)
+        if persisted is not None:
+            self._delete(persisted.manifest)
+            self._run.forget(node)
+
+    def _delete(self, manifest: Manifest) -> None:
+        """Delete a committed TSet: its manifest first, so that nobody finds half of it."""
+        folder = tset_path(self.job_id, manifest.fingerprint)
+        self._store.delete(f"{folder}/manifest.json")
+        self._store.delete(folder)
+
+    def _url(self, path: str) -> str:
+        """URL of what lies at a path of the store."""
+        return f"{self._store.url.rstrip('/')}/{path}"
+
+    def _html_of(self, tset: TSet) -> str:
+        """How a notebook shows a TSet."""
+        from dtset.diagnostics.html import tset_html
+
+        persisted = self._run.persisted.get(tset._node.number)
+        return tset_html(type(tset).__name__.lstrip("_"), tset._node, persisted)
+
+    # Private ------------------------------------------------------------------------------------
+
+    def _partitions(self, parallelism: int) -> int:
+        """Number of partitions of a source."""
+        if isinstance(parallelism, bool) or not isinstance(parallelism, int) or parallelism < 0:
+            raise ConfigurationError(
+                f"parallelism={parallelism!r}: give a number of partitions from 1 on, or 0 for the "
+                f"environment's default of {self.parallelism}"
+            )
+        return parallelism or self.parallelism
+
+    def _source(self, operator: str, data: SourceData, parallelism: int) -> Source:
+        self._check_open()
+        return Source(operator=operator, data=data, parallelism=self._partitions(parallelism))
+
+    def _function_source(self, operator: str, function: object, parallelism: int) -> Source:
+        data = FunctionSource(user_function("source", function))
+        return self._source(operator, data, parallelism)
+
+    def _sequence_source(self, data: Iterable[Any], parallelism: int) -> Source:
+        try:
+            elements = list(data)
+        except TypeError as error:
+            raise UsageError(f"parallelize() takes an iterable or a mapping: {error}") from error
+        return self._source("parallelize", SequenceSource(elements), parallelism)
+
+    def _persist_noted(self, persisted: Persisted, took: float) -> None:
+        """Say what became of a persist, in the log and in the run's records."""
+        manifest = persisted.manifest
+        if persisted.hit is True:
+            found = "found"
+        elif persisted.hit:
+            found = f"computed, {persisted.hit} of {manifest.partitions} partitions found"
+        else:
+            found = "computed"
+        _logger.info(
+            "persisted %s: %s, %d partitions, %d rows, %s, %.3f s",
+            manifest.name,
+            found,
+            manifest.partitions,
+            manifest.rows,
+            _bytes(manifest.nbytes),
+            took,
+        )
+        if self.checkpointing:
+            event = {
+                "event": "persist",
+                "name": manifest.name,
+                "fingerprint": manifest.fingerprint,
+                "hit": persisted.hit,
+                "seconds": round(took, 6),
+                "time": time.time(),
+            }
+            note_event(self._store, self.job_id, self._run.run_id, next(self._events), event)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError(
+                f"the environment of job {self.job_id} is closed: make another with the same job_id"
+            )
+
+    def _close_at_exit(self) -> None:
+        """Close when the interpreter ends: an uncaught exception is known to it."""
+        self._close(_state_after(getattr(sys, "last_value", None)))
+
+    def _close(self, state: str) -> None:
+        """Release what was started, and say how the run ended."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self._close_at_exit)
+        try:
+            self._heartbeat.stop()
+            if not self.checkpointing:
+                for persisted in self._run.persisted.values():
+                    self._delete(persisted.manifest)
+            self._store.delete(run_path(self.job_id, self._run.run_id, "sources"))
+            end_run(self._store, self.job_id, self._run.run_id, state)
+        finally:
+            self._run.clear()
+            self._cluster.close()
+
+    def _described(self) -> dict[str, str]:
+        """What the banner and notebooks say."""
+        described = {
+            "Job name": self.name,
+            "Job ID": self.job_id,
+            "Cluster type": self._cluster.kind,
+            "Runtime": f"{platform.python_implementation()} {platform.python_version()}, dask {_versions()['dask']}",
+            "Store": self.store,
+        }
+        link = getattr(self._cluster.client, "dashboard_link", None)
+        return {**described, "Dashboard": str(link)} if link else described
+
+    def _banner(self) -> str:
+        """What is said when the environment is up."""
+        lines = [f"{key:<12} : {value}" for key, value in self._described().items()]
+        if not self.checkpointing:
+            lines.append("Checkpointing is off: nothing will be found again.")
+        elif not self._found_again:
+            lines.append(
+                "This job has no ID of its own: nothing will be found again unless it is restarted by the ID above. "
+                f"To fix it, add job_id={self.job_id!r} to TSetEnvironment(…)"
+            )
+        return "\n".join(lines)
+
+
+def _submitted() -> dict[str, Any]:
+    """What the command line told this process."""
+    submitted: dict[str, Any] = json.loads(os.environ.get("DTSET_SUBMITTED", "{}"))
+    return submitted
+
+
+def _program(submitted: Mapping[str, Any]) -> Program:
+    """How this process was started."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    script = submitted.get("script") or (str(Path(file).resolve()) if file else None)
+    return Program(
+        script=script,
+        arguments=tuple(sys.argv[1:]) if script else (),
+        folder=os.getcwd(),
+        twister2=bool(submitted.get("twister2")),
+        cluster=submitted.get("cluster"),
+        workers=submitted.get("workers"),
+    )
+
+
+def _default_name(program: Program) -> str:
+    """Name of a job that was given none."""
+    return Path(program.script).stem if program.script else "python-job"
+
+
+def _as_id(name: str) -> str:
+    """A name with what job IDs may hold."""
+    kept = "".join(
+        each if each.isascii() and (each.isalnum() or each in "_.-") else "-" for each in name
+    )
+    return kept.replace("..", "-").strip("-.")[:120] or "python-job"
+
+
+def _checked_parallelism(given: int | None, configured: int | None) -> int | None:
+    """Default number of partitions that the user asked for."""
+    parallelism = configured if given is None else given
+    if parallelism is None:
+        return None
+    if isinstance(parallelism, bool) or not isinstance(parallelism, int) or parallelism < 1:
+        raise ConfigurationError(
+            f"parallelism={parallelism!r}: give the default number of partitions, from 1 on, or leave it out"
+        )
+    return parallelism
+
+
+def _versions() -> dict[str, str]:
+    """Versions that data and digests depend on."""
+    from importlib.metadata import version
+
+    found = {each: version(each) for each in ("dask", "numpy", "numcodecs")}
+    return {"python": platform.python_version(), **found}
+
+
+def _state_after(error: BaseException | None) -> str:
+    """State of a run that ended with an exception, or without."""
+    if error is None or (isinstance(error, SystemExit) and not error.code):
+        return "completed"
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+
+
+def _bytes(number: int) -> str:
+    """A number of bytes, for people."""
+    from dask.utils import format_bytes
+
+    return str(format_bytes(number))

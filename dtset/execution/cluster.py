@@ -1,0 +1,269 @@
+"""Where a job runs: what the user gave, what is configured, or worker processes on this machine."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import dask.config
+from dask.system import CPU_COUNT
+
+from dtset.errors import ConfigurationError
+from dtset.execution.scheduler import DistributedScheduler, LocalScheduler, Scheduler
+from dtset.settings import setting
+
+__all__ = ["Cluster", "choose_cluster"]
+
+_DASK_SCHEDULERS = (
+    "synchronous",
+    "sync",
+    "single-threaded",
+    "threads",
+    "threading",
+    "processes",
+    "multiprocessing",
+)
+
+
+@dataclass
+class Cluster:
+    """Where a job runs; nothing is started or reached before there is something to compute.
+
+    Parameters
+    ----------
+    kind : str
+        What the banner calls it.
+    connect : callable
+        Returns what runs Dask graphs, and what to close in the end, outermost last.
+    threads : int or None
+        Number of worker threads, where it is known before anything is started.
+    in_process : bool
+        Whether tasks run in the driver's own process.
+    """
+
+    kind: str
+    connect: Callable[[str], tuple[Scheduler, Sequence[Any]]] = field(repr=False)
+    threads: int | None
+    in_process: bool = False
+    _scheduler: Scheduler | None = None
+    _closing: Sequence[Any] = ()
+
+    def scheduler(self, run_id: str) -> Scheduler:
+        """Return what runs Dask graphs; start or reach it if this is the first time."""
+        if self._scheduler is None:
+            self._scheduler, self._closing = self.connect(run_id)
+        return self._scheduler
+
+    @property
+    def client(self) -> Any:
+        """The `distributed.Client`, None where there is none, or none yet."""
+        return getattr(self._scheduler, "client", None)
+
+    def close(self) -> None:
+        """Release what was started, and nothing else."""
+        closing, self._closing, self._scheduler = self._closing, (), None
+        for each in closing:
+            each.close()
+
+
+def choose_cluster(cluster: object, resources: Sequence[Mapping[str, Any]] | None) -> Cluster:
+    """Choose where a job runs.
+
+    Parameters
+    ----------
+    cluster : object
+        A `distributed.Client`, a Cluster object, a scheduler address, the name of a scheduler of
+        Dask's, or None.
+    resources : sequence of mapping, optional
+        Twister2's form, ``[{"cpu": 1, "ram": 512, "instances": 4}]``, ram in MiB: starts so many
+        worker processes on this machine.
+
+    Returns
+    -------
+    Cluster
+
+    Raises
+    ------
+    ConfigurationError
+        The cluster or the resources are in no known form.
+    """
+    if cluster is not None:
+        return _given(cluster)
+    if setting("cluster") is not None:
+        return _given(setting("cluster"))
+    if setting("workers") is not None:
+        return _local_processes([{"instances": setting("workers")}])
+    if resources:
+        return _local_processes(resources)
+    if (client := _current_client()) is not None:
+        return _of_client(client)
+    configured = dask.config.get("scheduler", None)
+    if configured is not None and configured not in ("dask.distributed", "distributed"):
+        return _given(configured)
+    return _local_processes([{"instances": CPU_COUNT}])
+
+
+def _current_client() -> Any:
+    """The current `distributed.Client`, None where there is none."""
+    # Whoever made one has imported distributed: to import it only to find none costs half a second.
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import get_client
+
+    try:
+        return get_client()
+    except ValueError:
+        return None
+
+
+def _given(cluster: Any) -> Cluster:
+    """Cluster that the user or the configuration names."""
+    if isinstance(cluster, str):
+        if cluster in _DASK_SCHEDULERS:
+            return _of_dask(cluster)
+        if "://" in cluster or ":" in cluster:
+            return _of_address(cluster)
+    elif hasattr(cluster, "get") and hasattr(cluster, "scheduler_info"):
+        return _of_client(cluster)
+    elif hasattr(cluster, "scheduler_address"):
+        return _of_address(cluster.scheduler_address, kind=type(cluster).__name__, target=cluster)
+    elif callable(cluster) or hasattr(cluster, "submit"):
+        return _of_dask(cluster)
+    raise ConfigurationError(
+        f"cluster={cluster!r} is no cluster: give a distributed.Client, a Cluster object, a scheduler address such as "
+        f"'tcp://host:8786', or one of {', '.join(_DASK_SCHEDULERS)}"
+    )
+
+
+def _of_dask(scheduler: Any) -> Cluster:
+    """A scheduler of Dask's that needs no cluster."""
+    from dask.base import get_scheduler
+
+    kind = scheduler if isinstance(scheduler, str) else type(scheduler).__name__
+    separate = kind in ("processes", "multiprocessing")
+    local = LocalScheduler(kind, get_scheduler(scheduler=scheduler), in_process=not separate)
+    return Cluster(kind, lambda run_id: (local, ()), local.threads(), in_process=not separate)
+
+
+def _of_client(client: Any) -> Cluster:
+    """A client that is somebody else's."""
+    kind = type(client.cluster).__name__ if client.cluster is not None else client.scheduler.address
+    return Cluster(
+        kind,
+        lambda run_id: (DistributedScheduler(kind, client, run_id), ()),
+        threads=max(1, sum(client.nthreads().values())),
+    )
+
+
+def _of_address(address: str, *, kind: str | None = None, target: Any = None) -> Cluster:
+    """A cluster to reach with a client of ours."""
+    from distributed import Client
+
+    try:
+        client = Client(target or address, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"no Dask scheduler answers at {address}: start one with `dask scheduler`, or give another cluster= ({error})"
+        ) from error
+    kind = kind or address
+    return Cluster(
+        kind,
+        lambda run_id: (DistributedScheduler(kind, client, run_id), ()),
+        threads=max(1, sum(client.nthreads().values())),
+        _closing=(client,),
+    )
+
+
+def _local_processes(resources: Sequence[Mapping[str, Any]]) -> Cluster:
+    """Worker processes on this machine, started when there is something to compute."""
+    instances = [_instances(each) for each in resources]
+    threads = sum(count * cpu for count, cpu, _ in instances)
+
+    def connect(run_id: str) -> tuple[Scheduler, Sequence[Any]]:
+        from distributed import Client
+
+        started = _started(instances)
+        client = Client(started, set_as_default=False)
+        client.wait_for_workers(sum(count for count, _, _ in instances))
+        return DistributedScheduler("local processes", client, run_id), (client, started)
+
+    count = sum(each for each, _, _ in instances)
+    return Cluster(f"{count} local worker process{'es' if count > 1 else ''}", connect, threads)
+
+
+def _instances(resource: Mapping[str, Any]) -> tuple[int, int, int | None]:
+    """Number of processes, threads of each, and bytes of each, of one entry of ``resources``."""
+    unknown = set(resource) - {"cpu", "ram", "instances", "disk"}
+    try:
+        count, cpu = int(resource.get("instances", 1)), math.ceil(float(resource.get("cpu", 1)))
+        ram = int(resource["ram"]) * 2**20 if "ram" in resource else None
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"resources={[dict(resource)]!r}: {error}; use numbers") from error
+    if unknown or count < 1 or cpu < 1 or (ram is not None and ram < 1):
+        raise ConfigurationError(
+            f"resources={[dict(resource)]!r}: use [{{'cpu': threads, 'ram': MiB, 'instances': processes}}] "
+            "with numbers of at least 1"
+        )
+    return count, cpu, ram
+
+
+def _started(instances: Sequence[tuple[int, int, int | None]]) -> Any:
+    """Start a scheduler and workers in processes that end with this one."""
+    from distributed.deploy.spec import SpecCluster
+    from distributed.deploy.subprocess import SubprocessScheduler, SubprocessWorker
+
+    watch = f"from dtset.execution.parent_watch import watch; watch({os.getpid()})"
+    preload_nanny = [*dask.config.get("distributed.nanny.preload"), watch]
+    workers: dict[int, Any] = {}
+    for count, cpu, ram in instances:
+        for _ in range(count):
+            options: dict[str, Any] = {
+                "host": "127.0.0.1",
+                "nthreads": cpu,
+                "silence_logs": logging.WARNING,
+                "preload_nanny": preload_nanny,
+            }
+            if ram is not None:
+                options["memory_limit"] = ram
+            workers[len(workers)] = {
+                "cls": SubprocessWorker,
+                "options": {"worker_kwargs": options},
+            }
+    scheduler_options = {
+        "host": "127.0.0.1",
+        "port": 0,
+        "dashboard": False,
+        "dashboard_address": None,
+        "preload": [*dask.config.get("distributed.scheduler.preload"), watch],
+    }
+    scheduler = {
+        "cls": SubprocessScheduler,
+        "options": {"scheduler_kwargs": scheduler_options},
+    }
+    with _inherited_configuration():
+        return SpecCluster(
+            workers=workers, scheduler=scheduler, name="dtset", silence_logs=logging.WARN
+        )
+
+
+@contextmanager
+def _inherited_configuration() -> Iterator[None]:
+    """Let the processes started inside have this process's Dask configuration, and log warnings only."""
+    variable = "DASK_INTERNAL_INHERIT_CONFIG"
+    quiet = {"distributed": {"logging": {"distributed": "warning"}}}
+    before = os.environ.get(variable)
+    configuration = dask.config.merge(dask.config.global_config, quiet)
+    os.environ[variable] = dask.config.serialize(configuration)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before

@@ -1,0 +1,185 @@
+"""What becomes of the elements of a stage."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol
+
+from dtset.checkpoint.layout import data_path, generation_path
+from dtset.checkpoint.part import Part, commit_part, find_part
+from dtset.execution.exchange.stable_hash import target_of
+from dtset.execution.kernels.batching import Batches
+from dtset.execution.kernels.elementwise import visited
+from dtset.execution.kernels.partitionwise import consumed
+from dtset.execution.kernels.reduction import combined, partial_reduction
+from dtset.execution.stage import Scope, Step
+from dtset.execution.steps import place_of
+from dtset.fingerprint import fingerprint
+from dtset.storage.blocks import encode_block
+from dtset.storage.partition_writer import PartitionWriter
+
+__all__ = [
+    "BlockOutput",
+    "Committed",
+    "CountOutput",
+    "Output",
+    "PartialOutput",
+    "PersistOutput",
+    "SplitOutput",
+    "VisitOutput",
+]
+
+FIRST_GENERATION = "0"
+
+
+class Output(Protocol):
+    """What becomes of the elements of a stage."""
+
+    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> Any:
+        """Use up one partition; nothing of it has run before its first batch is asked for."""
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A partition that is in the store."""
+
+    generation: str
+    part: Part
+
+
+@dataclass(frozen=True)
+class PersistOutput:
+    """Elements are written to the store, and committed partition by partition.
+
+    Parameters
+    ----------
+    fingerprint : str
+        Names the TSet in the store.
+    generation : str or None
+        What to call attempts that may be mixed; None: by the deal they were computed from.
+    """
+
+    fingerprint: str
+    generation: str | None
+
+    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> Committed:
+        """Commit a partition, unless a record says that it is committed."""
+        settings = scope.settings
+        generation = self.generation or (f"d{deal[:24]}" if deal else FIRST_GENERATION)
+        path = generation_path(settings.job_id, self.fingerprint, generation)
+        part = find_part(settings.store, path, scope.partition)
+        if part is None:
+            part = commit_part(settings.store, path, self._written(batches, scope, path))
+        return Committed(generation, part)
+
+    def _written(self, batches: Batches, scope: Scope, path: str) -> Part:
+        """Write an attempt at a partition."""
+        settings = scope.settings
+        attempt = uuid.uuid4().hex[:12]
+        began = time.perf_counter()
+        writer = PartitionWriter(
+            settings.store,
+            data_path(path, scope.partition, attempt),
+            codec=settings.codec,
+            allow_pickle=settings.allow_pickle,
+        )
+        try:
+            for batch in batches:
+                writer.append(batch)
+            summary = writer.finish()
+        except BaseException:
+            writer.abort()
+            raise
+        classes = {
+            f"{module}:{qualname}": fingerprint(scope.program.resolve(module, qualname))
+            for module, qualname in summary.classes
+        }
+        seconds = time.perf_counter() - began
+        return Part(scope.partition, attempt, settings.run_id, seconds, summary, classes)
+
+
+@dataclass(frozen=True)
+class BlockOutput:
+    """Elements are returned, or kept in memory, as encoded blocks.
+
+    Parameters
+    ----------
+    limit : int or None
+        How many elements of a partition are wanted; None: all.
+    """
+
+    limit: int | None = None
+
+    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> list[bytes]:
+        """Encode a partition."""
+        if self.limit is None:
+            return [encode_block(batch) for batch in batches if batch]
+        with closing(_elements(batches)) as elements:  # type: ignore[type-var]
+            return [encode_block(list(islice(elements, self.limit)))]
+
+
+def _elements(batches: Iterable[list[Any]]) -> Iterable[Any]:
+    """All elements, as a generator that can be closed."""
+    for batch in batches:
+        yield from batch
+
+
+@dataclass(frozen=True)
+class CountOutput:
+    """Elements are counted."""
+
+    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> int:
+        """Count a partition."""
+        return sum(map(len, batches))
+
+
+@dataclass(frozen=True)
+class VisitOutput:
+    """A user's function is called for its effect, on elements or on whole partitions."""
+
+    step: Step
+
+    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> None:
+        """Call the function for a partition."""
+        function = scope.function(self.step)
+        ctx = scope.context(self.step) if self.step.takes_ctx else None
+        place = place_of(self.step, scope)
+        if self.step.operator == "sink":
+            consumed(batches, function, ctx, place)
+        else:
+            visited(batches, function, ctx, place)
+
+
+@dataclass(frozen=True)
+class PartialOutput:
+    """Elements are reduced to the partition's one value."""
+
+    step: Step
+
+    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> bytes:
+        """Reduce a partition."""
+        place = place_of(self.step, scope)
+        return encode_block(partial_reduction(batches, scope.function(self.step), place))
+
+
+@dataclass(frozen=True)
+class SplitOutput:
+    """Pairs are reduced by key, and split by the partition that their key goes to."""
+
+    step: Step
+    targets: int
+
+    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> dict[int, bytes]:
+        """Split a partition."""
+        place = place_of(self.step, scope)
+        values = combined(batches, scope.function(self.step), place)
+        pairs: dict[int, list[tuple[Any, Any]]] = {}
+        with place.noting():
+            for pair in values.items():
+                pairs.setdefault(target_of(pair[0], self.targets), []).append(pair)
+        return {target: encode_block(sent) for target, sent in pairs.items()}

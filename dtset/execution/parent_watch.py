@@ -1,0 +1,32 @@
+"""The local processes that dtset starts end when the driver that started them is gone.
+
+A driver that was killed closes nothing; without this, its scheduler and workers would stay for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+__all__ = ["watch"]
+
+_INTERVAL = 1.0
+
+
+def watch(parent: int) -> None:
+    """End this process, from now on, when its parent is not, or no longer, the process given.
+
+    Parameters
+    ----------
+    parent : int
+        Process ID of the driver.
+    """
+    threading.Thread(target=_watch, args=(parent,), name="dtset-parent-watch", daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    """Wait until the parent is gone."""
+    while os.getppid() == parent:
+        time.sleep(_INTERVAL)
+    os._exit(1)

@@ -1,0 +1,430 @@
+"""A run: carries out the actions of one process of a job, persists and caches before what needs them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any, TypeVar
+
+from dtset.checkpoint.layout import run_path
+from dtset.checkpoint.manifest import Manifest, commit_manifest
+from dtset.checkpoint.part import Part
+from dtset.checkpoint.resolution import Hit, resolve
+from dtset.errors import DTSetError, FingerprintError
+from dtset.execution.exchange.pieces import DealChangedError, common_deal
+from dtset.execution.failures import TaskFailedError
+from dtset.execution.inline import inlined
+from dtset.execution.inputs import BlockInput, LoadInput
+from dtset.execution.lower import KeptBlocks, Lowered, Target, asking_for_classes, lower
+from dtset.execution.outputs import (
+    FIRST_GENERATION,
+    BlockOutput,
+    Committed,
+    Output,
+    PersistOutput,
+)
+from dtset.execution.results import GroupResult
+from dtset.execution.scheduler import Scheduler, WorkersLostError
+from dtset.execution.shipping import ship
+from dtset.execution.stage import Step, TaskSettings
+from dtset.fingerprint import fingerprint
+from dtset.fingerprint.node import node_trees, stored_tree
+from dtset.fingerprint.tree import Tree
+from dtset.plan.nodes import (
+    PASSED_THROUGH,
+    Cache,
+    Exchange,
+    Node,
+    Persist,
+    Source,
+    Transform,
+    described,
+    topological,
+)
+from dtset.plan.sources import SequenceSource
+from dtset.storage.objects import ObjectStore
+from dtset.storage.pickling import present_class
+
+__all__ = ["Persisted", "Run"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Persisted:
+    """What became of a persist.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The committed TSet.
+    hit : bool or int
+        True: it was there; False: it was computed; else the number of partitions that were there.
+    """
+
+    manifest: Manifest
+    hit: bool | int
+
+
+@dataclass
+class Run:
+    """Carries out the actions of one process of a job.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        Where persisted TSets lie.
+    job_id, run_id : str
+        The job, and this process of it.
+    scheduler : callable
+        Returns what runs Dask graphs; called when there is something to compute.
+    config : mapping
+        The environment's.
+    settings : TaskSettings
+        What tasks are told.
+    checkpointing : bool
+        Whether persisted TSets are looked up.
+    ignore : sequence of str
+        Globals that no fingerprint takes into account.
+    tasks_per_thread, resubmissions : int
+        How finely stages are cut, and how often lost tasks are submitted again.
+    on_persist : callable
+        Told what became of each persist, and how many seconds it took.
+    """
+
+    store: ObjectStore
+    job_id: str
+    run_id: str
+    scheduler: Callable[[], Scheduler]
+    config: Mapping[str, Any]
+    settings: TaskSettings
+    checkpointing: bool
+    ignore: Sequence[str]
+    tasks_per_thread: int
+    resubmissions: int
+    on_persist: Callable[[Persisted, float], None]
+    persisted: dict[int, Persisted] = field(default_factory=dict)
+    kept: dict[int, KeptBlocks] = field(default_factory=dict)
+    sources: dict[int, BlockInput | LoadInput] = field(default_factory=dict)
+    trees: dict[int, Tree] = field(default_factory=dict)
+    classes: set[tuple[str, str]] = field(default_factory=set)
+    _actions: count[int] = field(default_factory=count)
+
+    def evaluate(
+        self,
+        node: Node,
+        output: Output,
+        partitions: Sequence[int] | None = None,
+        functions: Mapping[str, object] | None = None,
+    ) -> dict[int, Any]:
+        """Carry out an action.
+
+        Parameters
+        ----------
+        node : Node
+            Whose elements.
+        output : Output
+            What becomes of them.
+        partitions : sequence of int, optional
+            The partitions that are wanted. Default: all.
+        functions : mapping of str to object, optional
+            User functions that the output calls, by the keys of its steps.
+
+        Returns
+        -------
+        dict
+            By partition, what the output gave.
+        """
+        self.prepare(node)
+        wanted = range(node.parallelism) if partitions is None else partitions
+        target = Target(node, output, wanted, functions or {})
+        return self._resubmitting(lambda attempt: self._computed(target, attempt))
+
+    def prepare(self, *nodes: Node) -> None:
+        """Run the persists and caches that nodes depend on, and the nodes where they are such.
+
+        Those whose inputs are known go first: below a persist, fingerprints hang on its digest.
+        """
+        for node in topological(*nodes):
+            if node.number in self.persisted or node.number in self.kept:
+                continue
+            if isinstance(node, Persist):
+                self.persisted[node.number] = self._persist(node)
+            elif isinstance(node, Cache):
+                self.kept[node.number] = self._keep(node)
+
+    def fingerprint(self, node: Node) -> Tree:
+        """Fingerprint of a node whose persists and caches have been run."""
+        return self._trees(node)[node.number]
+
+    def _trees(self, node: Node) -> dict[int, Tree]:
+        """Fingerprints of a node and of what is above it, up to persists and caches."""
+        return node_trees(node, self.trees, config=self.config, ignore=self.ignore)
+
+    def forget(self, node: Node) -> None:
+        """Let go of a cache's memory, or of what is known of a persist."""
+        self.kept.pop(node.number, None)
+        self.persisted.pop(node.number, None)
+        self.trees.pop(node.number, None)
+
+    def clear(self) -> None:
+        """Let go of all that is kept in memory."""
+        for each in (self.persisted, self.kept, self.sources, self.trees):
+            each.clear()
+
+    def _keep(self, node: Cache) -> KeptBlocks:
+        """Run a cache: its elements as they are now, whatever its functions read later."""
+        if self.checkpointing:
+            try:
+                self.trees[node.number] = self.fingerprint(node.input)
+            except FingerprintError:
+                # Only a persist below would need it, and raises it then.
+                self.trees.pop(node.number, None)
+        target = Target(node.input, BlockOutput(), range(node.parallelism))
+        return self._resubmitting(lambda attempt: self._kept(target, attempt))
+
+    def _kept(self, target: Target, attempt: int) -> KeptBlocks:
+        """Compute partitions and keep them where they are."""
+        lowered = self._lowered(target, attempt)
+        keys = [key for key, _ in lowered.groups]
+        entries = self.scheduler().keep(lowered.graph, keys)
+        self.classes.update(*self.scheduler().compute(*asking_for_classes(entries)))
+        groups = [partitions for _, partitions in lowered.groups]
+        return KeptBlocks(groups, entries, dealt=self._has_exchange(target.node))
+
+    def _persist(self, node: Persist) -> Persisted:
+        """Run a persist: look it up, compute what is missing, commit it."""
+        began = time.perf_counter()
+        persisted = self._looked_up_or_computed(node)
+        manifest = persisted.manifest
+        self.trees[node.number] = stored_tree(manifest.name, manifest.digest, manifest.classes)
+        self.classes.update(_pair(name) for name in manifest.classes)
+        self.on_persist(persisted, time.perf_counter() - began)
+        return persisted
+
+    def _looked_up_or_computed(self, node: Persist) -> Persisted:
+        """Find a persisted TSet, or compute what is missing of it and commit it."""
+        began = time.perf_counter()
+        assert node.input is not None
+        tree = self.fingerprint(node.input) if self.checkpointing else None
+        generation = None if self._has_exchange(node.input) else FIRST_GENERATION
+        fingerprint, parts = uuid.uuid4().hex * 2, dict[int, Part]()
+        if tree is not None:
+            resolution = resolve(
+                self.store, self.job_id, tree.digest, generation, _present_fingerprint
+            )
+            if isinstance(resolution, Hit) and not node.refresh:
+                return Persisted(resolution.manifest, True)
+            if isinstance(resolution, Hit):
+                fingerprint = resolution.manifest.fingerprint
+            else:
+                fingerprint, parts = resolution.fingerprint, dict(resolution.parts)
+        if node.refresh:
+            generation, parts = f"r{self.run_id}", {}
+        missing = [each for each in range(node.parallelism) if each not in parts]
+        if missing:
+            output = PersistOutput(fingerprint, generation)
+            target = Target(node.input, output, missing)
+            generation, computed = self._resubmitting(
+                lambda attempt: self._committed(target, attempt)
+            )
+            parts.update(computed)
+        manifest = Manifest(
+            job_id=self.job_id,
+            fingerprint=fingerprint,
+            generation=generation or FIRST_GENERATION,
+            name=node.name or _title(node),
+            operators=_operators(node),
+            parts=[parts[number] for number in range(node.parallelism)],
+            tree=tree or Tree("unfingerprinted", fingerprint),
+            seconds=time.perf_counter() - began,
+            created=time.time(),
+        )
+        manifest = commit_manifest(self.store, manifest, replace=node.refresh)
+        reused = sum(part.run_id != self.run_id for part in manifest.parts)
+        return Persisted(manifest, reused or False)
+
+    def _committed(self, target: Target, attempt: int) -> tuple[str, dict[int, Part]]:
+        """Commit partitions: the generation they belong to, and their records."""
+        committed: dict[int, Committed] = self._computed(target, attempt)
+        generations = {each.generation for each in committed.values()}
+        if len(generations) > 1:
+            raise DealChangedError("partitions were computed from different deals")
+        return generations.pop(), {number: each.part for number, each in committed.items()}
+
+    def _computed(self, target: Target, attempt: int) -> dict[int, Any]:
+        """Compute partitions, once: what the output gave for each."""
+        lowered = self._lowered(target, attempt)
+        returned: list[GroupResult] = self.scheduler().compute(
+            lowered.graph, [key for key, _ in lowered.groups]
+        )
+        common_deal(result.deal for result in returned)
+        return {
+            partition: result for each in returned for partition, result in each.results.items()
+        }
+
+    def _has_exchange(self, node: Node) -> bool:
+        """Whether what a node's partitions hold is dealt out by an exchange, in this run or a cache."""
+        return any(
+            (
+                isinstance(each, Exchange)
+                and each.operator != "reduce"
+                and each.number not in self.kept
+            )
+            or (each.number in self.kept and self.kept[each.number].dealt)
+            for each in self._unresolved(node)
+        )
+
+    def _resubmitting(self, submit: Callable[[int], _T]) -> _T:
+        """Submit, and submit again what was lost with its workers, a bounded number of times.
+
+        What was committed in between is not computed again: tasks look for their partitions' records.
+        """
+        for attempt in count():
+            try:
+                return submit(attempt)
+            except TaskFailedError as failure:
+                raise failure.unpack() from None
+            except (WorkersLostError, DealChangedError) as error:
+                if attempt >= self.resubmissions:
+                    raise DTSetError(
+                        f"tasks were lost with their workers {attempt + 1} times: {error}. "
+                        "Look at the workers' logs for the cause, often too little memory for a partition; "
+                        f"what was committed stays, and job {self.job_id} can be restarted"
+                    ) from error
+        raise AssertionError("unreachable")
+
+    def _lowered(self, target: Target, attempt: int) -> Lowered:
+        """Lower a target whose persists and caches have been run."""
+        scheduler = self.scheduler()
+        resolved: dict[int, LoadInput | BlockInput | KeptBlocks] = {}
+        objects: dict[str, object] = {"config": dict(self.config), **target.functions}
+        for node in self._unresolved(target.node):
+            if node.number in self.kept:
+                resolved[node.number] = self.kept[node.number]
+            elif node.number in self.persisted:
+                resolved[node.number] = _load(self.persisted[node.number].manifest)
+            elif isinstance(node, Source) and isinstance(node.data, SequenceSource):
+                resolved[node.number] = self._inlined(node, node.data)
+            elif isinstance(node, Source):
+                objects[str(node.number)] = node.data
+            elif isinstance(node, Transform | Exchange) and node.function is not None:
+                objects[str(node.number)] = node.function.function
+        seeds = self._seeds(target.node)
+        return lower(
+            target,
+            resolved,
+            step_of=lambda node: _step(
+                node, seeds.get(node.number, f"{self.job_id}/{node.number}")
+            ),
+            settings=replace(self.settings, attempt=attempt, capture=not scheduler.in_process),
+            shipment=ship(objects, sorted(self.classes)),
+            threads=scheduler.threads(),
+            tasks_per_thread=self.tasks_per_thread,
+            token=f"{self.run_id[:8]}-{next(self._actions)}",
+        )
+
+    def _unresolved(self, node: Node) -> list[Node]:
+        """Nodes that a target needs, up to those whose elements are at hand."""
+        at_hand = self.kept.keys() | self.persisted.keys()
+        needed, stack = dict[int, Node](), [node]
+        while stack:
+            each = stack.pop()
+            if each.number not in needed:
+                needed[each.number] = each
+                stack.extend(() if each.number in at_hand else each.inputs)
+        return list(needed.values())
+
+    def _seeds(self, node: Node) -> dict[int, str]:
+        """What ``ctx.random`` is seeded with, by node: the job and the node's fingerprint.
+
+        Where there is none, the node's number stands for it.
+        """
+        takes_ctx = any(
+            isinstance(each, Source)
+            or (
+                isinstance(each, Transform)
+                and each.function is not None
+                and each.function.takes_ctx
+            )
+            for each in self._unresolved(node)
+        )
+        if not (self.checkpointing and takes_ctx):
+            return {}
+        try:
+            trees = self._trees(node)
+        except FingerprintError:
+            return {}
+        return {number: f"{self.job_id}/{tree.digest}" for number, tree in trees.items()}
+
+    def _inlined(self, node: Source, data: SequenceSource) -> BlockInput | LoadInput:
+        """Bring a sequence that lies in the driver's memory to where tasks can read it, once."""
+        if node.number not in self.sources:
+            path = run_path(self.job_id, self.run_id, f"sources/{node.number}")
+            found, classes = inlined(data, node.parallelism, self.settings, path)
+            self.sources[node.number] = found
+            self.classes.update(classes)
+        return self.sources[node.number]
+
+
+def _load(manifest: Manifest) -> LoadInput:
+    """Input that reads a persisted TSet."""
+    return LoadInput(
+        manifest.name, manifest.path, {part.partition: part for part in manifest.parts}
+    )
+
+
+def _step(node: Source | Transform | Exchange, seed: str) -> Step:
+    """Step of an operator."""
+    function = None if isinstance(node, Source) else node.function
+    takes_value = node.operator == "compute" and _gives_value(node)
+    return Step(
+        key=str(node.number),
+        operator=node.operator,
+        label=described(node).removeprefix(node.operator).strip(),
+        id=f"{node.operator}-{node.number}",
+        name=node.name or node.operator,
+        form=None if function is None else function.form,
+        takes_ctx=function is not None and function.takes_ctx,
+        takes_value=takes_value,
+        seed=seed,
+        parallelism=node.parallelism,
+    )
+
+
+def _gives_value(node: Source | Transform | Exchange) -> bool:
+    """Whether the input of an operator, seen through links, is a reduce."""
+    above = node.inputs[0]
+    while isinstance(above, Transform) and above.operator in PASSED_THROUGH:
+        above = above.input
+    return isinstance(above, Exchange) and above.operator == "reduce"
+
+
+def _operators(node: Node) -> list[str]:
+    """Operators of a node and of all above it, as messages call them."""
+    return [described(each) for each in topological(node) if each.operator not in PASSED_THROUGH]
+
+
+def _title(node: Persist) -> str:
+    """Name of a persisted TSet that the user gave none: that of its last operator."""
+    (above,) = node.inputs
+    while above.operator in PASSED_THROUGH:
+        (above,) = above.inputs
+    return above.name or described(above)
+
+
+def _pair(name: str) -> tuple[str, str]:
+    """Module and qualified name of a class, of their form in a manifest."""
+    module, _, qualname = name.partition(":")
+    return module, qualname
+
+
+def _present_fingerprint(module: str, qualname: str) -> str | None:
+    """Fingerprint of the present program's class, if it has one of this name."""
+    try:
+        return fingerprint(present_class(module, qualname))
+    except (ImportError, AttributeError):
+        return None

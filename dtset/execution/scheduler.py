@@ -1,0 +1,165 @@
+"""Running a Dask graph, on whatever runs Dask graphs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from dtset.execution.printing import topic_of
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+__all__ = [
+    "DistributedScheduler",
+    "Graph",
+    "Key",
+    "LocalScheduler",
+    "Scheduler",
+    "WorkersLostError",
+]
+
+Key: TypeAlias = str | tuple[Hashable, ...]
+Graph: TypeAlias = dict[Key, Any]
+
+
+class WorkersLostError(Exception):
+    """Tasks were lost with their workers, more often than Dask runs them again by itself."""
+
+
+class Scheduler(Protocol):
+    """Runs Dask graphs."""
+
+    @property
+    def kind(self) -> str:
+        """What the banner calls it."""
+
+    @property
+    def in_process(self) -> bool:
+        """Whether tasks run in the driver's own process."""
+
+    def threads(self) -> int:
+        """Return the number of worker threads there are now."""
+
+    def compute(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
+        """Run a graph; return the results of some keys."""
+
+    def keep(self, graph: Graph, keys: Sequence[Key]) -> Mapping[Key, Any]:
+        """Run a graph; keep the results of some keys where they are, as entries for later graphs."""
+
+
+@dataclass(frozen=True)
+class LocalScheduler:
+    """A scheduler of Dask's that runs in this process, or in a pool of its own."""
+
+    kind: str
+    get: Callable[..., Any] = field(repr=False)
+    in_process: bool = True
+
+    def threads(self) -> int:
+        """Return the number of worker threads there are now."""
+        import dask.config
+        from dask.system import CPU_COUNT
+
+        if self.kind in ("synchronous", "sync", "single-threaded"):
+            return 1
+        return int(dask.config.get("num_workers", None) or CPU_COUNT)
+
+    def compute(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
+        """Run a graph; return the results of some keys."""
+        return list(self.get(graph, list(keys)))
+
+    def keep(self, graph: Graph, keys: Sequence[Key]) -> Mapping[Key, Any]:
+        """Run a graph; keep the results of some keys in this process."""
+        from dask._task_spec import DataNode
+
+        results = self.compute(graph, keys)
+        return {key: DataNode(key, result) for key, result in zip(keys, results, strict=True)}
+
+
+class DistributedScheduler:
+    """A cluster of Dask's, reached through a client.
+
+    Parameters
+    ----------
+    kind : str
+        What the banner calls it.
+    client : distributed.Client
+        The client to submit with.
+    run_id : str
+        Names the topic under which workers send what user functions print.
+    """
+
+    in_process = False
+
+    def __init__(self, kind: str, client: Client, run_id: str) -> None:
+        self.kind = kind
+        self.client = client
+        # One queue for text and for futures that are done keeps their order, and the main thread
+        # prints: a notebook shows what other threads print in whatever cell.
+        self._events: SimpleQueue[Future | str] = SimpleQueue()
+        client.subscribe_topic(topic_of(run_id), self._take_text)
+
+    def threads(self) -> int:
+        """Return the number of worker threads there are now, at least one."""
+        return max(1, sum(self.client.nthreads().values()))
+
+    def compute(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
+        """Run a graph; return the results of some keys."""
+        futures = self._finished(graph, keys)
+        with _translated():
+            return list(self.client.gather(futures))
+
+    def keep(self, graph: Graph, keys: Sequence[Key]) -> Mapping[Key, Any]:
+        """Run a graph; keep the results of some keys in the cluster's memory."""
+        return dict(zip(keys, self._finished(graph, keys), strict=True))
+
+    def _take_text(self, event: tuple[float, str]) -> None:
+        """Take what a user function printed; called by the client."""
+        self._events.put(event[1])
+
+    def _finished(self, graph: Graph, keys: Sequence[Key]) -> list[Future]:
+        """Submit a graph; return the futures of some keys when all are done.
+
+        The first exception is raised at once, and what has not begun by then is cancelled.
+        """
+        submitted = {key: node for key, node in graph.items() if not _is_future(node)}
+        futures: list[Future] = self.client.get(submitted, list(keys), sync=False, retries=0)
+        for future in futures:
+            future.add_done_callback(self._events.put)
+        pending = {future.key for future in futures}
+        try:
+            while pending:
+                event = self._events.get()
+                if isinstance(event, str):
+                    sys.stdout.write(event)
+                elif event.key in pending:
+                    pending.discard(event.key)
+                    if event.status != "finished":
+                        with _translated():
+                            event.result()
+        except BaseException:
+            self.client.cancel(futures, force=True)
+            raise
+        return futures
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Say of all that Dask raises when workers or results are lost that they are lost."""
+    from distributed import KilledWorker
+    from distributed.client import CancelledError
+
+    try:
+        yield
+    except (KilledWorker, CancelledError) as error:
+        raise WorkersLostError(str(error)) from error
+
+
+def _is_future(node: Any) -> bool:
+    """Whether an entry of a graph is a result that the cluster keeps."""
+    return hasattr(node, "add_done_callback")

@@ -1,0 +1,108 @@
+"""Classes by value: made empty, without running any code of theirs, then filled.
+
+Neither a metaclass's `__new__` nor `__init_subclass__`, `__set_name__` or a decorator of the
+user's runs again on the worker. What they did on the driver shows in the class's namespace, and
+that is what travels: registries and generated methods are the driver's, not made twice.
+"""
+
+from __future__ import annotations
+
+import abc
+import enum
+from functools import partial
+from types import GetSetDescriptorType, MemberDescriptorType
+from typing import Any, cast
+
+from dtset.execution.shipping.functions import Reduced
+from dtset.execution.shipping.loading import current
+
+__all__ = ["HEAP_TYPE", "reduce_class", "reduce_enum_member"]
+
+HEAP_TYPE = 1 << 9
+"""CPython's flag of types that were made at run time, by a class statement or the like."""
+
+_EARLY = (
+    "__module__",
+    "__slots__",
+    "__orig_bases__",
+    "__firstlineno__",
+    "__static_attributes__",
+)
+_ABC_STATE = frozenset({"_abc_impl", "__dict__", "__weakref__", "__annotate_func__"})
+_LATE = "__init_subclass__"
+
+
+def reduce_class(cls: type, is_present: bool) -> Reduced:
+    """Take a class apart; `is_present` says that its name still leads to it on the driver."""
+    namespace = cls.__dict__
+    early = {name: namespace[name] for name in _EARLY if name in namespace}
+    early["__qualname__"] = cls.__qualname__
+    late = {
+        name: value
+        for name, value in namespace.items()
+        if name not in early and name not in _ABC_STATE and not _is_own_slot(cls, value)
+    }
+    arguments = (type(cls), cls.__name__, cls.__bases__, early)
+    return _build, arguments, (late, _registered(cls), is_present), None, None, _fill
+
+
+def reduce_enum_member(member: enum.Enum) -> Reduced:
+    """Take an enum's member apart, without asking the enum to look it up by value."""
+    cls = type(member)
+    base: type = getattr(cls, "_member_type_", object)
+    maker = next(
+        kind for kind in base.__mro__ if kind.__flags__ & HEAP_TYPE == 0 and "__new__" in vars(kind)
+    )
+    arguments = _new_arguments(member) if maker is not object else ()
+    return _build_member, (cls, maker, arguments), dict(vars(member)), None, None, _fill_member
+
+
+def _new_arguments(member: enum.Enum) -> tuple[Any, ...]:
+    getter = getattr(member, "__getnewargs__", None)
+    if getter is not None:
+        return cast("tuple[Any, ...]", getter())
+    base: Any = vars(type(member))["_member_type_"]
+    return cast("tuple[Any, ...]", base.__reduce_ex__(member, 2)[1])
+
+
+def _is_own_slot(cls: type, value: object) -> bool:
+    kinds = (MemberDescriptorType, GetSetDescriptorType)
+    return isinstance(value, kinds) and value.__objclass__ is cls
+
+
+def _registered(cls: type) -> list[type]:
+    """Virtual subclasses that were registered with an abstract class."""
+    if not isinstance(cls, abc.ABCMeta):
+        return []
+    found = (reference() for reference in abc._get_dump(cls)[0])  # type: ignore[attr-defined]
+    return sorted((kind for kind in found if kind is not None), key=lambda kind: kind.__qualname__)
+
+
+def _build(metaclass: type, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> type:
+    cls: type = type.__new__(metaclass, name, bases, dict(namespace))
+    if isinstance(cls, abc.ABCMeta):
+        abc._abc_init(cls)  # type: ignore[attr-defined]
+    current().made += 1
+    return cls
+
+
+def _fill(cls: type, state: tuple[dict[str, Any], list[type], bool]) -> None:
+    late, registered, is_present = state
+    loader = current()
+    for name, value in late.items():
+        if name == _LATE:
+            # Subclasses that are still to be built must not call it.
+            loader.afterwards.append(partial(type.__setattr__, cls, _LATE, value))
+        else:
+            type.__setattr__(cls, name, value)
+    register: Any = abc.ABCMeta.register
+    loader.afterwards.extend(partial(register, cls, subclass) for subclass in registered)
+    loader.classes.setdefault((cls.__module__, cls.__qualname__), {})[cls] = is_present
+
+
+def _build_member(cls: type, maker: type, arguments: tuple[Any, ...]) -> object:
+    return maker.__new__(cls, *arguments)
+
+
+def _fill_member(member: object, state: dict[str, Any]) -> None:
+    vars(member).update(state)

@@ -1,0 +1,183 @@
+"""The pickler that takes the user's code by value and everything installed by reference."""
+
+from __future__ import annotations
+
+import enum
+import io
+import sys
+import types
+from collections import ChainMap
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import cloudpickle
+
+from dtset.execution.shipping import loading
+from dtset.execution.shipping.absent import Absent
+from dtset.execution.shipping.classes import HEAP_TYPE, reduce_class, reduce_enum_member
+from dtset.execution.shipping.functions import Cell, Reduced, reduce_cell, reduce_function
+from dtset.execution.shipping.survey import Binding, Library, Path, Space, Survey
+from dtset.execution.shipping.wrappers import (
+    REDUCERS,
+    is_dispatcher,
+    reduce_descriptor,
+    reduce_dispatcher,
+)
+
+__all__ = ["ByValuePickler", "Named"]
+
+_TYPE_NAMES = {kind: name for name, kind in vars(types).items() if type(kind) is type}
+_MISSING = object()
+
+
+class Named:
+    """One of the objects to be shipped, under its key."""
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, key: str, value: object) -> None:
+        self.key = key
+        self.value = value
+
+    @property
+    def path(self) -> Path:
+        """Start of the paths in messages."""
+        if isinstance(self.value, types.FunctionType):
+            return self.key, f"function {self.value.__qualname__}"
+        return (self.key,)
+
+
+def _refuse_file(file: io.TextIOWrapper) -> Reduced:
+    for name in ("stdout", "stderr", "stdin"):
+        if file is getattr(sys, name):
+            return getattr, (sys, name)
+    raise TypeError(f"cannot send the open file {getattr(file, 'name', '')!r}")
+
+
+class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Pickles one shipment; may dump several objects that share what they refer to.
+
+    Functions come without their globals, which the survey lists and the caller dumps as
+    bindings: so nothing recurses from function to function however long the chain of calls.
+    Builds on cloudpickle's table of reducers for objects without a class of the user's; its
+    own handling of functions, classes and modules, which tracks classes for the whole process,
+    is not used.
+    """
+
+    dispatch_table: ClassVar[Any] = ChainMap(
+        {io.TextIOWrapper: _refuse_file}, cloudpickle.Pickler.dispatch_table
+    )
+
+    def __init__(
+        self, file: Any, survey: Survey, buffer_callback: Callable[[Any], object] | None = None
+    ) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self._survey = survey
+        self._cells: dict[int, Cell] = {}
+        self._by_value: dict[type, bool] = {}
+        self.classes: dict[type, None] = {}
+        self.path: Path = ()
+        self._instances: dict[type, None] = {}
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Choose how an object travels."""
+        kind = type(obj)
+        if kind is types.FunctionType:
+            return self._function(obj)
+        if issubclass(kind, type):
+            return self._class(obj)
+        if issubclass(kind, types.ModuleType):
+            return _as_is(self._survey.escaped(obj, self.path))
+        if kind is Binding:
+            return self._binding(obj)
+        if kind is Named:
+            self.path = obj.path
+            return loading.place, (obj.key, obj.value)
+        if kind is types.CellType:
+            return reduce_cell(obj, self._cells)
+        reducer = REDUCERS.get(kind)
+        if reducer is not None:
+            return NotImplemented if self._is_installed(obj) else reducer(obj)
+        if self._is_by_value(kind):
+            return self._instance(obj, kind)
+        return NotImplemented
+
+    def _function(self, function: types.FunctionType) -> Any:
+        if self._is_installed(function):
+            return NotImplemented
+        if is_dispatcher(function):
+            return reduce_dispatcher(function)
+        self._survey.function(function, self.path)
+        return reduce_function(function, self._survey.home(function.__globals__), self._cells)
+
+    def _class(self, cls: Any) -> Any:
+        if not self._is_by_value(cls):
+            name = _TYPE_NAMES.get(cls)
+            return NotImplemented if name is None else (getattr, (types, name))
+        self.classes[cls] = None
+        return reduce_class(cls, _lookup(cls.__module__, cls.__qualname__) is cls)
+
+    def _binding(self, binding: Binding) -> Reduced:
+        self.path = binding.path
+        self._instances = self._survey.instances.setdefault(binding.key, {})
+        value = binding.value
+        if binding.absent is not None:
+            return _leave_out, (binding.space, binding.name, binding.space.name, binding.absent)
+        if isinstance(value, types.ModuleType):
+            if not binding.required:
+                value = self._survey.escaped(value, binding.path)
+            else:
+                value = self._survey.module(value)
+        return loading.bind, (binding.space, binding.name, value)
+
+    def _instance(self, obj: Any, kind: type) -> Any:
+        self._instances[kind] = None
+        if kind in self.dispatch_table:
+            return NotImplemented
+        if isinstance(obj, enum.Enum):
+            return reduce_enum_member(obj)
+        if isinstance(obj, (property, classmethod, staticmethod)):
+            return reduce_descriptor(obj)
+        reduced = obj.__reduce_ex__(5)
+        if isinstance(reduced, str) and self._is_installed(obj):
+            return NotImplemented
+        if isinstance(reduced, str):
+            # A sentinel that pickles as its own name: the module of that name is shipped, too.
+            return object.__new__, (kind,), object.__getstate__(obj)
+        return reduced
+
+    def _is_by_value(self, cls: type) -> bool:
+        known = self._by_value.get(cls)
+        if known is None:
+            made_by_python = bool(cls.__flags__ & HEAP_TYPE)
+            known = made_by_python and cls not in _TYPE_NAMES and not self._is_installed(cls)
+            self._by_value[cls] = known
+        return known
+
+    def _is_installed(self, obj: Any) -> bool:
+        """Whether a function, class or the like is found by its name in an installed module."""
+        module = getattr(obj, "__module__", None)
+        if not isinstance(module, str) or module not in sys.modules:
+            return False
+        if self._survey.is_user(module):
+            return False
+        name = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
+        return isinstance(name, str) and _lookup(module, name) is obj
+
+
+def _as_is(home: Space | Library) -> Reduced:
+    return home.__reduce__()
+
+
+def _lookup(module: str, qualname: str) -> object:
+    value: Any = sys.modules.get(module, _MISSING)
+    for part in qualname.split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError:
+            return _MISSING
+    return value
+
+
+def _leave_out(space: types.ModuleType, name: str, module: str, reason: str) -> None:
+    loading.bind(space, name, Absent(module, name, reason))

@@ -1,0 +1,186 @@
+"""Receiving a shipment: the program it holds, loaded once per process."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import import_module, metadata
+from threading import Lock
+from types import ModuleType
+from typing import Any
+
+from dtset.errors import CodeMismatchError
+from dtset.execution.shipping.shipment import Shipment, load
+from dtset.fingerprint.origin import is_user_module
+
+__all__ = ["Program", "receive"]
+
+_KEPT = 8
+
+
+@dataclass
+class Program:
+    """The objects of one shipment, with copies of the user's modules that are theirs alone.
+
+    Attributes
+    ----------
+    objects : mapping of str to object
+        What was shipped, by key.
+    """
+
+    objects: Mapping[str, Any]
+    _modules: Mapping[str, ModuleType] = field(repr=False)
+    _classes: Mapping[tuple[str, str], Mapping[type, bool]] = field(repr=False)
+
+    def resolve(self, module: str, qualname: str) -> object:
+        """Find what a pickle refers to by name: the shipment's own class or function.
+
+        Parameters
+        ----------
+        module, qualname : str
+            As in a pickle, `("__main__", "Rec")`.
+
+        Raises
+        ------
+        CodeMismatchError
+            If the name is of a user's module and was not shipped, or nothing has that name.
+
+        Examples
+        --------
+        >>> from dtset.execution.shipping.shipment import ship
+        >>> receive(ship({})).resolve("collections", "OrderedDict")
+        <class 'collections.OrderedDict'>
+        """
+        found = self._shipped(module, qualname)
+        if found is not None:
+            return found
+        if module in self._modules or is_user_module(module):
+            raise CodeMismatchError(
+                f"{module}.{qualname} is the user's and did not travel to {_here()}. If the program "
+                f"still defines it, it must be listed among the classes that stored data refer to."
+            )
+        try:
+            return _walk(import_module(module), qualname)
+        except (ImportError, AttributeError) as error:
+            raise CodeMismatchError(
+                f"{module}.{qualname} is not on {_here()}: {error}. "
+                f"Install on the workers what the driver has installed."
+            ) from error
+
+    def _shipped(self, module: str, qualname: str) -> object:
+        if module in self._modules:
+            try:
+                return _walk(self._modules[module], qualname)
+            except AttributeError:
+                pass
+        classes = self._classes.get((module, qualname), {})
+        present = [cls for cls, is_present in classes.items() if is_present] or list(classes)
+        if len(present) > 1:
+            raise CodeMismatchError(
+                f"{len(present)} classes of the program are called {module}.{qualname}, so that "
+                f"stored data cannot tell which they mean. Give them different names."
+            )
+        return present[0] if present else None
+
+
+def receive(shipment: Shipment) -> Program:
+    """Load a shipment, or return the program that this process has loaded from it before.
+
+    Parameters
+    ----------
+    shipment : Shipment
+        What `ship` made, in this process or in another.
+
+    Raises
+    ------
+    CodeMismatchError
+        If this process cannot run what the driver fingerprinted: another Python, other versions
+        of distributions, or a module that is not installed.
+
+    Examples
+    --------
+    >>> from dtset.execution.shipping.shipment import ship
+    >>> receive(ship({"length": len})).objects["length"]("abc")
+    3
+    """
+    differences = _differences(shipment.python, tuple(shipment.distributions.items()))
+    if differences:
+        raise CodeMismatchError(
+            f"{_here()} cannot run what the driver fingerprinted: {'; '.join(differences)}. "
+            f"Give the workers the driver's environment, and start them again."
+        )
+    slot = _slot(shipment.digest)
+    with slot.lock:
+        if slot.program is None:
+            slot.program = _load(shipment)
+        return slot.program
+
+
+@dataclass(eq=False)
+class _Slot:
+    lock: Lock = field(default_factory=Lock)
+    program: Program | None = None
+
+
+_SLOTS: OrderedDict[str, _Slot] = OrderedDict()
+_SLOTS_LOCK = Lock()
+
+
+def _slot(digest: str) -> _Slot:
+    with _SLOTS_LOCK:
+        slot = _SLOTS.setdefault(digest, _Slot())
+        _SLOTS.move_to_end(digest)
+        while len(_SLOTS) > _KEPT:
+            _SLOTS.popitem(last=False)
+        return slot
+
+
+def _load(shipment: Shipment) -> Program:
+    try:
+        loader = load(shipment.data)
+    except Exception as error:
+        error.add_note(f"while loading the program that was shipped to {_here()}")
+        raise
+    if loader.made > sum(map(len, loader.classes.values())):
+        # Classes in a cycle were built twice; the spare ones must not show as subclasses.
+        gc.collect()
+    return Program(loader.objects, loader.modules, loader.classes)
+
+
+@lru_cache(maxsize=64)
+def _differences(python: tuple[int, int], needed: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    found = []
+    if python != sys.version_info[:2]:
+        here = ".".join(map(str, sys.version_info[:2]))
+        found.append(f"Python is {here} here, {python[0]}.{python[1]} on the driver")
+    for name, version in needed:
+        installed = _version(name)
+        if installed != version:
+            here = "not installed" if installed is None else installed
+            found.append(f"{name} is {here} here, {version} on the driver")
+    return tuple(found)
+
+
+def _version(name: str) -> str | None:
+    if name == "python":
+        return ".".join(map(str, sys.version_info[:2]))
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _here() -> str:
+    return f"the process {os.getpid()} on {socket.gethostname()}"
+
+
+def _walk(value: Any, qualname: str) -> object:
+    for part in qualname.split("."):
+        value = getattr(value, part)
+    return value

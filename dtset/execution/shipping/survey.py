@@ -1,0 +1,329 @@
+"""What of the driver's namespaces the shipped functions reach.
+
+A *space* is a dictionary of globals of the user's code, nearly always a module's. The survey
+follows what functions read (see `reach`) into the spaces and lists every binding that must
+travel. Where a module itself escapes into a value, all its bindings are listed, but those are
+not required: what cannot be pickled among them is left behind.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.machinery import ExtensionFileLoader
+from types import FunctionType, ModuleType
+from typing import Any
+
+from dtset.errors import FingerprintError
+from dtset.execution.shipping import loading
+from dtset.execution.shipping.functions import Reduced
+from dtset.execution.shipping.imports import package_of
+from dtset.execution.shipping.loading import SpaceRecord
+from dtset.execution.shipping.reach import Imported, Read, reach_of
+from dtset.fingerprint.origin import is_user_module
+
+__all__ = ["Binding", "Key", "Library", "Path", "Space", "Survey"]
+
+Path = tuple[str, ...]
+Key = tuple[int, str]
+
+_SELF_MADE = frozenset(f"__{name}__" for name in ("name", "package", "file", "path", "spec")) | {
+    "__loader__",
+    "__cached__",
+    "__builtins__",
+}
+_CYTHON = ("_cython_", "_cyutility", "cython_runtime")
+"""Modules without a file, in which Cython keeps the types that compiled modules share."""
+
+_READS_ALL = frozenset({"globals", "eval", "exec"})
+
+
+@dataclass(eq=False)
+class Space:
+    """Globals of user code on the driver, sent as the number of a module made for it."""
+
+    index: int
+    globals: dict[str, Any]
+    importable: bool
+
+    @property
+    def name(self) -> str:
+        """Name of the module, for paths and messages."""
+        return str(self.globals.get("__name__", "<namespace>"))
+
+    def record(self) -> SpaceRecord:
+        """Describe the module to be made on the worker."""
+        path = self.globals.get("__path__")
+        return SpaceRecord(
+            name=_text(self.globals.get("__name__")),
+            package=_text(self.globals.get("__package__")),
+            file=_text(self.globals.get("__file__")),
+            path=None if path is None else tuple(map(str, path)),
+            importable=self.importable,
+            main=self.globals.get("__spec__") is None,
+        )
+
+    def __reduce__(self) -> Reduced:
+        return loading.space, (self.index,)
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """An installed module, sent as its name."""
+
+    name: str
+
+    def __reduce__(self) -> Reduced:
+        return loading.library, (self.name,)
+
+
+@dataclass(eq=False)
+class Binding:
+    """A global that travels; `absent` says why it had to be left behind."""
+
+    space: Space
+    name: str
+    path: Path
+    required: bool
+    absent: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """Number of the space, and name in it."""
+        return self.space.index, self.name
+
+    @property
+    def value(self) -> Any:
+        """What is bound now."""
+        return self.space.globals.get(self.name)
+
+
+@dataclass(eq=False)
+class Survey:
+    """Spaces and bindings found so far.
+
+    `required` is how new bindings are being reached; `reads` are, by identity, the bindings each
+    function reads, and `instances` the user's classes of which a binding holds instances.
+    """
+
+    spaces: dict[int, Space] = field(default_factory=dict)
+    bindings: dict[Key, Binding] = field(default_factory=dict)
+    libraries: dict[str, Library] = field(default_factory=dict)
+    submodules: dict[str, None] = field(default_factory=dict)
+    whole: dict[int, Path] = field(default_factory=dict)
+    reads: dict[int, list[Key]] = field(default_factory=dict)
+    instances: dict[Key, dict[type, None]] = field(default_factory=dict)
+    required: bool = True
+    subclasses: bool = False
+    reads_modules: bool = False
+    _user: dict[str, bool] = field(default_factory=dict)
+    _reading: list[Key] = field(default_factory=list)
+
+    def is_user(self, module_name: str) -> bool:
+        """Whether a module is the user's own, asked once per name."""
+        known = self._user.get(module_name)
+        if known is None:
+            known = is_user_module(module_name) and not module_name.startswith(_CYTHON)
+            self._user[module_name] = known
+        return known
+
+    def library(self, name: str) -> Library:
+        """The one handle for an installed module."""
+        return self.libraries.setdefault(name, Library(name))
+
+    def home(self, globals: dict[str, Any]) -> Space | Library:
+        """Where functions with these globals live."""
+        known = self.spaces.get(id(globals))
+        if known is not None:
+            return known
+        name = globals.get("__name__")
+        module = sys.modules.get(name) if isinstance(name, str) else None
+        is_module = module is not None and getattr(module, "__dict__", None) is globals
+        if is_module and not self.is_user(str(name)):
+            return self.library(str(name))
+        return self._new_space(globals, is_module, module if is_module else None)
+
+    def module(self, module: ModuleType) -> Space | Library:
+        """What stands for a module object."""
+        name = module.__name__
+        if sys.modules.get(name) is module and not self.is_user(name):
+            return self.library(name)
+        return self.home(vars(module))
+
+    def escaped(self, module: ModuleType, path: Path) -> Space | Library:
+        """What stands for a module of which anything may be read."""
+        home = self.module(module)
+        if isinstance(home, Space):
+            self.whole.setdefault(home.index, path)
+        return home
+
+    def function(self, function: FunctionType, path: Path) -> None:
+        """List what a function of the user's reads."""
+        space = self.home(function.__globals__)
+        if isinstance(space, Library):
+            return
+        label = f"function {function.__qualname__}"
+        if path[-1:] not in ((label,), (f"function {space.name}.{function.__qualname__}",)):
+            path = (*path, label)
+        self._reading = self.reads[id(function)] = []
+        reach = reach_of(function.__code__)
+        self.subclasses = self.subclasses or reach.subclasses
+        for read in reach.reads:
+            if isinstance(read.root, Imported):
+                self._follow_import(read.root, read, space, path)
+            elif read.root in space.globals:
+                self._want(space, read.root, path, space)
+                self._follow(space.globals[read.root], read, space, path)
+            elif read.root in _READS_ALL:
+                self.whole.setdefault(space.index, path)
+        for text in reach.strings:
+            module = sys.modules.get(text)
+            if module is not None and self.is_user(text):
+                self.escaped(module, path)
+
+    def want(self, module_name: str, qualname: str) -> bool:
+        """List the binding that a class is found by; False if there is none."""
+        module = sys.modules.get(module_name)
+        if module is None or not self.is_user(module_name):
+            return False
+        space = self.home(vars(module))
+        top = qualname.partition(".")[0]
+        if isinstance(space, Library) or top not in space.globals:
+            return False
+        self._want(space, top, (f"class {module_name}.{qualname} in stored data",), space)
+        return True
+
+    def list_whole(self) -> Iterator[Binding]:
+        """List, as not required, all bindings of the modules that escaped."""
+        for space in [space for space in self.spaces.values() if space.index in self.whole]:
+            for name in list(space.globals):
+                if name not in _SELF_MADE and (space.index, name) not in self.bindings:
+                    self._want(space, name, self.whole[space.index], None)
+                    yield self.bindings[space.index, name]
+
+    def _new_space(
+        self, globals: dict[str, Any], importable: bool, module: ModuleType | None
+    ) -> Space:
+        if isinstance(getattr(module, "__loader__", None), ExtensionFileLoader):
+            raise FingerprintError(
+                f"module {globals.get('__name__')!r} is compiled and belongs to no installed "
+                f"distribution, so that it can be neither sent to workers nor checked there. "
+                f"Install it (pip install) here and on the workers."
+            )
+        space = self.spaces[id(globals)] = Space(len(self.spaces), globals, importable)
+        parent = sys.modules.get(space.name.rpartition(".")[0]) if importable else None
+        if parent is not None:
+            self.module(parent)
+        return space
+
+    def _want(self, space: Space, name: str, path: Path, reader: Space | None) -> None:
+        self._reading.append((space.index, name))
+        if name in _SELF_MADE or (space.index, name) in self.bindings:
+            return
+        value = space.globals.get(name)
+        is_function = isinstance(value, FunctionType) and value.__qualname__ == name
+        kind = "function" if is_function else "global"
+        shown = name if space is reader else f"{space.name}.{name}"
+        binding = Binding(space, name, (*path, f"{kind} {shown}"), self.required)
+        self.bindings[space.index, name] = binding
+
+    def _follow(self, value: object, read: Read, reader: Space, path: Path) -> None:
+        """Go along a chain of attributes as long as it leads through modules."""
+        attributes = read.attributes
+        if read.named and "getattr" in reader.globals:
+            attributes = attributes[:-1]
+        for attribute in attributes:
+            if not isinstance(value, ModuleType):
+                return
+            home = self.module(value)
+            if value is sys and attribute == "modules":
+                self.reads_modules = True
+                self.whole.setdefault(reader.index, path)
+            if isinstance(home, Library):
+                value = self._submodule(value, attribute)
+            elif attribute in home.globals:
+                self._want(home, attribute, path, reader)
+                value = home.globals[attribute]
+            elif attribute == "__dict__":
+                break
+            else:
+                if "__getattr__" in home.globals:
+                    self._want(home, "__getattr__", path, reader)
+                return
+        if isinstance(value, ModuleType) and read.used:
+            self.escaped(value, path)
+
+    def _submodule(self, package: ModuleType, attribute: str) -> object:
+        """Submodule of an installed package, noted so that the worker imports it too."""
+        name = f"{package.__name__}.{attribute}"
+        submodule = sys.modules.get(name)
+        if submodule is not None and getattr(package, attribute, None) is submodule:
+            if not self.is_user(name):
+                self.submodules[name] = None
+            return submodule
+        return None
+
+    def _follow_import(self, root: Imported, read: Read, space: Space, path: Path) -> None:
+        package = package_of(space.globals)
+        try:
+            name = importlib.util.resolve_name("." * root.level + root.module, package)
+        except ImportError:
+            return
+        if not self.is_user(name):
+            if name == "sys":
+                first = () if root.attribute is None else (root.attribute,)
+                read = Read(root, (*first, *read.attributes), read.used)
+                self._follow(sys, read, space, path)
+            return
+        module = self._imported(name, path)
+        if module is None:
+            return
+        for parent, child in _steps(name):
+            self._follow(sys.modules[parent], Read(parent, (child,), used=False), space, path)
+        if root.attribute is not None:
+            if not hasattr(module, root.attribute):
+                self._imported(f"{name}.{root.attribute}", path)
+            read = Read(root, (root.attribute, *read.attributes), read.used, read.named)
+            self._follow(module, read, space, path)
+            return
+        self._follow(module, Read(root, used=False), space, path)
+        self.module(module)
+        start = module if root.leaf else sys.modules[name.partition(".")[0]]
+        self._follow(start, read, space, path)
+
+    def _imported(self, name: str, path: Path) -> ModuleType | None:
+        """Import a module of the user's that a function will import; None if there is none."""
+        if name not in sys.modules:
+            try:
+                if importlib.util.find_spec(name) is None:
+                    return None
+            except (ImportError, ValueError):
+                return None
+            try:
+                importlib.import_module(name)
+            except Exception as error:
+                raise FingerprintError(
+                    f"{' → '.join(path)} imports {name!r}, which fails here: "
+                    f"{type(error).__name__}: {error}. What the workers would run is unknown."
+                ) from error
+        module = sys.modules[name]
+        if not isinstance(module, ModuleType):
+            raise FingerprintError(
+                f"{' → '.join(path)} imports {name!r}, which put a {type(module).__name__} in "
+                f"its own place in sys.modules: that cannot be sent to workers. Import an object "
+                f"from an ordinary module instead."
+            )
+        return module
+
+
+def _steps(name: str) -> Iterable[tuple[str, str]]:
+    """Package and submodule, from the top down, on the way to a dotted name."""
+    parts = name.split(".")
+    return ((".".join(parts[:i]), parts[i]) for i in range(1, len(parts)))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

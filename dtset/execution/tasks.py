@@ -1,0 +1,110 @@
+"""The functions that Dask runs: a group of partitions of a stage, and the splitting of what it sends."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dtset.checkpoint.layout import run_path
+from dtset.errors import StoreNotSharedError
+from dtset.execution.exchange.pieces import DealChangedError, Piece, digest_of
+from dtset.execution.failures import packed
+from dtset.execution.inputs import Input
+from dtset.execution.outputs import Output
+from dtset.execution.printing import captured
+from dtset.execution.results import GroupResult
+from dtset.execution.shipping import Shipment, receive
+from dtset.execution.stage import Scope, Step, TaskSettings
+from dtset.execution.steps import through
+from dtset.storage.blocks import block_classes
+
+__all__ = ["Stage", "classes_in", "run_group", "split_group"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Operators fused into one pass over a partition."""
+
+    input: Input
+    steps: tuple[Step, ...]
+    output: Output = field(repr=False)
+
+
+_stores_seen: set[tuple[str, str]] = set()
+
+
+def run_group(
+    settings: TaskSettings,
+    stage: Stage,
+    partitions: Sequence[int],
+    shipment: Shipment,
+    *upstream: Any,
+) -> GroupResult:
+    """Run a stage over a group of partitions, one by one."""
+    worker_id = _worker_id()
+    _check_store(settings)
+    program = receive(shipment)
+    results: dict[int, Any] = {}
+    try:
+        opened = stage.input.open(upstream)
+        for partition in partitions:
+            scope = Scope(settings, program, partition, worker_id)
+            with captured(settings.run_id, enabled=settings.capture):
+                batches = through(opened.batches(scope), stage.steps, scope)
+                results[partition] = stage.output.consume(batches, scope, opened.deal)
+    except (DealChangedError, StoreNotSharedError):
+        raise
+    except Exception as error:
+        raise packed(error, program) from None
+    return GroupResult(results, opened.deal)
+
+
+def split_group(result: GroupResult, targets: Sequence[int]) -> Piece:
+    """Take from a map side's result what a group of targets needs."""
+    blocks: dict[int, list[tuple[int, bytes]]] = {target: [] for target in targets}
+    for partition, sent in result.results.items():
+        for target in targets:
+            if target in sent:
+                blocks[target].append((partition, sent[target]))
+    digests = {partition: digest_of(sent) for partition, sent in result.results.items()}
+    return Piece(digests, blocks, result.deal)
+
+
+def classes_in(result: GroupResult) -> frozenset[tuple[str, str]]:
+    """Which of the user's classes occur in a result's blocks, by module and qualified name."""
+    blocks = (block for kept in result.results.values() for block in kept)
+    return frozenset(each for block in blocks for each in block_classes(block))
+
+
+def _worker_id() -> int | str:
+    """Name of the worker that runs this; 0 in the driver's own process."""
+    try:
+        from distributed import get_worker
+
+        name = get_worker().name
+    except (ImportError, ValueError):
+        return 0
+    return name if isinstance(name, int) else str(name)
+
+
+def _check_store(settings: TaskSettings) -> None:
+    """Make sure, once per process, that the run's record can be seen from here.
+
+    Raises
+    ------
+    StoreNotSharedError
+        It cannot: what is written here would not be found again.
+    """
+    seen = (settings.store.url, settings.run_id)
+    if seen in _stores_seen:
+        return
+    try:
+        settings.store.get(run_path(settings.job_id, settings.run_id))
+    except FileNotFoundError:
+        raise StoreNotSharedError(
+            f"the worker on {socket.gethostname()} does not find this run in the store {settings.store.url}: "
+            "give TSetEnvironment a store= that the driver and all workers reach, such as a shared file system or s3://…"
+        ) from None
+    _stores_seen.add(seen)

@@ -1,0 +1,155 @@
+"""Fingerprints: value → digest, code → digest, kept as a tree of named digests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from enum import Enum
+from typing import Final
+
+from dtset.fingerprint.graph import reached_distributions, tree_of
+from dtset.fingerprint.origin import PYTHON
+from dtset.fingerprint.tree import FORMAT, Tree, branch, from_json, leaf, to_json
+from dtset.fingerprint.version import version
+from dtset.fingerprint.walk import Session
+
+__all__ = [
+    "FORMAT",
+    "NOTHING",
+    "Session",
+    "Tree",
+    "branch",
+    "class_fingerprint",
+    "distributions",
+    "environment_leaves",
+    "fingerprint",
+    "fingerprint_tree",
+    "from_json",
+    "leaf",
+    "to_json",
+    "version",
+]
+
+
+class _Nothing(Enum):
+    NOTHING = "nothing"
+
+
+NOTHING: Final = _Nothing.NOTHING
+
+
+def fingerprint(obj: object) -> str:
+    """Hash what an object is: a value by its content, a function by what it does.
+
+    Parameters
+    ----------
+    obj : object
+        A value, function, class, or anything made of them.
+
+    Returns
+    -------
+    str
+        64 hex digits, the same in every process and on every machine with the same Python
+        minor version.
+
+    Raises
+    ------
+    FingerprintError
+        If it cannot be told for certain, with the path to what it cannot be told of.
+
+    Examples
+    --------
+    >>> fingerprint(lambda x: x + 1) == fingerprint(lambda x: x + 1)
+    True
+    >>> fingerprint(1) == fingerprint(1.0)
+    False
+    """
+    tree = fingerprint_tree(obj, getattr(obj, "__name__", type(obj).__name__))
+    return branch("object", Tree("it", tree.digest), *environment_leaves()).digest
+
+
+def fingerprint_tree(
+    obj: object,
+    name: str,
+    *,
+    config: object = NOTHING,
+    ignore: Collection[str] = (),
+    session: Session | None = None,
+) -> Tree:
+    """Fingerprint one function or value of a node, as a tree.
+
+    Parameters
+    ----------
+    obj : object
+        The function or value.
+    name : str
+        What a person knows it by, such as ``"compute clean"``.
+    config : object, optional
+        The environment's configuration, for functions that take a ``ctx``.
+    ignore : collection of str
+        Globals to leave out, as ``"NAME"`` or ``"module.NAME"``.
+    session : Session, optional
+        Shares work with other calls during which nothing changes; brings its own `ignore`.
+
+    Examples
+    --------
+    >>> fingerprint_tree(5, "parameter n").shown
+    '5'
+    """
+    walk = Session(ignore) if session is None else session
+    tree = tree_of(walk.digest(obj, name), name)
+    if config is NOTHING:
+        return tree
+    settings = _config_tree(config, walk)
+    joined = branch(name, Tree("function", tree.digest), settings, tag="with config")
+    return Tree(name, joined.digest, tree.shown, (*tree.children, settings))
+
+
+def _config_tree(config: object, walk: Session) -> Tree:
+    whole = tree_of(walk.digest(config, "config"), "config")
+    if not isinstance(config, Mapping):
+        return whole
+    parts = (
+        tree_of(walk.digest(value, f"config {key}"), f"config {key}")
+        for key, value in config.items()
+    )
+    return Tree("config", whole.digest, None, tuple(parts))
+
+
+def class_fingerprint(cls: type) -> str:
+    """Fingerprint the code of a class and its bases, for classes that occur in persisted data.
+
+    Examples
+    --------
+    >>> class Rec:
+    ...     def score(self):
+    ...         return 1
+    >>> len(class_fingerprint(Rec))
+    64
+    """
+    return fingerprint_tree(cls, f"class {cls.__name__}").digest
+
+
+def distributions(tree: Tree) -> dict[str, str]:
+    """List the installed distributions that a tree reaches, with their versions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> list(distributions(fingerprint_tree(np.sum, "map")))
+    ['numpy']
+    """
+    return reached_distributions([tree])
+
+
+def environment_leaves() -> tuple[Tree, ...]:
+    """Return the leaves that every root has: the Python minor version and the format.
+
+    Examples
+    --------
+    >>> [leaf.name for leaf in environment_leaves()]
+    ['python', 'fingerprint format']
+    """
+    return (
+        leaf("python", PYTHON, shown=PYTHON),
+        leaf("fingerprint format", str(FORMAT), shown=str(FORMAT)),
+    )

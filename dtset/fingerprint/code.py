@@ -1,0 +1,275 @@
+"""Static analysis of code objects: a digest of what they do, and the names they read."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import marshal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from dtset.fingerprint.flow import Block, blocks, same_handler
+from dtset.fingerprint.instructions import Instruction, decode, variables
+from dtset.fingerprint.pruning import Capture, Reads, prune
+from dtset.fingerprint.references import Reference, references
+
+__all__ = ["Analysis", "analyse"]
+
+_FLAGS = (
+    inspect.CO_VARARGS
+    | inspect.CO_VARKEYWORDS
+    | inspect.CO_GENERATOR
+    | inspect.CO_COROUTINE
+    | inspect.CO_ITERABLE_COROUTINE
+    | inspect.CO_ASYNC_GENERATOR
+)
+_SEE_ALL = Reads.DOCS | Reads.ANNOTATIONS | Reads.NAMES | Reads.LOCALS
+_SEEN_BY = {
+    **dict.fromkeys(
+        ("inspect", "signature", "__signature__", "getfullargspec", "getsource", "__code__"), _SEE_ALL
+    ),
+    **dict.fromkeys(("__doc__", "getdoc", "pydoc", "help", "doctest"), Reads.DOCS),
+    **dict.fromkeys(
+        (
+            "__annotations__", "get_type_hints", "get_annotations", "singledispatch",
+            "singledispatchmethod", "register", "dataclass", "make_dataclass", "NamedTuple",
+            "TypedDict", "validate_call", "beartype", "typechecked", "BaseModel",
+        ),
+        Reads.ANNOTATIONS,
+    ),
+    **dict.fromkeys(("__name__", "__qualname__", "co_name", "co_qualname"), Reads.NAMES),
+    **dict.fromkeys(
+        (
+            "locals", "eval", "exec", "dir", "_getframe", "currentframe", "f_locals", "f_code",
+            "gi_frame", "cr_frame", "ag_frame", "tb_frame", "query", "numexpr", "co_varnames",
+        ),
+        Reads.LOCALS,
+    ),
+    **dict.fromkeys(("__dict__", "__slots__"), Reads.STATE),
+    **dict.fromkeys(("__globals__", "f_globals", "__builtins__"), Reads.GLOBALS),
+    "__subclasses__": Reads.SUBCLASSES,
+    "dir": Reads.LOCALS | Reads.STATE,
+    "vars": Reads.LOCALS | Reads.STATE,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What is known of a code object without running it.
+
+    Parameters
+    ----------
+    digest : bytes
+        Of the normalised code, nested code included.
+    free : tuple of str
+        Captured variables in the order of their first use.
+    references : tuple of Reference
+        Globals and imports, of nested code too.
+    sees : Reads
+        What the code may see of functions besides what they do.
+    """
+
+    digest: bytes
+    free: tuple[str, ...]
+    references: tuple[Reference, ...]
+    sees: Reads
+
+
+_known: dict[tuple[int, Reads, bool], tuple[CodeType, Analysis]] = {}
+_MOST_KNOWN = 50_000
+
+
+def analyse(code: CodeType, reads: Reads = Reads.NOTHING, keeps: bool = False) -> Analysis:
+    """Analyse a code object; the analysis is kept for the next time.
+
+    Parameters
+    ----------
+    code : CodeType
+        The code object.
+    reads : Reads
+        What reachable code can see of it.
+    keeps : bool
+        Whether, as the body of a class, its annotations count.
+
+    Examples
+    --------
+    >>> one = analyse((lambda x, y: x + LIMIT).__code__)
+    >>> def two(x, y):
+    ...     return x + LIMIT  # with a comment
+    >>> one.digest == analyse(two.__code__).digest
+    True
+    >>> one.references[0].chain
+    ('LIMIT',)
+    """
+    key = (id(code), reads, keeps)
+    entry = _known.get(key)
+    if entry is None:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        # The code object is held so that its id is not given to another one.
+        entry = _known[key] = (code, _Reader(code, reads, keeps).analysis())
+    return entry[1]
+
+
+class _Reader:
+    """One pass over one code object."""
+
+    def __init__(self, code: CodeType, reads: Reads, keeps: bool) -> None:
+        self.code = code
+        self.reads = reads
+        self.found = decode(code)
+        kept = prune(code, self.found, reads, keeps)
+        self.positions, self.captures = kept.positions, kept.captures
+        self.nested: list[Analysis] = []
+        parameters = code.co_argcount + code.co_kwonlyargcount
+        parameters += bool(code.co_flags & inspect.CO_VARARGS)
+        parameters += bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        self.parameters = code.co_varnames[:parameters]
+        self.numbers = {name: number for number, name in enumerate(self.parameters)}
+        self.free: list[str] = []
+        self.captured = frozenset(code.co_freevars)
+
+    def analysis(self) -> Analysis:
+        items = [self.found[position] for position in self.positions]
+        body = self.body()
+        rest = sorted(self.captured - set(self.free))
+        free = (*self.free, *rest)
+        header = [
+            self.parameters,
+            self.code.co_argcount,
+            self.code.co_posonlyargcount,
+            self.code.co_kwonlyargcount,
+            self.code.co_flags & _FLAGS,
+            rest,
+            self.visible(),
+        ]
+        digest = hashlib.sha256(marshal.dumps([header, body], 2)).digest()
+        found = set(references(self.code, items))
+        sees = _sees(items)
+        for nested in self.nested:
+            found.update(nested.references)
+            sees |= nested.sees
+        return Analysis(digest, free, tuple(sorted(found)), sees)
+
+    def visible(self) -> list[object]:
+        """What is part of the code only because something reads it."""
+        seen: list[object] = []
+        if Reads.DOCS in self.reads and self.code.co_flags & inspect.CO_OPTIMIZED:
+            first = self.code.co_consts[:1]
+            seen.append(first[0] if first and isinstance(first[0], str) else None)
+        if Reads.NAMES in self.reads and self.code.co_name != "<lambda>":
+            seen.append(self.code.co_name)
+        if Reads.LOCALS in self.reads:
+            seen.append(variables(self.code))
+        return seen
+
+    def body(self) -> list[object]:
+        """Encode all blocks, numbered in the order in which they are first mentioned."""
+        made = blocks(self.found, self.positions)
+        numbers: dict[int, int] = {}
+        waiting: list[Block] = []
+        encoded: list[object] = []
+        done = 0
+        for start in made:
+            if id(start) not in numbers and (start is made[0] or not start.is_exit):
+                self.mention(start, numbers, waiting)
+            elif start.is_exit and id(start) not in numbers and not _is_mentioned(start, made):
+                encoded.append(self.block(start, numbers, waiting))
+            while done < len(waiting):
+                encoded.append(self.block(waiting[done], numbers, waiting))
+                done += 1
+        return encoded
+
+    def mention(self, block: Block, numbers: dict[int, int], waiting: list[Block]) -> int:
+        if id(block) not in numbers:
+            numbers[id(block)] = len(numbers)
+            waiting.append(block)
+        return numbers[id(block)]
+
+    def block(self, block: Block, numbers: dict[int, int], waiting: list[Block]) -> list[object]:
+        tokens = [self.token(position, item) for position, item in block.items]
+        after = block.follows
+        if (
+            block.jump is None
+            and after is not None
+            and after.is_exit
+            and same_handler(after, block)
+        ):
+            tokens += [self.token(position, item) for position, item in after.items]
+            after = None
+        result: list[object] = [tokens]
+        if after is not None:
+            result.append(("then", self.exit_or_number(after, numbers, waiting)))
+        if block.jump is not None:
+            target = self.exit_or_number(block.jump.target, numbers, waiting)
+            result.append(("jump", block.jump.op, target))
+        if block.catches is not None and block.handler is not None:
+            target = self.exit_or_number(block.catches, numbers, waiting)
+            result.append(("catch", target, block.handler.depth, block.handler.lasti))
+        return result
+
+    def exit_or_number(self, block: Block, numbers: dict[int, int], waiting: list[Block]) -> object:
+        """Write an exit where it is mentioned (the compiler copies short ones); number the rest."""
+        if block.is_exit and block.catches is not block:
+            return self.block(block, numbers, waiting)
+        return self.mention(block, numbers, waiting)
+
+    def token(self, position: int, item: Instruction) -> object:
+        if item.op == "LOAD_CONST" or item.op == "RETURN_CONST" or item.op == "KW_NAMES":
+            return (item.op, self.constant(item.const, position))
+        if item.names:
+            return (item.op, *(self.variable(name, item.op) for name in item.names))
+        if item.name is not None:
+            return (item.op, item.name, item.arg)
+        return (item.op, item.arg)
+
+    def variable(self, name: str, op: str = "") -> object:
+        if name not in self.numbers:
+            self.numbers[name] = len(self.numbers)
+        if name in self.captured and name not in self.free:
+            self.free.append(name)
+        if name == "__class__" or op in ("LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"):
+            return (self.numbers[name], name)
+        return self.numbers[name]
+
+    def constant(self, value: object, position: int) -> object:
+        if isinstance(value, CodeType):
+            capture = self.captures.get(position, Capture())
+            nested = analyse(value, self.reads, capture.keeps_annotations)
+            self.nested.append(nested)
+            given = [self.variable(name) for name in nested.free]
+            return ("code", nested.digest, given)
+        return _plain_constant(value)
+
+
+def _is_mentioned(block: Block, made: list[Block]) -> bool:
+    return any(
+        block is other.follows
+        or block is other.catches
+        or (other.jump is not None and other.jump.target is block)
+        for other in made
+    )
+
+
+def _plain_constant(value: Any) -> Any:
+    if isinstance(value, frozenset):
+        return ("frozenset", sorted(marshal.dumps(_plain_constant(part), 2) for part in value))
+    if isinstance(value, tuple):
+        return ("tuple", [_plain_constant(part) for part in value])
+    if isinstance(value, slice):
+        return ("slice", _plain_constant((value.start, value.stop, value.step)))
+    return ("is", value)
+
+
+def _sees(items: Iterable[Instruction]) -> Reads:
+    seen = Reads.NOTHING
+    for item in items:
+        name = item.name
+        if name is None and isinstance(item.const, str):
+            # A constant may be the name given to getattr.
+            name = item.const if item.const.startswith("__") else None
+        if name is not None and name in _SEEN_BY:
+            seen |= _SEEN_BY[name]
+    return seen

@@ -1,0 +1,77 @@
+"""What one object is: a label that counts, and parts that are objects again."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dtset.fingerprint.origin import Distribution, distribution_of
+from dtset.fingerprint.pruning import Reads
+
+__all__ = ["Context", "Description", "Mark", "NoFingerprint", "Part", "library", "parts_of"]
+
+
+class NoFingerprint(Exception):
+    """Why an object has no deterministic digest; the walk adds the path to it."""
+
+
+@dataclass(slots=True)
+class Part:
+    """A part of an object: the key under which it counts, and its name for people."""
+
+    key: str
+    value: object
+    noun: str = ""
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Description:
+    """A label and the parts. A label is plain values only; two kinds never share a first word."""
+
+    label: tuple[Any, ...]
+    parts: list[Part] = field(default_factory=list)
+    noun: str = "value"
+    unordered: bool = False
+    shown: str | None = None
+    sees: Reads = Reads.NOTHING
+    raw: bytes = b""
+
+    def encoded(self) -> bytes:
+        """Write the label as bytes that no other label gives."""
+        return marshal.dumps(self.label, 2) + self.raw
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What holds for a whole walk: what reachable code sees, and which globals to leave out."""
+
+    reads: Reads
+    ignore: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that is no Python value: a name of a library, a missing global, a variable of the environment."""
+
+    kind: str
+    text: str = ""
+    distribution: Distribution | None = None
+    shown: str | None = None
+    value: str = ""
+
+
+def library(module_name: str, qualified: str) -> Mark:
+    """Mark a thing that an installed distribution defines: by name and version."""
+    distribution = distribution_of(module_name)
+    if distribution is not None and distribution.name == "python":
+        # The Python minor version is a leaf of every fingerprint.
+        distribution = None
+    return Mark("library", qualified, distribution)
+
+
+def parts_of(named: Iterable[tuple[str, object]], noun: str) -> list[Part]:
+    """Make parts of names and values, in the order given."""
+    return [Part(name, value, noun, name) for name, value in named]

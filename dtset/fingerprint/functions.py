@@ -1,0 +1,208 @@
+"""Functions: their code, and the values and helpers that the code reads."""
+
+from __future__ import annotations
+
+import functools
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from dtset.fingerprint.code import analyse
+from dtset.fingerprint.description import (
+    Context,
+    Description,
+    Mark,
+    NoFingerprint,
+    Part,
+    library,
+    parts_of,
+)
+from dtset.fingerprint.naming import by_name, hidden_instance, module_of
+from dtset.fingerprint.origin import is_user_module
+from dtset.fingerprint.pruning import Reads
+from dtset.fingerprint.references import Reference
+from dtset.fingerprint.resolving import Scope, all_globals, resolve
+from dtset.fingerprint.version import word_of
+
+__all__ = [
+    "describe_builtin",
+    "describe_cached",
+    "describe_code",
+    "describe_function",
+    "describe_method",
+    "describe_partial",
+]
+
+_OWN_ATTRIBUTES = frozenset(("__dtset_version__",))
+_DISPATCH = "singledispatch.<locals>.wrapper"
+
+
+def describe_function(function: FunctionType, context: Context) -> Description:
+    """A function is its code, what the code reads, its defaults, captured values and attributes."""
+    module_name = module_of(function)
+    if module_name is not None and not is_user_module(module_name):
+        return _describe_installed(function, module_name)
+    word = word_of(function)
+    code = function.__code__
+    analysis = analyse(code, context.reads)
+    parts = _defaults(function) + _captured(function, analysis.free)
+    if word is not None:
+        return Description(("versioned", word), parts, "helper")
+    scope = Scope(
+        function.__globals__, _builtins(function), str(function.__globals__.get("__name__"))
+    )
+    for reference in analysis.references:
+        value = resolve(reference, scope, context, code)
+        if value is not None:
+            parts.append(_read(reference, value))
+    if Reads.GLOBALS in analysis.sees:
+        parts.append(Part("all globals", all_globals(scope), "all globals"))
+    attributes = {
+        name: value for name, value in vars(function).items() if name not in _OWN_ATTRIBUTES
+    }
+    parts += parts_of(sorted(attributes.items()), "attribute")
+    return Description(
+        ("function", analysis.digest, *_visible(function, context.reads)),
+        parts + _visible_annotations(function, context.reads),
+        "helper",
+        sees=analysis.sees,
+    )
+
+
+def _read(reference: Reference, value: object) -> Part:
+    text = reference.text.rstrip(".")
+    if isinstance(value, Mark) and value.kind == "environment":
+        return Part(f"reads {text}[{value.text}]", value, "environment variable", value.text)
+    return Part(f"reads {text}", value, "global", text)
+
+
+def _builtins(function: FunctionType) -> dict[str, Any]:
+    found: Any = function.__globals__.get("__builtins__", {})
+    return vars(found) if isinstance(found, ModuleType) else found
+
+
+def _visible(function: FunctionType, reads: Reads) -> tuple[Any, ...]:
+    seen: list[Any] = []
+    if Reads.DOCS in reads:
+        seen.append(("doc", str(function.__doc__) if function.__doc__ is not None else None))
+    if Reads.NAMES in reads:
+        seen.append(("name", function.__name__, function.__qualname__))
+    return tuple(seen)
+
+
+def _visible_annotations(function: FunctionType, reads: Reads) -> list[Part]:
+    if Reads.ANNOTATIONS not in reads:
+        return []
+    return parts_of(sorted(function.__annotations__.items()), "annotation")
+
+
+def _defaults(function: FunctionType) -> list[Part]:
+    code = function.__code__
+    given = function.__defaults__ or ()
+    names = code.co_varnames[: code.co_argcount]
+    named = zip(names[len(names) - len(given) :], given, strict=True)
+    parts = [Part(f"default {name}", value, "default", name) for name, value in named]
+    for name, value in sorted((function.__kwdefaults__ or {}).items()):
+        parts.append(Part(f"default {name}", value, "default", name))
+    return parts
+
+
+def _captured(function: FunctionType, free: tuple[str, ...]) -> list[Part]:
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    parts: list[Part] = []
+    for number, name in enumerate(free):
+        try:
+            value = cells[name].cell_contents
+        except ValueError:
+            value = Mark("unbound")
+        parts.append(Part(f"captured {number}", value, "closure", name))
+    return parts
+
+
+def _describe_installed(function: FunctionType, module_name: str) -> Description:
+    """A function of an installed distribution goes by name; a closure made by one, by what it holds too."""
+    if function.__code__.co_qualname == _DISPATCH and module_name == "functools":
+        registry: dict[type, Any] = dict(function.registry)  # type: ignore[attr-defined]
+        pairs = [Part("case", pair, "case", pair[0].__name__) for pair in registry.items()]
+        return Description(("singledispatch",), pairs, "helper", unordered=True)
+    named = by_name(function, module_name)
+    if named is not None:
+        return describe_mark(named)
+    code = function.__code__
+    qualified = f"{module_name}.{code.co_qualname}"
+    analysis = analyse(code)
+    parts = _defaults(function) + _captured(function, analysis.free)
+    attributes = {
+        name: value for name, value in vars(function).items() if name not in _OWN_ATTRIBUTES
+    }
+    parts += parts_of(sorted(attributes.items()), "attribute")
+    parts.append(Part("code", library(module_name, qualified), "global", qualified))
+    # One module may hold many lambdas of one name.
+    return Description(("closure", qualified, analysis.digest), parts, "helper")
+
+
+def describe_mark(mark: Mark) -> Description:
+    """A mark is its text, with the distribution it belongs to."""
+    parts = []
+    if mark.distribution is not None:
+        name = mark.distribution.name
+        parts.append(Part("distribution", mark.distribution, "distribution", name))
+    noun = mark.kind if mark.kind in ("library", "module") else "value"
+    return Description((mark.kind, mark.text, mark.value), parts, noun, shown=mark.shown)
+
+
+def describe_method(method: MethodType, context: Context) -> Description:
+    """A bound method is its function and what it is bound to."""
+    hidden = hidden_instance(method.__self__)
+    if hidden is not None:
+        return describe_mark(library(hidden, f"{hidden}.{method.__func__.__name__}"))
+    parts = [
+        Part("function", method.__func__, "method", getattr(method.__func__, "__name__", "")),
+        Part("instance", method.__self__, "instance", type(method.__self__).__name__),
+    ]
+    return Description(("method",), parts, "helper")
+
+
+def describe_code(code: CodeType, context: Context) -> Description:
+    """A bare code object counts by what it does; it has no globals yet."""
+    analysis = analyse(code, context.reads)
+    return Description(("code", analysis.digest), sees=analysis.sees)
+
+
+def describe_partial(partial: functools.partial[Any], context: Context) -> Description:
+    """A partial is its function and arguments, with its own class where that is derived."""
+    parts = [
+        Part("function", partial.func, "global", getattr(partial.func, "__name__", "function"))
+    ]
+    parts += [Part(f"argument {n}", v, "argument", str(n)) for n, v in enumerate(partial.args)]
+    parts += parts_of(partial.keywords.items(), "argument")
+    if type(partial) is not functools.partial:
+        parts.append(Part("class", type(partial), "global", type(partial).__name__))
+    parts += parts_of(sorted(vars(partial).items()), "attribute")
+    return Description(("partial", len(partial.args)), parts, "helper")
+
+
+def describe_cached(cached: Any, context: Context) -> Description:
+    """An `lru_cache` is what it wraps and how it caches, never what it holds at the moment."""
+    parameters = sorted(cached.cache_parameters().items())
+    wrapped = cached.__wrapped__
+    parts = [Part("function", wrapped, "global", getattr(wrapped, "__name__", "function"))]
+    return Description(
+        ("lru_cache", *(part for pair in parameters for part in pair)), parts, "helper"
+    )
+
+
+def describe_builtin(builtin: BuiltinFunctionType, context: Context) -> Description:
+    """A function written in C goes by its name, with what it is bound to."""
+    owner = builtin.__self__
+    if owner is None or isinstance(owner, ModuleType):
+        module_name = builtin.__module__ or getattr(owner, "__name__", None) or "builtins"
+        if is_user_module(module_name):
+            raise NoFingerprint(
+                f"{module_name}.{builtin.__qualname__} is compiled and not of an installed distribution"
+            )
+        return describe_mark(library(module_name, f"{module_name}.{builtin.__qualname__}"))
+    hidden = hidden_instance(owner)
+    if hidden is not None:
+        return describe_mark(library(hidden, f"{hidden}.{builtin.__name__}"))
+    part = Part("instance", owner, "instance", type(owner).__name__)
+    return Description(("builtin method", builtin.__name__), [part], "helper")

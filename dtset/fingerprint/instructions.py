@@ -1,0 +1,148 @@
+"""A code object as a list of instructions whose operands are resolved."""
+
+from __future__ import annotations
+
+import dis
+import opcode
+import sys
+from dataclasses import dataclass
+from types import CodeType
+
+__all__ = ["Handler", "Instruction", "decode", "stack_effect", "variables"]
+
+_EXTENDED_ARG = dis.opmap["EXTENDED_ARG"]
+_CACHE = 0
+_SHIFTED_NAMES = {"LOAD_GLOBAL": 1}
+if sys.version_info >= (3, 12):
+    _SHIFTED_NAMES |= {"LOAD_ATTR": 1, "LOAD_SUPER_ATTR": 2}
+_HAS_NAME = frozenset(dis.hasname)
+_HAS_CONST = frozenset(dis.hasconst)
+_HAS_VARIABLE = frozenset(dis.haslocal) | frozenset(dis.hasfree)
+_HAS_JUMP = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
+# Two instructions in one, from 3.13 on; the compiler joins them only on one line.
+_PAIRS = {
+    code: tuple(f"{half}_FAST" for half in name.split("_FAST")[:2])
+    for name, code in dis.opmap.items()
+    if name in ("LOAD_FAST_LOAD_FAST", "STORE_FAST_LOAD_FAST", "STORE_FAST_STORE_FAST")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """Where an exception raised by an instruction goes."""
+
+    target: int
+    depth: int
+    lasti: bool
+
+
+@dataclass(slots=True)
+class Instruction:
+    """One instruction: name, raw operand, what the operand stands for, and its exits."""
+
+    op: str
+    arg: int
+    code: int
+    name: str | None = None
+    names: tuple[str, ...] = ()
+    const: object = None
+    target: int | None = None
+    handler: Handler | None = None
+
+
+def variables(code: CodeType) -> tuple[str, ...]:
+    """Return all variables of a code object in the order of their operands."""
+    own = code.co_varnames
+    return own + tuple(name for name in code.co_cellvars if name not in own) + code.co_freevars
+
+
+def decode(code: CodeType) -> list[Instruction]:
+    """List the instructions of a code object, jumps and handlers as indices into the list."""
+    names, consts, slots = code.co_names, code.co_consts, variables(code)
+    found: list[Instruction] = []
+    index_at: dict[int, int] = {}
+    jumps: list[tuple[Instruction, int]] = []
+    raw = code.co_code
+    extended = 0
+    start: int | None = None
+    for offset in range(0, len(raw), 2):
+        op, arg = raw[offset], raw[offset + 1] | extended
+        if op == _CACHE:
+            continue
+        if start is None:
+            start = offset
+        if op == _EXTENDED_ARG:
+            extended = arg << 8
+            continue
+        extended = 0
+        opname = opcode.opname[op]
+        item = Instruction(opname, arg, op)
+        if op in _HAS_NAME:
+            shift = _SHIFTED_NAMES.get(opname, 0)
+            item.name = names[arg >> shift]
+            item.arg = arg & ((1 << shift) - 1)
+        elif op in _HAS_CONST:
+            item.const = consts[arg]
+        elif op in _PAIRS:
+            index_at[start] = index_at[offset] = len(found)
+            start = None
+            found += _halves(op, slots[arg >> 4], slots[arg & 15])
+            continue
+        elif op in _HAS_VARIABLE:
+            item.names = (slots[arg],)
+        elif op in _HAS_JUMP:
+            jumps.append((item, offset))
+        index_at[start] = index_at[offset] = len(found)
+        start = None
+        found.append(item)
+    _link(code, found, index_at, jumps)
+    return found
+
+
+def _halves(op: int, first: str, second: str) -> list[Instruction]:
+    names = [half.lstrip("_") for half in _PAIRS[op]]
+    return [
+        Instruction(name, 0, dis.opmap[name], names=(variable,))
+        for name, variable in zip(names, (first, second), strict=True)
+    ]
+
+
+def _link(
+    code: CodeType,
+    found: list[Instruction],
+    index_at: dict[int, int],
+    jumps: list[tuple[Instruction, int]],
+) -> None:
+    raw = code.co_code
+    for item, offset in jumps:
+        after = offset + 2
+        while after < len(raw) and raw[after] == _CACHE:
+            after += 2
+        step = -item.arg if "BACKWARD" in item.op else item.arg
+        item.target = index_at[after + 2 * step]
+    for first, last, handler_offset, depth, lasti in _exception_table(code.co_exceptiontable):
+        handler = Handler(index_at[handler_offset], depth, lasti)
+        for offset in range(first, last, 2):
+            if offset in index_at:
+                found[index_at[offset]].handler = handler
+
+
+def _exception_table(table: bytes) -> list[tuple[int, int, int, int, bool]]:
+    """Decode the variable-length integers of an exception table."""
+    values: list[int] = []
+    current = 0
+    for byte in table:
+        current = (current << 6) | (byte & 63)
+        if not byte & 64:
+            values.append(current)
+            current = 0
+    return [
+        (2 * start, 2 * (start + length), 2 * target, info >> 1, bool(info & 1))
+        for start, length, target, info in zip(*[iter(values)] * 4, strict=True)
+    ]
+
+
+def stack_effect(item: Instruction) -> int:
+    """How many values an instruction that does not jump leaves on the stack, less those it takes."""
+    operand = item.arg if item.code >= dis.HAVE_ARGUMENT else None
+    return dis.stack_effect(item.code, operand, jump=False)

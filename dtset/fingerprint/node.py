@@ -1,0 +1,144 @@
+"""Plan node → tree of named digests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dtset.fingerprint import environment_leaves, fingerprint_tree
+from dtset.fingerprint.tree import Tree, branch, leaf
+from dtset.plan.nodes import (
+    PASSED_THROUGH,
+    Cache,
+    Exchange,
+    Node,
+    Persist,
+    Source,
+    Transform,
+    described,
+    topological,
+)
+from dtset.plan.user_function import UserFunction
+
+__all__ = ["node_trees", "stored_tree"]
+
+
+def node_trees(
+    node: Node,
+    stored: Mapping[int, Tree],
+    *,
+    config: Mapping[str, Any],
+    ignore: Collection[str] = (),
+) -> dict[int, Tree]:
+    """Fingerprints of the elements of a node, and of the nodes that it depends on.
+
+    Parameters
+    ----------
+    node : Node
+        Whose elements.
+    stored : mapping of int to Tree
+        By node number, what stands for elements that were persisted or cached; nothing above these
+        nodes is looked at.
+    config : mapping
+        The environment's, which functions that take a ``ctx`` can see.
+    ignore : collection of str
+        Globals to leave out.
+
+    Returns
+    -------
+    dict of int to Tree
+        By node number; that of `node` has the Python version and the format of fingerprints as leaves.
+
+    Raises
+    ------
+    FingerprintError
+        Something in it has no deterministic fingerprint.
+    """
+    trees: dict[int, Tree] = dict(stored)
+    for each in _needed(node, stored):
+        trees[each.number] = _tree(each, trees, config, ignore)
+    trees[node.number] = branch("plan", *environment_leaves(), trees[node.number])
+    return trees
+
+
+def stored_tree(name: str, digest: str, classes: Mapping[str, str]) -> Tree:
+    """What stands for persisted elements: their digest, and the code of the classes in them.
+
+    Examples
+    --------
+    >>> stored_tree("clean", "ab", {}).digest == stored_tree("cleaned", "ab", {}).digest
+    True
+    """
+    code = [leaf(f"class {each}", fingerprint) for each, fingerprint in sorted(classes.items())]
+    return replace(branch("data", leaf("digest", digest), *code), name=f"persisted {name}")
+
+
+def _needed(node: Node, stored: Mapping[int, Tree]) -> Iterator[Node]:
+    """Nodes whose trees are to be made, each after its inputs."""
+    wanted = {node.number}
+    for each in reversed(ordered := topological(node)):
+        if each.number in wanted and each.number not in stored:
+            wanted.update(above.number for above in each.inputs)
+    return (each for each in ordered if each.number in wanted and each.number not in stored)
+
+
+def _tree(
+    node: Node, trees: Mapping[int, Tree], config: Mapping[str, Any], ignore: Collection[str]
+) -> Tree:
+    """Tree of a node whose inputs have theirs."""
+    match node:
+        case Cache():
+            return trees[node.input.number]
+        case Persist():
+            (above,) = node.inputs
+            return trees[above.number]
+        case Transform() if node.operator in PASSED_THROUGH:
+            return trees[node.input.number]
+        case Source():
+            parts = dict(_source_parts(node, config, ignore))
+        case Transform() | Exchange():
+            parts = {"input": trees[node.input.number]}
+            if node.function is not None:
+                parts["function"] = _function_tree(node.function, config, ignore, node.name)
+    digest = branch(
+        "node",
+        leaf("operator", node.operator),
+        leaf("partitions", str(node.parallelism)),
+        *(replace(tree, name=role) for role, tree in parts.items()),
+    ).digest
+    partitions = leaf("partitions", str(node.parallelism), shown=str(node.parallelism))
+    return Tree(described(node), digest, None, (partitions, *parts.values()))
+
+
+def _source_parts(
+    node: Source, config: Mapping[str, Any], ignore: Collection[str]
+) -> Iterator[tuple[str, Tree]]:
+    """Trees of what a source's elements depend on, by role."""
+    identity = node.data.identity()
+    if isinstance(identity, UserFunction):
+        yield "function", _function_tree(identity, config, ignore, node.name)
+    elif isinstance(identity, Mapping):
+        for name, value in identity.items():
+            yield str(name), fingerprint_tree(value, str(name), ignore=ignore)
+    else:
+        yield "elements", fingerprint_tree(identity, "elements", ignore=ignore)
+
+
+def _function_tree(
+    function: UserFunction, config: Mapping[str, Any], ignore: Collection[str], name: str | None
+) -> Tree:
+    """Tree of a function; one that takes a ``ctx`` sees the configuration and its operator's name."""
+    title = f"function {function.label}"
+    if not _sees_ctx(function):
+        return fingerprint_tree(function.function, title, ignore=ignore)
+    tree = fingerprint_tree(function.function, title, config=config, ignore=ignore)
+    if name is None:
+        return tree
+    named = leaf("operator name", name, shown=name)
+    return replace(branch("function", tree, named), name=title)
+
+
+def _sees_ctx(function: UserFunction) -> bool:
+    """Whether a function is passed a `TSetContext`: also a source object's ``prepare`` is."""
+    return function.takes_ctx or hasattr(function.function, "prepare")

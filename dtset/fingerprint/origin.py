@@ -1,0 +1,288 @@
+"""Whose code a module is: the user's own, or an installed distribution's.
+
+Decided by where the module's file lies, never by its bare name, so that a `types.py`
+beside the script is the user's and a package installed with `pip install -e` is too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import sysconfig
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+
+__all__ = ["Distribution", "distribution_of", "is_user_module"]
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+_OWN_FOLDER = Path(__file__).resolve().parents[1]
+_SITE_FOLDERS = ("site-packages", "dist-packages")
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A named, versioned set of modules that an installer put in place.
+
+    Examples
+    --------
+    >>> Distribution("numpy", "2.4.6").version
+    '2.4.6'
+    """
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class _Origin:
+    user: bool
+    distribution: Distribution | None
+
+
+_USER = _Origin(True, None)
+_OWN = _Origin(False, None)
+_STDLIB = _Origin(False, Distribution("python", PYTHON))
+
+
+def is_user_module(module_name: str) -> bool:
+    """Whether a module is the user's own code, shipped and fingerprinted by content.
+
+    Parameters
+    ----------
+    module_name : str
+        Dotted name, of a module that may or may not be imported yet.
+
+    Examples
+    --------
+    >>> is_user_module("__main__"), is_user_module("json"), is_user_module("numpy.linalg")
+    (True, False, False)
+    """
+    return _origin(module_name).user
+
+
+def distribution_of(module_name: str) -> Distribution | None:
+    """The installed distribution a module belongs to; None for the user's and for dtset's own.
+
+    Parameters
+    ----------
+    module_name : str
+        Dotted name, of a module that may or may not be imported yet.
+
+    Examples
+    --------
+    >>> distribution_of("json.decoder").name
+    'python'
+    >>> distribution_of("numpy.linalg").name
+    'numpy'
+    >>> distribution_of("dtset.errors") is None
+    True
+    """
+    return _origin(module_name).distribution
+
+
+def _origin(module_name: str) -> _Origin:
+    if module_name in ("__main__", "__mp_main__"):
+        return _USER
+    file, spec_origin, packaged = _place(module_name)
+    if file is not None:
+        return _origin_of_file(module_name, file, packaged)
+    if spec_origin in ("built-in", "frozen") or (
+        module_name.partition(".")[0] in sys.stdlib_module_names
+    ):
+        return _STDLIB
+    parent = module_name.rpartition(".")[0]
+    # Modules that a library makes at run time (`six.moves`, `torch._C._nn`) belong to its package.
+    return _origin(parent) if parent else _USER
+
+
+def _place(module_name: str) -> tuple[str | None, str | None, bool]:
+    """File or folder of a module, the origin its spec states, and whether it is a package."""
+    module = sys.modules.get(module_name)
+    spec: ModuleSpec | None = getattr(module, "__spec__", None)
+    if module is not None:
+        file = getattr(module, "__file__", None)
+        path = getattr(module, "__path__", None)
+        if not isinstance(file, str) and path is not None:
+            file = next((entry for entry in path if isinstance(entry, str)), None)
+        origin = spec.origin if isinstance(spec, ModuleSpec) else None
+        return (file if isinstance(file, str) else None), origin, path is not None
+    spec = _find(module_name)
+    if spec is None:
+        return None, None, False
+    locations = spec.submodule_search_locations
+    file = spec.origin if spec.has_location else next(iter(locations or ()), None)
+    return file, spec.origin, locations is not None
+
+
+def _find(module_name: str) -> ModuleSpec | None:
+    """Find a module without importing it or any of its packages."""
+    top, _, rest = module_name.partition(".")
+    if top in sys.modules and not rest:
+        return None
+    search: list[str] | None = None
+    loaded = sys.modules.get(top)
+    name = top
+    if loaded is not None and rest:
+        search = list(getattr(loaded, "__path__", ()) or ())
+        head, _, rest = rest.partition(".")
+        name = f"{top}.{head}"
+    elif top in sys.builtin_module_names:
+        return ModuleSpec(top, None, origin="built-in")
+    while True:
+        spec = PathFinder.find_spec(name, search)
+        if spec is None or not rest:
+            return spec if spec is not None else _found_by_other_finders(name, search)
+        search = list(spec.submodule_search_locations or ())
+        head, _, rest = rest.partition(".")
+        name = f"{name}.{head}"
+
+
+def _found_by_other_finders(name: str, search: list[str] | None) -> ModuleSpec | None:
+    """Ask the finders of editable installs and the like, which `PathFinder` does not know."""
+    for finder in sys.meta_path:
+        find_spec = getattr(finder, "find_spec", None)
+        if finder is PathFinder or find_spec is None:
+            continue
+        spec = find_spec(name, search)
+        if isinstance(spec, ModuleSpec):
+            return spec
+    return None
+
+
+@lru_cache(maxsize=8192)
+def _origin_of_file(module_name: str, file: str, packaged: bool) -> _Origin:
+    path = Path(file).resolve()
+    if path.is_relative_to(_OWN_FOLDER):
+        return _OWN
+    if _in_stdlib(path):
+        return _STDLIB
+    root = _import_root(module_name, path, packaged)
+    owner = _owner(root, path)
+    if owner is None:
+        return _USER
+    return _Origin(False, owner)
+
+
+@lru_cache(maxsize=1)
+def _stdlib_folders() -> tuple[Path, ...]:
+    paths = (sysconfig.get_path(key) for key in ("stdlib", "platstdlib"))
+    return tuple({Path(path).resolve() for path in paths if path})
+
+
+def _in_stdlib(path: Path) -> bool:
+    for folder in _stdlib_folders():
+        if path.is_relative_to(folder):
+            return not any(part in _SITE_FOLDERS for part in path.relative_to(folder).parts)
+    return False
+
+
+def _import_root(module_name: str, path: Path, packaged: bool) -> Path:
+    """Folder on the import path below which the module's dotted name starts."""
+    parts = module_name.split(".")
+    folder = path.parent if path.suffix else path
+    inside = parts if packaged else parts[:-1]
+    if inside and folder.parts[-len(inside) :] == tuple(inside):
+        return folder.parents[len(inside) - 1]
+    if not inside:
+        return folder
+    for part in path.parents:
+        if part.name in _SITE_FOLDERS:
+            return part
+    return folder
+
+
+def _owner(root: Path, path: Path) -> Distribution | None:
+    """Distribution recorded in `root` as having installed `path`, unless from a local path."""
+    try:
+        relative = path.relative_to(root).as_posix()
+    except ValueError:
+        return None
+    top = relative.partition("/")[0].partition(".")[0]
+    for folder in _metadata_folders(str(root), top):
+        if _records(folder).covers(relative):
+            return None if _from_local_path(folder) else _named(folder)
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _metadata_folders(root: str, top: str) -> tuple[Path, ...]:
+    """Metadata folders of `root`, the likeliest for the top-level name first."""
+    try:
+        entries = [entry for entry in Path(root).iterdir() if _is_metadata(entry, root)]
+    except OSError:
+        return ()
+    wanted = _plain(top)
+    return tuple(
+        sorted(entries, key=lambda e: (_plain(e.name.partition("-")[0]) != wanted, e.name))
+    )
+
+
+def _is_metadata(entry: Path, root: str) -> bool:
+    # An egg-info in a source tree is what `setup.py develop` leaves: that tree is the user's.
+    return entry.suffix == ".dist-info" or (
+        entry.suffix == ".egg-info" and Path(root).name in _SITE_FOLDERS
+    )
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+@dataclass(frozen=True)
+class _Records:
+    files: frozenset[str]
+    tops: frozenset[str]
+
+    def covers(self, relative: str) -> bool:
+        if self.files:
+            return relative in self.files or self._is_folder(relative)
+        return relative.partition("/")[0].removesuffix(".py") in self.tops
+
+    def _is_folder(self, relative: str) -> bool:
+        # Namespace packages are folders, which no RECORD lists.
+        start = relative + "/"
+        return "." not in relative and any(file.startswith(start) for file in self.files)
+
+
+@lru_cache(maxsize=4096)
+def _records(folder: Path) -> _Records:
+    lines = _lines(folder / "RECORD")
+    files = frozenset(line.rsplit(",", 2)[0].strip('"') for line in lines)
+    tops = frozenset(_lines(folder / "top_level.txt"))
+    if not files and not tops:
+        tops = frozenset((_plain(folder.name.partition("-")[0]),))
+    return _Records(files, tops)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text("utf-8").splitlines() if line]
+    except OSError:
+        return []
+
+
+@lru_cache(maxsize=4096)
+def _from_local_path(folder: Path) -> bool:
+    try:
+        url = json.loads((folder / "direct_url.json").read_text("utf-8")).get("url", "")
+    except (OSError, ValueError):
+        return False
+    # Conda's own packages carry the URL of the farm that built them; they are ordinary installs.
+    return str(url).startswith("file:") and "conda" not in "".join(_lines(folder / "INSTALLER"))
+
+
+@lru_cache(maxsize=4096)
+def _named(folder: Path) -> Distribution:
+    name, version = "", ""
+    for line in _lines(folder / "METADATA") or _lines(folder / "PKG-INFO"):
+        key, _, value = line.partition(":")
+        if key == "Name" and not name:
+            name = value.strip()
+        elif key == "Version" and not version:
+            version = value.strip()
+        if name and version:
+            break
+    stem = folder.stem.split("-")
+    return Distribution(name or stem[0], version or (stem[1] if len(stem) > 1 else "unknown"))

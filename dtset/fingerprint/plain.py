@@ -1,0 +1,72 @@
+"""Plain values: atoms and nested lists, tuples and dicts of them, hashed in one go."""
+
+from __future__ import annotations
+
+import marshal
+from itertools import chain
+from typing import Any
+
+__all__ = ["ATOMS", "encode_plain", "show"]
+
+ATOMS: frozenset[type] = frozenset(
+    (int, float, complex, bool, str, bytes, type(None), type(Ellipsis))
+)
+_CONTAINERS: frozenset[type] = frozenset((list, tuple, dict))
+_DEEPEST = 16
+_MOST_NESTED = 20_000_000
+_LONGEST_SHOWN = 60
+
+
+def encode_plain(value: Any) -> bytes | None:
+    """Encode a plain value, exact in type and order; None if it holds anything else.
+
+    The decision depends on the content only, never on what is shared, so that equal values
+    always take the same way.
+
+    Examples
+    --------
+    >>> encode_plain([1, 2.0]) == encode_plain([1.0, 2])
+    False
+    >>> encode_plain([object()]) is None
+    True
+    """
+    kind = type(value)
+    if kind in ATOMS:
+        return marshal.dumps(value, 2)
+    if kind not in _CONTAINERS:
+        return None
+    level: list[Any] = [value]
+    for depth in range(_DEEPEST):
+        kinds = set(map(type, level))
+        if not kinds <= ATOMS and not kinds <= ATOMS | _CONTAINERS:
+            return None
+        if kinds <= ATOMS:
+            return marshal.dumps(value, 2)
+        nested = [part for part in level if type(part) in _CONTAINERS]
+        size = sum(len(part) * (2 if type(part) is dict else 1) for part in nested)
+        if depth > 1 and size > _MOST_NESTED:
+            return None
+        level = list(chain.from_iterable(map(_elements, nested)))
+    return None
+
+
+def _elements(part: Any) -> Any:
+    return chain.from_iterable(part.items()) if type(part) is dict else part
+
+
+def show(value: object) -> str | None:
+    """Write a short plain value as a person would; None if it is long or not plain.
+
+    Examples
+    --------
+    >>> show(5), show((1, "a")), show([object()])
+    ('5', "(1, 'a')", None)
+    """
+    if type(value) not in ATOMS and not (
+        type(value) is tuple and len(value) <= 8 and all(type(part) in ATOMS for part in value)
+    ):
+        return None
+    if isinstance(value, (str, bytes)) and len(value) > _LONGEST_SHOWN:
+        return None
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else None

@@ -1,0 +1,63 @@
+"""The whole program as a tree: what stands for the code that made the driver's state."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FunctionType, ModuleType
+
+from dtset.fingerprint import environment_leaves, fingerprint_tree
+from dtset.fingerprint.code import analyse
+from dtset.fingerprint.origin import is_user_module
+from dtset.fingerprint.tree import Tree, branch, leaf
+
+__all__ = ["program_tree"]
+
+
+def program_tree() -> Tree:
+    """Fingerprint the script and the user's modules that it has imported so far.
+
+    Their code as it lies in their files, comments and formatting apart. In a notebook there is no
+    script: the functions defined in its cells so far stand for it.
+
+    Returns
+    -------
+    Tree
+        A child for each module or function.
+
+    Examples
+    --------
+    >>> program_tree().name
+    'program'
+    """
+    return branch("program", *environment_leaves(), *_parts())
+
+
+def _parts() -> Iterator[Tree]:
+    """Trees of the user's modules, by name."""
+    for name, module in sorted(sys.modules.items()):
+        if not isinstance(module, ModuleType) or not is_user_module(name):
+            continue
+        file = getattr(module, "__file__", None)
+        if file is not None and file.endswith(".py"):
+            title = "script" if name == "__main__" else f"module {name}"
+            yield leaf(title, _code_digest(Path(file)))
+        elif name == "__main__":
+            yield from _cells(module)
+
+
+def _code_digest(file: Path) -> bytes:
+    """Digest of a file's code."""
+    try:
+        source = file.read_bytes()
+    except OSError:
+        return b"no source"
+    return analyse(compile(source, "<program>", "exec", dont_inherit=True)).digest
+
+
+def _cells(main: ModuleType) -> Iterator[Tree]:
+    """Trees of the functions that a notebook's cells have defined."""
+    for name, value in sorted(vars(main).items()):
+        if isinstance(value, FunctionType) and value.__module__ == "__main__":
+            yield fingerprint_tree(value, f"function {name}")

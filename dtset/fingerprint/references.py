@@ -1,0 +1,171 @@
+"""What a code object reads by name: globals, attributes of modules, imports, constant keys."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType
+
+from dtset.fingerprint.instructions import Instruction
+
+__all__ = ["Reference", "references"]
+
+_LOADS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"))
+_ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"))
+_GETTERS = frozenset(("getattr", "hasattr"))
+_USES = frozenset(("BINARY_SUBSCR", "CALL", "CONTAINS_OP", "BINARY_OP", "KW_NAMES", "CALL_KW"))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reference:
+    """One name that code reads, with the attributes it takes from it.
+
+    Parameters
+    ----------
+    module : str
+        Name in an import statement; empty for a global.
+    level : int
+        Dots in front of it.
+    chain : tuple of str
+        Global name and attributes, or attributes of the module.
+    key : str
+        The constant it is subscripted or first called with, repr'd; empty if none.
+    optional : bool
+        Whether the name may belong to the class body that reads it.
+    getter : str
+        ``getattr`` or ``hasattr`` if that gives the last attribute.
+    """
+
+    module: str = ""
+    level: int = 0
+    chain: tuple[str, ...] = ()
+    key: str = ""
+    optional: bool = False
+    getter: str = ""
+
+    @property
+    def text(self) -> str:
+        """How a person would write it."""
+        dotted = ".".join((*(part for part in (self.module,) if part), *self.chain))
+        return "." * self.level + dotted
+
+
+def references(code: CodeType, items: list[Instruction]) -> Iterator[Reference]:
+    """List what the instructions of one code object (without nested ones) read by name.
+
+    Parameters
+    ----------
+    code : CodeType
+        The code object.
+    items : list of Instruction
+        Its instructions that count.
+    """
+    stored = Counter(name for item in items if item.op.startswith("STORE") for name in item.names)
+    own_names = {item.name for item in items if item.op == "STORE_NAME"}
+    cells = set(code.co_cellvars) | set(code.co_freevars)
+    bound: dict[str, Reference] = {}
+    for position, item in enumerate(items):
+        if item.op == "IMPORT_NAME":
+            yield from _imported(items, position, stored, cells, bound)
+    for position, item in enumerate(items):
+        if item.op in _LOADS and item.name is not None:
+            base = Reference(chain=(item.name,), optional=item.name in own_names)
+            yield from _extended(base, items, position)
+        elif item.op.startswith("LOAD_FAST"):
+            for name in item.names:
+                if name in bound:
+                    last = name == item.names[-1]
+                    yield from _extended(bound[name], items, position) if last else (bound[name],)
+
+
+def _extended(base: Reference, items: list[Instruction], position: int) -> Iterator[Reference]:
+    chain = list(base.chain)
+    after = position + 1
+    while after < len(items) and items[after].op in _ATTRIBUTES:
+        chain.append(str(items[after].name))
+        after += 1
+    key, getter = "", ""
+    constant = (
+        items[after].const if after < len(items) and items[after].op == "LOAD_CONST" else None
+    )
+    before = items[position - 1] if position else None
+    if isinstance(constant, str) and _ends_argument(items, after + 1):
+        key = repr(constant)
+        if before is not None and before.name in _GETTERS and before.op in _LOADS:
+            chain.append(constant)
+            getter, key = str(before.name), ""
+    elif (
+        before is not None
+        and isinstance(before.const, str)
+        and after < len(items)
+        and items[after].op == "CONTAINS_OP"
+    ):
+        key = repr(before.const)
+    named = _through_globals(items, after) if chain == ["globals"] and not base.module else None
+    if named is not None:
+        yield Reference(chain=(named,))
+    else:
+        yield Reference(base.module, base.level, tuple(chain), key, base.optional, getter)
+
+
+def _ends_argument(items: list[Instruction], position: int) -> bool:
+    """Whether the constant before `position` is an argument or a key by itself."""
+    for item in items[position : position + 2]:
+        if item.op in _USES:
+            return item.op != "BINARY_OP"
+        if not item.op.startswith("LOAD_"):
+            return False
+    return False
+
+
+def _through_globals(items: list[Instruction], position: int) -> str | None:
+    """The name read by `globals()["X"]`."""
+    run = items[position : position + 3]
+    if [item.op for item in run] != ["CALL", "LOAD_CONST", "BINARY_SUBSCR"]:
+        return None
+    return run[1].const if isinstance(run[1].const, str) else None
+
+
+def _imported(
+    items: list[Instruction],
+    position: int,
+    stored: Counter[str],
+    cells: set[str],
+    bound: dict[str, Reference],
+) -> Iterator[Reference]:
+    module = str(items[position].name)
+    level_item, names = items[position - 2], items[position - 1].const
+    level = level_item.const if isinstance(level_item.const, int) else 0
+    after = position + 1
+    if names is not None:
+        while after + 1 < len(items) and items[after].op == "IMPORT_FROM":
+            reference = Reference(module, level, (str(items[after].name),))
+            yield from _bind(reference, items[after + 1], stored, cells, bound)
+            after += 2
+        return
+    whole = module
+    if after < len(items) and items[after].op == "IMPORT_FROM":
+        while items[after].op in ("IMPORT_FROM", "SWAP", "POP_TOP"):
+            after += 1
+    else:
+        # `import a.b` binds `a`, but runs `a.b` first.
+        whole = module.partition(".")[0]
+        yield Reference(module, level, ("",))
+    yield from _bind(Reference(whole, level), items[after], stored, cells, bound)
+
+
+def _bind(
+    reference: Reference,
+    store: Instruction,
+    stored: Counter[str],
+    cells: set[str],
+    bound: dict[str, Reference],
+) -> Iterator[Reference]:
+    """Follow an import to the uses of its variable, where only the import sets that."""
+    name = store.names[0] if store.names else None
+    if store.op == "STORE_FAST" and name is not None and stored[name] == 1 and name not in cells:
+        bound[name] = reference
+        yield Reference(reference.module, reference.level, (*reference.chain, ""))
+    else:
+        yield reference

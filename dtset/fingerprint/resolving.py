@@ -1,0 +1,298 @@
+"""From a name in code to what it stands for when the function runs."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+import importlib.util
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from dtset.fingerprint.description import Context, Mark, NoFingerprint, library
+from dtset.fingerprint.naming import module_of
+from dtset.fingerprint.origin import is_user_module
+from dtset.fingerprint.plain import show
+from dtset.fingerprint.references import Reference
+
+__all__ = ["AllGlobals", "Scope", "all_globals", "resolve"]
+
+_logger = logging.getLogger("dtset.fingerprint")
+# Holds the code objects, so that their ids stay theirs.
+_noted: dict[tuple[int, str], CodeType] = {}
+
+# What a function reads through these is not part of its fingerprint.
+_OUTSIDE = frozenset(
+    (
+        "builtins.open", "builtins.input", "io.open", "os.listdir", "os.scandir", "os.walk", "os.urandom",
+        "os.getcwd", "time.time", "time.time_ns", "time.monotonic", "time.perf_counter",
+        "time.localtime", "time.gmtime", "uuid.uuid1", "uuid.uuid4", "os.environ",
+    )
+)  # fmt: skip
+_OUTSIDE_MODULES = (
+    "random.",
+    "numpy.random.",
+    "secrets.",
+    "socket.",
+    "urllib.request.",
+    "requests.",
+    "http.client.",
+    "glob.",
+)
+_CLOCKS = frozenset(("now", "today", "utcnow"))
+_ENVIRONMENT_GETTERS = frozenset(("get", "__getitem__", "pop", "setdefault"))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where names are looked up: a function's globals, its builtins, its module."""
+
+    names: dict[str, Any]
+    builtins: dict[str, Any]
+    module: str
+
+    def lookup(self, name: str) -> tuple[bool, Any]:
+        """Whether a name is known, and what it stands for."""
+        if name in self.names:
+            return True, self.names[name]
+        if name in self.builtins:
+            return True, self.builtins[name]
+        return False, None
+
+
+@dataclass(frozen=True, slots=True)
+class AllGlobals:
+    """All globals of a module, for code that reads them by names made at run time."""
+
+    values: dict[str, Any]
+
+
+def resolve(reference: Reference, scope: Scope, context: Context, code: CodeType) -> object:
+    """Find the value of a reference, or a mark that stands for it; None if it does not count.
+
+    Parameters
+    ----------
+    reference : Reference
+        The name and attributes.
+    scope : Scope
+        Where to look.
+    context : Context
+        Globals to leave out.
+    code : CodeType
+        The code that reads it, for notes in the log.
+    """
+    if _is_ignored(reference, scope, context):
+        return None
+    chain = reference.chain
+    if reference.getter in scope.names:
+        # The user's own `getattr` may do anything with the module.
+        chain = chain[:-1]
+    if reference.module or reference.level:
+        base = _imported(reference, scope)
+        if isinstance(base, Mark):
+            return base
+    else:
+        name, chain = chain[0], chain[1:]
+        if name == "__name__" and _names_logger(code):
+            return None
+        known, base = scope.lookup(name)
+        if not known:
+            return None if reference.optional else Mark("missing", name)
+        dynamic = _dynamic(base, reference, scope)
+        if dynamic is not None:
+            return dynamic
+    return _attribute(base, chain, reference, context, code)
+
+
+def _is_ignored(reference: Reference, scope: Scope, context: Context) -> bool:
+    if not context.ignore:
+        return False
+    text = reference.text.rstrip(".")
+    return bool(
+        context.ignore
+        & {text, reference.chain[0] if reference.chain else text, f"{scope.module}.{text}"}
+    )
+
+
+def _names_logger(code: CodeType) -> bool:
+    """Whether code reads `__name__` to name a logger only."""
+    return "getLogger" in code.co_names and "__main__" not in code.co_consts
+
+
+def _dynamic(base: object, reference: Reference, scope: Scope) -> object:
+    """What `eval`, `exec`, `globals` and imports by a name made at run time can reach."""
+    if base is builtins.eval or base is builtins.exec:
+        return _constant_source(reference.key, scope) or all_globals(scope)
+    if base is builtins.globals:
+        return all_globals(scope)
+    if base is builtins.__import__:
+        return _named_import(reference, scope)
+    return None
+
+
+def _constant_source(key: str, scope: Scope) -> FunctionType | None:
+    """Make source text that is a constant of the code into a function that reads the same globals."""
+    if not key:
+        return None
+    try:
+        return FunctionType(compile(_unquoted(key), "<eval>", "exec"), scope.names)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def _unquoted(key: str) -> str:
+    return str(ast.literal_eval(key))
+
+
+def all_globals(scope: Scope) -> AllGlobals:
+    """Take all globals but those that Python itself puts there."""
+    kept = (name for name in scope.names if not (name.startswith("__") and name.endswith("__")))
+    return AllGlobals({name: scope.names[name] for name in sorted(kept)})
+
+
+def _named_import(reference: Reference, scope: Scope) -> object:
+    if not reference.key:
+        raise NoFingerprint(
+            f"{reference.text} imports a module by a name that is only known when it runs, so its code cannot be told"
+        )
+    return _imported(Reference(_unquoted(reference.key)), scope)
+
+
+def _imported(reference: Reference, scope: Scope) -> Any:
+    """Module of an import statement; only the user's own are imported for this."""
+    name = reference.module
+    if reference.level:
+        package = str(scope.names.get("__package__") or scope.module.rpartition(".")[0])
+        try:
+            name = importlib.util.resolve_name("." * reference.level + name, package)
+        except ImportError:
+            return Mark("missing", reference.text)
+    if name in sys.modules:
+        return sys.modules[name]
+    if not is_user_module(name):
+        return library(name, ".".join((name, *(part for part in reference.chain if part))))
+    return _import_users(name)
+
+
+def _import_users(name: str) -> Any:
+    try:
+        if importlib.util.find_spec(name) is None:
+            return Mark("missing", name)
+    except ModuleNotFoundError:
+        return Mark("missing", name)
+    except Exception as error:
+        raise NoFingerprint(f"module {name} cannot be found: {error!r}") from error
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise NoFingerprint(f"importing module {name} raised {error!r}") from error
+
+
+def _attribute(
+    base: Any, chain: tuple[str, ...], reference: Reference, context: Context, code: CodeType
+) -> object:
+    """Take attributes of modules for as long as they are modules; what comes then counts whole."""
+    written = ""
+    users = True
+    while isinstance(base, ModuleType) and chain:
+        name = base.__name__
+        # What is taken from an installed module goes by how it is written, so that it
+        # makes no difference which of its modules happen to be imported already.
+        written = written if written and not users else name
+        users = is_user_module(name)
+        if chain[0] == "":
+            return Mark("module", "" if users else written)
+        attribute, chain = chain[0], chain[1:]
+        if context.ignore and f"{name}.{attribute}" in context.ignore:
+            return None
+        found = _own_attribute(base, attribute, users, written)
+        written = f"{written}.{attribute}"
+        if isinstance(found, Mark):
+            _note_outside(found.text, code)
+            return found
+        base = found
+    if isinstance(base, ModuleType):
+        users = is_user_module(base.__name__)
+        return base if users else library(base.__name__, written or base.__name__)
+    return _value(base, chain, reference, code, "" if users else written)
+
+
+def _own_attribute(module: ModuleType, name: str, users: bool, written: str) -> Any:
+    own = vars(module)
+    if name in own:
+        return own[name]
+    below = f"{module.__name__}.{name}"
+    if below in sys.modules:
+        return sys.modules[below]
+    if not users:
+        return library(module.__name__, f"{written}.{name}")
+    if hasattr(module, "__path__"):
+        found = _import_users(below)
+        if not isinstance(found, Mark):
+            return found
+    return own.get("__getattr__", Mark("missing", name))
+
+
+def _value(
+    base: Any, chain: tuple[str, ...], reference: Reference, code: CodeType, written: str
+) -> object:
+    """Tell what a name stands for; `written` is how, if it was taken from an installed module."""
+    if base is os.environ or base is os.getenv:
+        direct = base is os.getenv or not chain or chain[0] in _ENVIRONMENT_GETTERS
+        if reference.key and direct:
+            return _environment(_unquoted(reference.key))
+        _note_outside("os.environ", code)
+        return library("os", "os.environ")
+    if base is importlib.import_module or base is sys.modules:
+        return _named_import(reference, Scope({}, {}, ""))
+    outside = filter(_is_outside, _names_of(base, chain, written))
+    _note_outside(min(outside, default=""), code)
+    if written and base is not sys.argv and not _is_users(base):
+        return library(written.partition(".")[0], written)
+    return base
+
+
+def _is_users(base: object) -> bool:
+    """Whether a function or class is the user's although an installed module holds it."""
+    module_name = module_of(base) if isinstance(base, (FunctionType, type)) else None
+    return module_name is not None and is_user_module(module_name)
+
+
+def _names_of(base: Any, chain: tuple[str, ...], written: str) -> set[str]:
+    """Names under which something may be known to lie outside of what fingerprints cover."""
+    names = {written}
+    if isinstance(base, (BuiltinFunctionType, FunctionType, MethodType, type)):
+        name = getattr(base, "__name__", "")
+        owner = type(getattr(base, "__self__", None)).__module__
+        names |= {f"{base.__module__}.{name}", f"{owner}.{name}"}
+        if chain and chain[0] in _CLOCKS and names & {"datetime.datetime", "datetime.date"}:
+            names.add("time.time")
+    return names
+
+
+def _environment(name: str) -> Mark:
+    value = os.environ.get(name)
+    shown = "not set" if value is None else show(value)
+    return Mark("environment", name, None, shown, "unset" if value is None else f"={value}")
+
+
+def _is_outside(qualified: str) -> bool:
+    return qualified in _OUTSIDE or qualified.startswith(_OUTSIDE_MODULES)
+
+
+def _note_outside(qualified: str, code: CodeType) -> None:
+    """Say once per function that it reads something that no fingerprint covers."""
+    key = (id(code), qualified)
+    if not _is_outside(qualified) or key in _noted:
+        return
+    _noted[key] = code
+    _logger.warning(
+        "%s uses %s: what it reads that way is not part of its fingerprint, so a change of it goes unseen. "
+        "Name files with depends_on=[...]; take random numbers from ctx.random.",
+        code.co_qualname,
+        qualified,
+    )

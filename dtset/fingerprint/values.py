@@ -1,0 +1,346 @@
+"""Any object as a label and parts: which description fits which type."""
+
+from __future__ import annotations
+
+import copyreg
+import dataclasses
+import functools
+import hashlib
+import threading
+import types
+import typing
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from dtset.fingerprint.arrays import describe_numpy
+from dtset.fingerprint.classes import describe_class, describe_descriptor, describe_field
+from dtset.fingerprint.dask_tokens import describe_by_token
+from dtset.fingerprint.description import Context, Description, Mark, NoFingerprint, Part, parts_of
+from dtset.fingerprint.frames import describe_frame
+from dtset.fingerprint.functions import (
+    describe_builtin,
+    describe_cached,
+    describe_code,
+    describe_function,
+    describe_mark,
+    describe_method,
+    describe_partial,
+)
+from dtset.fingerprint.naming import by_name, is_log, sentinel_name
+from dtset.fingerprint.origin import Distribution, is_user_module
+from dtset.fingerprint.plain import ATOMS, encode_plain, show
+from dtset.fingerprint.pruning import Reads
+from dtset.fingerprint.resolving import AllGlobals
+
+__all__ = ["describe"]
+
+_C_METHODS = (
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.ClassMethodDescriptorType,
+    types.GetSetDescriptorType,
+    types.MemberDescriptorType,
+)
+_CACHED: type = type(functools.lru_cache(lambda: None))
+_GENERATORS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+
+
+def describe(value: Any, context: Context) -> Description:
+    """Describe any object, or raise `NoFingerprint` saying why it cannot be.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+    context : Context
+        What holds for the whole walk.
+    """
+    encoded = encode_plain(value)
+    if encoded is not None:
+        return Description(("plain",), raw=encoded, shown=show(value))
+    exact = _EXACT.get(type(value))
+    if exact is not None:
+        return exact(value, context)
+    for attempt in _BY_KIND:
+        found = attempt(value, context)
+        if found is not None:
+            return found
+    return _reduced(value, context)
+
+
+def _sequence(value: Any, context: Context) -> Description:
+    parts = [Part(str(number), part, "", f"[{number}]") for number, part in enumerate(value)]
+    return Description((type(value).__name__, len(parts)), parts)
+
+
+def _mapping(value: Any, context: Context) -> Description:
+    parts: list[Part] = []
+    for number, (key, part) in enumerate(value.items()):
+        parts.append(Part(f"key {number}", key, "key of", f"[{number}]"))
+        parts.append(
+            Part(f"value {number}", part, "", f"[{key!r}]" if type(key) in ATOMS else f"[{number}]")
+        )
+    return Description((type(value).__name__, len(value)), parts)
+
+
+def _set(value: Any, context: Context) -> Description:
+    parts = [Part("element", part, "element") for part in value]
+    return Description((type(value).__name__, len(parts)), parts, unordered=True)
+
+
+def _module(module: types.ModuleType, context: Context) -> Description:
+    """A module of the user's that code may read in any way is all that is in it."""
+    if not is_user_module(module.__name__):
+        from dtset.fingerprint.description import library
+
+        return describe_mark(library(module.__name__, module.__name__))
+    own = {
+        name: part
+        for name, part in vars(module).items()
+        if (
+            not (name.startswith("__") and name.endswith("__"))
+            or name in ("__getattr__", "__all__")
+        )
+        and not context.ignore & {name, f"{module.__name__}.{name}"}
+    }
+    parts = [Part(f"has {name}", part, "global", name) for name, part in sorted(own.items())]
+    return Description(("module",), parts, "module")
+
+
+def _all_globals(found: AllGlobals, context: Context) -> Description:
+    kept = {name: part for name, part in found.values.items() if name not in context.ignore}
+    parts = [Part(f"has {name}", part, "global", name) for name, part in kept.items()]
+    return Description(("all globals",), parts)
+
+
+def _distribution(found: Distribution, context: Context) -> Description:
+    return Description(
+        ("distribution", found.name, found.version), noun="distribution", shown=found.version
+    )
+
+
+def _identity(value: object, context: Context) -> Description:
+    name = sentinel_name(value)
+    if name is None:
+        raise NoFingerprint("an object() that no module-level name holds has only an identity")
+    return describe_mark(Mark("sentinel", name))
+
+
+def _view(value: Any, context: Context) -> Description:
+    digest = hashlib.sha256(value.tobytes() if isinstance(value, memoryview) else value).digest()
+    label: tuple[Any, ...] = (type(value).__name__, digest)
+    if isinstance(value, memoryview):
+        label += (value.format, tuple(value.shape or ()))
+    return Description(label)
+
+
+def _proxy(value: Any, context: Context) -> Description:
+    return Description(("mappingproxy",), [Part("content", dict(value), "content")])
+
+
+def _union(value: Any, context: Context) -> Description:
+    parts = [Part(str(n), part, "argument", str(n)) for n, part in enumerate(value.__args__)]
+    return Description(("union",), parts)
+
+
+def _method_wrapper(value: Any, context: Context) -> Description:
+    part = Part("instance", value.__self__, "instance")
+    return Description(("method wrapper", value.__name__), [part], "helper")
+
+
+def _forward(value: Any, context: Context) -> Description:
+    return Description(("forward reference", value.__forward_arg__))
+
+
+def _cell(value: Any, context: Context) -> Description:
+    try:
+        return Description(("cell",), [Part("content", value.cell_contents, "content")])
+    except ValueError:
+        return Description(("cell", "unbound"))
+
+
+_EXACT: dict[type, Callable[[Any, Context], Description]] = {
+    types.FunctionType: describe_function,
+    types.MethodType: describe_method,
+    types.BuiltinFunctionType: describe_builtin,
+    types.CodeType: describe_code,
+    types.ModuleType: _module,
+    types.MappingProxyType: _proxy,
+    types.UnionType: _union,
+    types.MethodWrapperType: _method_wrapper,
+    types.CellType: _cell,
+    typing.ForwardRef: _forward,
+    dataclasses.Field: describe_field,
+    functools.partial: describe_partial,
+    _CACHED: describe_cached,
+    list: _sequence,
+    tuple: _sequence,
+    dict: _mapping,
+    set: _set,
+    frozenset: _set,
+    bytearray: _view,
+    memoryview: _view,
+    object: _identity,
+    Mark: lambda mark, context: describe_mark(mark),
+    Distribution: _distribution,
+    AllGlobals: _all_globals,
+}
+
+
+def _class(value: Any, context: Context) -> Description | None:
+    return describe_class(value, context) if isinstance(value, type) else None
+
+
+def _log(value: Any, context: Context) -> Description | None:
+    return Description(("log",)) if is_log(value) else None
+
+
+def _enum_member(value: Any, context: Context) -> Description | None:
+    if not isinstance(value, Enum):
+        return None
+    parts = [Part("class", type(value), "global", type(value).__name__)]
+    if value._name_ is None or value._name_ not in type(value).__members__:
+        parts.append(Part("value", value._value_, "value"))
+    return Description(("enum member", value._name_), parts, shown=str(value))
+
+
+def _c_method(value: Any, context: Context) -> Description | None:
+    if not isinstance(value, _C_METHODS):
+        return None
+    owner = value.__objclass__
+    return Description(
+        ("method of", value.__name__), [Part("class", owner, "global", owner.__name__)], "helper"
+    )
+
+
+def _numba(value: Any, context: Context) -> Description | None:
+    """A function compiled by numba is its Python source function and its options."""
+    if not type(value).__module__.startswith("numba.") or not hasattr(value, "py_func"):
+        return None
+    parts = [
+        Part("function", value.py_func, "global", value.py_func.__name__),
+        Part("options", dict(getattr(value, "targetoptions", {})), "options"),
+        Part("class", type(value), "global", type(value).__name__),
+    ]
+    return Description(("numba",), parts, "helper")
+
+
+def _installed_callable(value: Any, context: Context) -> Description | None:
+    """Anything callable that an installed module holds under the name it says it has."""
+    if not callable(value) or not isinstance(getattr(value, "__module__", None), str):
+        return None
+    if not isinstance(getattr(value, "__name__", None), str):
+        return None
+    named = by_name(value)
+    if named is not None:
+        return describe_mark(named)
+    if type(value).__name__ == "cython_function_or_method":
+        raise NoFingerprint("a function compiled by Cython in code of your own cannot be seen into")
+    return None
+
+
+def _refused(value: Any, context: Context) -> Description | None:
+    if isinstance(value, _GENERATORS):
+        raise NoFingerprint(
+            "what a generator or coroutine still has to do cannot be told; pass the function"
+        )
+    if isinstance(value, threading.Thread):
+        raise NoFingerprint("a thread has no content")
+    return None
+
+
+_BY_KIND: tuple[Callable[[Any, Context], Description | None], ...] = (
+    _class,
+    _enum_member,
+    describe_descriptor,
+    _log,
+    lambda value, context: describe_by_token(value),
+    describe_numpy,
+    describe_frame,
+    _c_method,
+    _numba,
+    _installed_callable,
+    _refused,
+    lambda value, context: _set_like(value, context),
+    lambda value, context: (
+        describe_partial(value, context) if isinstance(value, functools.partial) else None
+    ),
+    lambda value, context: _module(value, context) if isinstance(value, types.ModuleType) else None,
+)
+
+
+def _set_like(value: Any, context: Context) -> Description | None:
+    """A subclass of set: its elements in no order, its class, its attributes."""
+    if not isinstance(value, (set, frozenset)):
+        return None
+    parts = [
+        Part("class", type(value), "global", type(value).__name__),
+        Part("elements", frozenset(value), "elements"),
+        *parts_of(sorted(getattr(value, "__dict__", {}).items()), "attribute"),
+    ]
+    return Description(("set like",), parts)
+
+
+def _reduced(value: Any, context: Context) -> Description:
+    """An instance by what pickle would rebuild it from: that is also what workers get."""
+    cls = type(value)
+    reducer = copyreg.dispatch_table.get(cls)
+    try:
+        reduced = reducer(value) if reducer is not None else value.__reduce_ex__(4)
+    except Exception as error:
+        raise NoFingerprint(f"{_a(cls)} has no content that can be told ({error})") from error
+    if isinstance(reduced, str):
+        return Description(("global", reduced), [Part("class", cls, "global", cls.__name__)])
+    make, arguments, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
+    parts = (
+        [] if make is getattr(copyreg, "__newobj__", None) else [Part("made by", make, "made by")]
+    )
+    rest = tuple(arguments)
+    if parts or rest[:1] != (cls,):
+        parts.append(Part("arguments", rest, "arguments"))
+    else:
+        parts.append(Part("class", cls, "global", cls.__name__))
+        if rest[1:]:
+            parts.append(Part("arguments", rest[1:], "arguments"))
+    parts += _state(state, context)
+    if items is not None:
+        parts.append(Part("items", list(items), "items"))
+    if pairs is not None:
+        parts.append(Part("pairs", dict(pairs), "items"))
+    if setter is not None:
+        parts.append(Part("set by", setter, "set by"))
+    return Description(("instance",), parts, shown=_short(value))
+
+
+def _short(value: object) -> str | None:
+    if type(value).__module__ in (
+        "decimal",
+        "datetime",
+        "fractions",
+        "uuid",
+        "pathlib",
+        "builtins",
+    ):
+        text = str(value) if type(value).__module__ != "builtins" else repr(value)
+        return text if len(text) <= 60 else None
+    return None
+
+
+def _state(state: Any, context: Context) -> list[Part]:
+    slots = None
+    if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):
+        state, slots = state
+    parts: list[Part] = []
+    for number, named in enumerate((state, slots)):
+        if isinstance(named, dict) and all(type(name) is str for name in named):
+            pairs = named.items() if Reads.STATE in context.reads else sorted(named.items())
+            kind = "slot" if number else "state"
+            parts += [Part(f"{kind} {name}", part, "attribute", name) for name, part in pairs]
+        elif named is not None:
+            parts.append(Part(f"whole state {number}", named, "state"))
+    return parts
+
+
+def _a(cls: type) -> str:
+    return f"an object of type {cls.__module__}.{cls.__qualname__}"

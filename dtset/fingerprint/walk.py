@@ -1,0 +1,103 @@
+"""From an object to the digest and tree of all that it reaches."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection
+
+from dtset.errors import FingerprintError
+from dtset.fingerprint.description import Context, NoFingerprint
+from dtset.fingerprint.graph import Edge, Node, digest_all, path_to
+from dtset.fingerprint.pruning import Reads
+from dtset.fingerprint.values import describe
+
+__all__ = ["Session"]
+
+_WAYS_OUT = (
+    "Give the function plain data instead, or make the object inside the function; "
+    "or mark the function with @dtset.version('1') and change the word when its code changes; "
+    "or name the global in the setting dtset.fingerprint.ignore if it changes no result."
+)
+
+
+class Session:
+    """Objects digested together, each once; they must not change while it is used.
+
+    Parameters
+    ----------
+    ignore : collection of str
+        Globals to leave out, as ``"NAME"`` or ``"module.NAME"``.
+
+    Examples
+    --------
+    >>> session = Session()
+    >>> session.digest([1, [2]], "value").shown is None
+    True
+    """
+
+    def __init__(self, ignore: Collection[str] = ()) -> None:
+        self._ignore = frozenset(ignore)
+        self._known: dict[Reads, dict[int, Node]] = {}
+
+    def digest(self, value: object, name: str) -> Node:
+        """Walk over all that a value reaches, and digest it.
+
+        Parameters
+        ----------
+        value : object
+            Anything.
+        name : str
+            What errors call it.
+        """
+        reads = Reads.NOTHING
+        while True:
+            node = self._walk(value, name, reads)
+            if node.sees in reads:
+                return node
+            # Something reachable reads docstrings, annotations or names: now they count.
+            reads |= node.sees
+
+    def _walk(self, value: object, name: str, reads: Reads) -> Node:
+        known = self._known.setdefault(reads, {})
+        node = known.get(id(value))
+        if node is not None and node.digest is not None:
+            return node
+        context = Context(reads, self._ignore)
+        root = Node(value, None)
+        made = {id(value): root}
+        waiting = deque((root,))
+        while waiting:
+            node = waiting.popleft()
+            for child in _describe(node, name, context, known, made):
+                waiting.append(child)
+        digest_all(root)
+        known.update(made)
+        return root
+
+
+def _describe(
+    node: Node, name: str, context: Context, known: dict[int, Node], made: dict[int, Node]
+) -> list[Node]:
+    """Fill in a node; return the parts that were not known before."""
+    try:
+        description = describe(node.value, context)
+    except NoFingerprint as reason:
+        kind = type(node.value).__name__
+        raise FingerprintError(
+            f"{path_to(node, name)} → {kind} has no deterministic fingerprint: {reason}. {_WAYS_OUT}"
+        ) from reason.__cause__
+    node.noun, node.label = description.noun, description.encoded()
+    node.unordered, node.shown, node.sees = (
+        description.unordered,
+        description.shown,
+        description.sees,
+    )
+    fresh: list[Node] = []
+    for part in description.parts:
+        key = id(part.value)
+        child = known.get(key) or made.get(key)
+        if child is None:
+            child = made[key] = Node(part.value, (node, f"{part.noun} {part.text}".strip()))
+            fresh.append(child)
+        node.edges.append(Edge(part.key, part.noun, part.text, child))
+    return fresh

@@ -1,0 +1,177 @@
+"""Lines of text files as a source."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import posixpath
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+import fsspec
+from fsspec.utils import infer_compression
+
+from dtset.errors import ConfigurationError, SourceChangedError
+from dtset.io.files import DataFile, Urls, find_files, identity_of
+from dtset.plan.context import TSetContext
+
+__all__ = ["TextSource", "text_source"]
+
+# Cutting a file costs a search for the end of a line on both sides.
+_SMALLEST_CUT = 2**20
+# In these, the byte of a line feed is nothing else, and decoding can begin after any of them.
+_CUTTABLE = ("utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252")
+
+
+@dataclass(frozen=True)
+class _Range:
+    """A part of a file: lines whose first byte lies in it."""
+
+    file: DataFile
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """Lines of text files, cut into partitions of about the same number of bytes.
+
+    Parameters
+    ----------
+    fs : fsspec.AbstractFileSystem
+        Where the files lie; its options are neither shown nor fingerprinted.
+    files : sequence of DataFile
+        All files.
+    ranges : sequence of sequence of _Range
+        What each partition reads.
+    encoding, errors : str
+        As of ``open``.
+    """
+
+    fs: Any = field(repr=False)
+    files: Sequence[DataFile] = field(repr=False)
+    ranges: Sequence[Sequence[_Range]] = field(repr=False)
+    encoding: str
+    errors: str
+
+    def identity(self) -> Mapping[str, object]:
+        """Return what the lines depend on: the files, by name, and how they are decoded."""
+        folder = posixpath.commonpath([posixpath.dirname(file.path) for file in self.files])
+        files = {
+            f"file {posixpath.relpath(file.path, folder or '.')}": (file.size, file.identity)
+            for file in self.files
+        }
+        return {"encoding": (self.encoding, self.errors), **files}
+
+    def elements(self, ctx: TSetContext) -> Iterator[str]:
+        """Return the lines of one partition."""
+        for part in self.ranges[ctx.index]:
+            try:
+                yield from self._lines(part)
+            except UnicodeDecodeError as error:
+                error.add_note(
+                    f"in {part.file.path}: give read_text the file's encoding=, or errors='replace'"
+                )
+                raise
+            if identity_of(self.fs, part.file.path) != part.file.identity:
+                raise SourceChangedError(
+                    f"{part.file.path} changed while it was read: run again, to read it as it is now"
+                )
+
+    def _lines(self, part: _Range) -> Iterator[str]:
+        """Lines of a part of a file."""
+        whole = part.start == 0 and part.stop == part.file.size
+        compression = infer_compression(part.file.path)
+        with self.fs.open(part.file.path, "rb") as file:
+            if compression is not None:
+                file = fsspec.compression.compr[compression](file, mode="rb")
+            elif not whole:
+                start = _line_start(file, part.start, part.file.size)
+                stop = _line_start(file, part.stop, part.file.size)
+                file.seek(start)
+                file = io.BufferedReader(_Bounded(file, stop - start))
+            with io.TextIOWrapper(file, encoding=self.encoding, errors=self.errors) as lines:
+                yield from lines
+
+
+class _Bounded(io.RawIOBase):
+    """The next so many bytes of a file."""
+
+    def __init__(self, file: Any, length: int) -> None:
+        self._file = file
+        self._left = length
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(min(len(buffer), self._left))
+        buffer[: len(data)] = data
+        self._left -= len(data)
+        return len(data)
+
+
+def _line_start(file: Any, offset: int, size: int) -> int:
+    """Where the first line begins that begins at an offset or after it."""
+    if offset in (0, size):
+        return offset
+    file.seek(offset - 1)
+    file.readline()
+    return int(file.tell())
+
+
+def text_source(
+    urlpath: Urls,
+    partitions: int,
+    encoding: str,
+    errors: str,
+    storage_options: Mapping[str, Any] | None,
+) -> TextSource:
+    """Find text files, and cut them into partitions.
+
+    Parameters
+    ----------
+    urlpath : str or sequence of str
+        fsspec URLs, paths and globs.
+    partitions : int
+        How many.
+    encoding, errors : str
+        As of ``open``.
+    storage_options : mapping or None
+        Passed to fsspec.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ConfigurationError
+        There is no such encoding or error handler, or a package is missing.
+    """
+    try:
+        name = codecs.lookup(encoding).name
+        codecs.lookup_error(errors)
+    except LookupError as error:
+        raise ConfigurationError(f"read_text(encoding={encoding!r}, errors={errors!r}): {error}") from error
+    fs, files = find_files(urlpath, storage_options or {})
+    return TextSource(fs, files, _cut(files, partitions, cuttable=name in _CUTTABLE), name, errors)
+
+
+def _cut(files: Sequence[DataFile], partitions: int, *, cuttable: bool) -> list[list[_Range]]:
+    """Cut files, laid end to end, into partitions of about the same number of bytes."""
+    ends = list(accumulate(file.size for file in files))
+    bounds = [ends[-1] * number // partitions for number in range(partitions + 1)]
+    ranges: list[list[_Range]] = [[] for _ in range(partitions)]
+    for file, end in zip(files, ends, strict=True):
+        begin = end - file.size
+        first = min(bisect_right(bounds, begin) - 1, partitions - 1)
+        if not cuttable or file.size < _SMALLEST_CUT or infer_compression(file.path) is not None:
+            ranges[first].append(_Range(file, 0, file.size))
+            continue
+        for number in range(first, partitions):
+            start, stop = max(bounds[number], begin) - begin, min(bounds[number + 1], end) - begin
+            if start < stop:
+                ranges[number].append(_Range(file, start, stop))
+    return ranges

@@ -1,0 +1,174 @@
+"""The nodes of a plan: immutable, and free of Dask, Zarr and I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol, TypeAlias
+
+from dtset.plan.context import TSetContext
+from dtset.plan.user_function import UserFunction
+
+__all__ = [
+    "PASSED_THROUGH",
+    "Cache",
+    "Exchange",
+    "Node",
+    "Persist",
+    "Source",
+    "SourceData",
+    "Transform",
+    "described",
+    "topological",
+]
+
+# Operators that change nothing: Twister2's links between partitions of the same number.
+PASSED_THROUGH = ("direct", "pipe")
+
+_numbers = count(1)
+
+
+class SourceData(Protocol):
+    """What a source gives: its elements by partition, and what they depend on."""
+
+    def identity(self) -> object:
+        """Return what the elements depend on, for the fingerprint."""
+
+    def elements(self, ctx: TSetContext) -> Iterator[object]:
+        """Return the elements of one partition."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Source:
+    """Elements from outside the plan."""
+
+    operator: str
+    data: SourceData
+    parallelism: int
+    name: str | None = None
+    number: int = field(default_factory=_numbers.__next__)
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes it reads: none."""
+        return ()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Transform:
+    """A function over the elements of each partition; runs fused with its neighbours."""
+
+    operator: str
+    input: Node
+    function: UserFunction | None = None
+    name: str | None = None
+    number: int = field(default_factory=_numbers.__next__)
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes it reads."""
+        return (self.input,)
+
+    @property
+    def parallelism(self) -> int:
+        """Number of partitions: the input's."""
+        return self.input.parallelism
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Exchange:
+    """An operator that moves elements between partitions."""
+
+    operator: str
+    function: UserFunction
+    input: Node
+    parallelism: int
+    name: str | None = None
+    number: int = field(default_factory=_numbers.__next__)
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes it reads."""
+        return (self.input,)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Persist:
+    """Elements that are committed to the store.
+
+    Once they are, the handle on them has no input any more, so that what is above becomes garbage.
+    """
+
+    input: Node | None
+    parallelism: int
+    refresh: bool = False
+    operator: str = "persist"
+    name: str | None = None
+    number: int = field(default_factory=_numbers.__next__)
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes it reads."""
+        return () if self.input is None else (self.input,)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Cache:
+    """Elements that are kept in memory until the handle is gone."""
+
+    input: Node
+    operator: str = "cache"
+    name: str | None = None
+    number: int = field(default_factory=_numbers.__next__)
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes it reads."""
+        return (self.input,)
+
+    @property
+    def parallelism(self) -> int:
+        """Number of partitions: the input's."""
+        return self.input.parallelism
+
+
+Node: TypeAlias = Source | Transform | Exchange | Persist | Cache
+
+
+def topological(*targets: Node) -> list[Node]:
+    """Nodes that the targets depend on, and the targets, each after its inputs and once.
+
+    Examples
+    --------
+    >>> from dtset.plan.nodes import Cache, Source, topological
+    >>> source = Source(operator="range", data=None, parallelism=2)
+    >>> [node.operator for node in topological(Cache(input=source))]
+    ['range', 'cache']
+    """
+    ordered: dict[int, Node] = {}
+    visited: set[int] = set()
+    stack: list[tuple[Node, bool]] = [(target, False) for target in reversed(targets)]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            ordered[node.number] = node
+        elif node.number not in visited:
+            visited.add(node.number)
+            stack.append((node, True))
+            stack.extend((each, False) for each in reversed(node.inputs))
+    return list(ordered.values())
+
+
+def described(node: Node) -> str:
+    """What messages call a node: its operator and its function.
+
+    Examples
+    --------
+    >>> described(Source(operator="range", data=None, parallelism=2))
+    'range'
+    """
+    function = node.function if isinstance(node, Transform | Exchange) else None
+    if isinstance(node, Source):
+        function = getattr(node.data, "function", None)
+    return node.operator if function is None else f"{node.operator} {function.label}"

@@ -1,0 +1,208 @@
+"""A user's function, and the form in which its operator calls it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Any
+
+from dtset.errors import UsageError
+from dtset.plan.source_func import SourceFunc
+
+__all__ = ["Form", "UserFunction", "user_function"]
+
+
+class Form(Enum):
+    """How an operator calls the function it was given."""
+
+    OBJECT = "source object with has_next() and next()"
+    ITERABLE = "f() or f(ctx) returning an iterable"
+    COLLECTOR = "f(itr, collector, ctx)"
+    STREAM = "generator function f(itr, ctx)"
+    VALUE = "f(itr, ctx) returning one value"
+    ELEMENT = "f(x) or f(x, ctx)"
+    ELEMENT_COLLECTOR = "f(x, collector)"
+    EXPAND = "f(x) returning an iterable"
+    PAIR = "f(a, b)"
+    PARTITION = "f(itr) or f(itr, ctx)"
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    """The forms that an operator accepts, by the number of parameters without a default."""
+
+    said: str
+    forms: dict[int, tuple[Form, bool]]
+    without_signature: tuple[Form, bool] | None
+
+
+_ELEMENT = _Accepted(
+    "f(x) or f(x, ctx)",
+    {1: (Form.ELEMENT, False), 2: (Form.ELEMENT, True)},
+    (Form.ELEMENT, False),
+)
+_PAIR = _Accepted("f(a, b)", {2: (Form.PAIR, False)}, (Form.PAIR, False))
+
+_ACCEPTED: dict[str, _Accepted] = {
+    "source": _Accepted(
+        "an object with has_next() and next(), or f() or f(ctx) returning an iterable",
+        {0: (Form.ITERABLE, False), 1: (Form.ITERABLE, True)},
+        (Form.ITERABLE, False),
+    ),
+    "map": _ELEMENT,
+    "filter": _ELEMENT,
+    "for_each": _ELEMENT,
+    "map_to_tuple": _ELEMENT,
+    "flat_map": _Accepted(
+        "f(x) returning an iterable, or f(x, collector)",
+        {1: (Form.EXPAND, False), 2: (Form.ELEMENT_COLLECTOR, False)},
+        (Form.EXPAND, False),
+    ),
+    "compute": _Accepted(
+        "f(itr, collector, ctx), or f(itr, ctx) returning a value or, as a generator function, streaming elements",
+        {2: (Form.VALUE, True), 3: (Form.COLLECTOR, True)},
+        None,
+    ),
+    "sink": _Accepted(
+        "f(itr) or f(itr, ctx)",
+        {1: (Form.PARTITION, False), 2: (Form.PARTITION, True)},
+        (Form.PARTITION, False),
+    ),
+    "reduce": _PAIR,
+    "keyed_reduce": _PAIR,
+}
+
+
+@dataclass(frozen=True)
+class UserFunction:
+    """A user's function with the form its operator calls it in.
+
+    Parameters
+    ----------
+    function : object
+        What the user gave: a callable, or a source object.
+    form : Form
+        How it is called.
+    takes_ctx : bool
+        Whether it is passed a `TSetContext`.
+    label : str
+        What messages call it.
+    """
+
+    function: Any
+    form: Form
+    takes_ctx: bool
+    label: str
+
+
+def user_function(role: str, function: object) -> UserFunction:
+    """Determine the form of a function that an operator was given.
+
+    Parameters
+    ----------
+    role : str
+        The operator: ``"map"``, ``"compute"``, ``"source"``, …
+    function : object
+        What the user passed.
+
+    Returns
+    -------
+    UserFunction
+
+    Raises
+    ------
+    UsageError
+        The object is not callable, or takes a number of parameters that the operator cannot give.
+
+    Examples
+    --------
+    >>> user_function("map", lambda x, ctx: x).takes_ctx
+    True
+    >>> user_function("reduce", max).form
+    <Form.PAIR: 'f(a, b)'>
+    """
+    label = label_of(function)
+    accepted = _ACCEPTED[role]
+    if role == "source" and (isinstance(function, SourceFunc) or _is_source_object(function)):
+        return UserFunction(function, Form.OBJECT, False, label)
+    if not callable(function):
+        raise UsageError(f"{role} takes {accepted.said}; it was given {label}")
+    if role == "source" and isinstance(function, type):
+        raise UsageError(
+            f"{role} takes {accepted.said}; it was given the class {label}: pass an instance, {label}()"
+        )
+    required, most = _parameter_counts(function)
+    if required is None:
+        if accepted.without_signature is None:
+            raise UsageError(
+                f"{role} takes {accepted.said}; {label} does not say how many parameters it has: wrap it in a function"
+            )
+        form, takes_ctx = accepted.without_signature
+    elif required in accepted.forms:
+        form, takes_ctx = accepted.forms[required]
+    else:
+        # Defaults decide nothing but may fill up: f(*args) and f(x=1) take one element.
+        fitting = [n for n in sorted(accepted.forms) if required <= n <= most]
+        if not fitting:
+            raise UsageError(
+                f"{role} takes {accepted.said}; {label} has {_plural(required)} without a default"
+            )
+        form, takes_ctx = accepted.forms[fitting[0]]
+    if form is Form.VALUE and _is_generator_function(function):
+        form = Form.STREAM
+    return UserFunction(function, form, takes_ctx, label)
+
+
+def label_of(function: object) -> str:
+    """Name of a function, class or instance as a person knows it."""
+    if isinstance(function, partial):
+        return f"partial({label_of(function.func)})"
+    name = getattr(function, "__qualname__", None)
+    if isinstance(name, str):
+        return name.rpartition("<locals>.")[2]
+    return f"{type(function).__qualname__} object"
+
+
+def _plural(count: int) -> str:
+    """Say a number of parameters."""
+    return f"{count} parameter" if count == 1 else f"{count} parameters"
+
+
+def _is_source_object(obj: object) -> bool:
+    """Whether an object that does not derive from `SourceFunc` behaves as one."""
+    return not isinstance(obj, type) and all(
+        callable(getattr(obj, method, None)) for method in ("has_next", "next")
+    )
+
+
+def _parameter_counts(function: Callable[..., Any]) -> tuple[int | None, float]:
+    """Positional parameters without a default, and positional parameters at the most."""
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):
+        return None, 0
+    required, most = 0, 0.0
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            most = float("inf")
+        elif parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
+            raise UsageError(
+                f"{label_of(function)} has the keyword-only parameter {parameter.name!r} without a default, "
+                "which no operator passes: give it a default, or bind it with functools.partial"
+            )
+        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            most += 1
+            required += parameter.default is parameter.empty
+    return required, most
+
+
+def _is_generator_function(function: Any) -> bool:
+    """Whether a callable, seen through partials and callable objects, is a generator function."""
+    while isinstance(function, partial):
+        function = function.func
+    if not inspect.isroutine(function):
+        function = type(function).__call__
+    return inspect.isgeneratorfunction(function)

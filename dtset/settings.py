@@ -1,0 +1,64 @@
+"""Settings: the keys under ``dtset.`` in Dask's configuration."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import dask.config
+import yaml
+
+from dtset.errors import ConfigurationError
+
+__all__ = ["seconds", "setting"]
+
+_PREFIX = "dtset"
+
+
+def _register_defaults() -> None:
+    """Make the keys of ``dtset.yaml`` known to Dask, below whatever the user has set."""
+    defaults = yaml.safe_load((files("dtset") / "dtset.yaml").read_text(encoding="utf-8"))
+    dask.config.update_defaults(defaults)
+
+
+_register_defaults()
+
+
+def setting(key: str) -> Any:
+    """Value of a setting.
+
+    Parameters
+    ----------
+    key : str
+        The key without its ``dtset.`` prefix, such as ``"store"``.
+
+    Returns
+    -------
+    object
+        What the user configured, else the default of ``dtset.yaml``.
+
+    Examples
+    --------
+    >>> setting("codec")
+    'blosc-lz4'
+    """
+    return dask.config.get(f"{_PREFIX}.{key}")
+
+
+def seconds(key: str) -> float:
+    """Value of a setting that is a length of time, in seconds.
+
+    Examples
+    --------
+    >>> seconds("heartbeat.interval")
+    10.0
+    """
+    from dask.utils import parse_timedelta
+
+    value = setting(key)
+    try:
+        return float(parse_timedelta(value))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigurationError(
+            f"{_PREFIX}.{key} is {value!r}, which is no length of time: give one such as '10s'"
+        ) from error

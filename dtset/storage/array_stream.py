@@ -1,0 +1,96 @@
+"""Entries of one array, streamed in, each chunk verified before it is interpreted."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from dtset.errors import CorruptCheckpointError
+from dtset.storage.codecs import ChunkCodec
+from dtset.storage.kinds import Array
+from dtset.storage.objects import ObjectStore
+from dtset.storage.partition_summary import ArraySummary
+from dtset.storage.zarr_group import chunk_key
+
+__all__ = ["ArrayStream"]
+
+
+class ArrayStream:
+    """Reads an array from its beginning, a chunk at a time.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        Where it lies.
+    path : str
+        The array's path.
+    summary : ArraySummary
+        What its record says.
+    codec : ChunkCodec
+        How its chunks are encoded.
+
+    Examples
+    --------
+    >>> from dtset.storage.array_sink import ArraySink
+    >>> from dtset.storage.codecs import chunk_codec
+    >>> from dtset.storage.objects import open_store
+    >>> store, codec = open_store("memory://doctest-stream"), chunk_codec("none", "int64")
+    >>> sink = ArraySink(store, "a", 2, codec)
+    >>> sink.push(np.arange(5))
+    >>> stream = ArrayStream(store, "a", sink.finish(), codec)
+    >>> stream.take(3).tolist(), stream.take(2).tolist()
+    ([0, 1, 2], [3, 4])
+    >>> store.delete("a")
+    """
+
+    def __init__(
+        self, store: ObjectStore, path: str, summary: ArraySummary, codec: ChunkCodec
+    ) -> None:
+        self._store = store
+        self._path = path
+        self._summary = summary
+        self._codec = codec
+        self._held: Array = np.empty(0, codec.dtype)
+        self._next = 0
+
+    def take(self, count: int, *, keep: int = 0) -> Array:
+        """Return the next entries, of which the last `keep` will come again."""
+        parts, held = [self._held], len(self._held)
+        while held < count:
+            parts.append(self._read())
+            held += len(parts[-1])
+        entries = (
+            parts[0] if len(parts) == 1 else np.concatenate([part for part in parts if len(part)])
+        )
+        self._held = entries[count - keep :]
+        return entries[:count]
+
+    def _read(self) -> Array:
+        path = f"{self._path}/{chunk_key(self._next)}"
+        where = f"{self._store.url}/{path}"
+        if self._next >= len(self._summary.digests):
+            raise _corrupt(
+                where, f"{self._summary.length} entries in all", "a record of fewer chunks"
+            )
+        expected = self._summary.digests[self._next]
+        try:
+            data = self._store.get(path)
+        except FileNotFoundError:
+            raise _corrupt(where, f"an object with digest {expected}", "none") from None
+        found = hashlib.sha256(data).hexdigest()
+        if found != expected:
+            raise _corrupt(where, f"digest {expected}", f"{found} ({len(data)} bytes)")
+        entries = self._codec.decode(data)
+        if len(entries) != self._summary.chunk:
+            raise _corrupt(where, f"{self._summary.chunk} entries", str(len(entries)))
+        start = self._next * self._summary.chunk
+        self._next += 1
+        return entries[: self._summary.length - start]
+
+
+def _corrupt(where: str, expected: str, found: str) -> CorruptCheckpointError:
+    return CorruptCheckpointError(
+        f"stored data is damaged: {where}: expected {expected}, found {found}. "
+        "Run `dtset verify` on the job, then clear this TSet or let it be computed anew"
+    )

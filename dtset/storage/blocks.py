@@ -1,0 +1,156 @@
+"""Blocks: a batch as one bytes object, for caches and for exchange between tasks."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import google_crc32c
+import numpy as np
+
+from dtset.errors import CorruptCheckpointError
+from dtset.storage.batches import decode_batch, encode_batch
+from dtset.storage.columns import Columns, concatenate, widen
+from dtset.storage.kinds import Array
+from dtset.storage.pickling import ClassResolver, present_class, refuse_pickle
+from dtset.storage.schema import PICKLED, Schema, arrays_of, fits
+
+__all__ = ["block_classes", "decode_block", "encode_block"]
+
+_MAGIC = b"dtsetb1\n"
+_HEAD = struct.Struct("<8sI")
+_CRC = struct.Struct("<I")
+_PIECE_ROWS = 16384
+
+
+def encode_block(batch: Sequence[object], *, allow_pickle: bool = True) -> bytes:
+    """Encode elements as one self-describing bytes object with a checksum.
+
+    Parameters
+    ----------
+    batch : sequence
+        The elements.
+    allow_pickle : bool
+        Whether elements that have no typed columns may be pickled.
+
+    Raises
+    ------
+    UsageError
+        The elements would have to be pickled and may not, or cannot be pickled.
+
+    Examples
+    --------
+    >>> block = encode_block([("a", 1.5), ("b", 2.5)])
+    >>> decode_block(block)
+    [('a', 1.5), ('b', 2.5)]
+    """
+    classes: set[tuple[str, str]] = set()
+    segments = [concatenate(run) for run in _runs(batch, allow_pickle, classes)]
+    header = {
+        "segments": [
+            [part.schema.to_json(), part.rows, [len(array) for array in part.arrays]]
+            for part in segments
+        ],
+        "classes": sorted(classes),
+    }
+    described = json.dumps(header, separators=(",", ":")).encode("ascii")
+    arrays = [array.view(np.uint8) for part in segments for array in part.arrays]
+    head = _HEAD.pack(_MAGIC, len(described)) + described
+    crc = google_crc32c.value(head)
+    for array in arrays:
+        crc = google_crc32c.extend(crc, array)
+    return b"".join([head, *(array.data for array in arrays), _CRC.pack(crc)])
+
+
+def _runs(
+    batch: Sequence[object], allow_pickle: bool, classes: set[tuple[str, str]]
+) -> Iterator[list[Columns]]:
+    """Encode piecewise, so that one odd element does not cost the others their columns."""
+    run: list[Columns] = []
+    for start in range(0, len(batch), _PIECE_ROWS):
+        piece = encode_batch(
+            batch[start : start + _PIECE_ROWS], allow_pickle=allow_pickle, classes=classes
+        )
+        if run and fits(piece.schema, run[0].schema):
+            run.append(widen(piece, run[0].schema))
+        else:
+            if run:
+                yield run
+            run = [piece]
+    if run:
+        yield run
+
+
+def decode_block(
+    block: bytes, classes: ClassResolver = present_class, *, allow_pickle: bool = True
+) -> list[Any]:
+    """Decode a block.
+
+    Parameters
+    ----------
+    block : bytes
+        From a trusted source, if it holds pickles.
+    classes : callable
+        Gives the present program's class for a module and a qualified name.
+    allow_pickle : bool
+        Whether pickles may be read.
+
+    Raises
+    ------
+    CorruptCheckpointError
+        The block is torn or altered.
+    UntrustedCheckpointError
+        It holds pickles, and they may not be read.
+
+    Examples
+    --------
+    >>> decode_block(encode_block([1, 2, None]))
+    [1, 2, None]
+    """
+    header, position = _header(block)
+    elements: list[Any] = []
+    for parts, rows, lengths in header["segments"]:
+        schema = Schema.from_json(parts)
+        if schema == PICKLED and not allow_pickle:
+            raise refuse_pickle("a block")
+        arrays: list[Array] = []
+        for spec, length in zip(arrays_of(schema), lengths, strict=True):
+            array: Array = np.frombuffer(block, spec.dtype, length, position)
+            arrays.append(array)
+            position += array.nbytes
+        elements += decode_batch(Columns(schema, rows, tuple(arrays)), resolver=classes)
+    return elements
+
+
+def block_classes(block: bytes) -> tuple[tuple[str, str], ...]:
+    """Return module and qualified name of the user's classes that a block refers to.
+
+    Examples
+    --------
+    >>> block_classes(encode_block([1]))
+    ()
+    """
+    header, _ = _header(block)
+    return tuple((module, qualname) for module, qualname in header["classes"])
+
+
+def _header(block: bytes) -> tuple[dict[str, Any], int]:
+    """Verify a block; return what it says of itself, and where its arrays start."""
+    size = len(block) - _CRC.size
+    if size < _HEAD.size or block[: len(_MAGIC)] != _MAGIC:
+        raise CorruptCheckpointError(
+            f"expected a block of elements, found {len(block)} bytes that are none: compute it anew"
+        )
+    (expected,) = _CRC.unpack_from(block, size)
+    found = google_crc32c.value(np.frombuffer(block, np.uint8, size))
+    if found != expected:
+        raise CorruptCheckpointError(
+            f"a block of {len(block)} bytes is damaged: expected CRC32C {expected:08x}, found {found:08x}: "
+            "compute it anew"
+        )
+    _, length = _HEAD.unpack_from(block)
+    start = _HEAD.size + length
+    header: dict[str, Any] = json.loads(block[_HEAD.size : start])
+    return header, start

@@ -1,0 +1,154 @@
+"""The interface to a store: bytes under paths, below one URL."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from dtset.errors import StoreError
+
+__all__ = ["Buffer", "Entry", "ObjectStore", "check_path", "check_writable", "open_store"]
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An object in a listing.
+
+    Parameters
+    ----------
+    path : str
+        Its path below the store's URL.
+    size : int
+        Its length in bytes.
+
+    Examples
+    --------
+    >>> Entry("job/job.json", 312).size
+    312
+    """
+
+    path: str
+    size: int
+
+
+class ObjectStore(Protocol):
+    """Bytes under relative paths separated by ``/``, below one URL.
+
+    A prefix names a folder (or a single object), not the beginning of a name: ``a/b`` covers
+    ``a/b`` and ``a/b/c``, but not ``a/bc``. Stores can be pickled, and be used by several threads.
+    Whatever fails raises `StoreError` naming the path, but for `get` of what is not there.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where the store lies, without credentials."""
+
+    def get(self, path: str) -> bytes:
+        """Return an object's bytes; FileNotFoundError if there is none."""
+
+    def put(self, path: str, data: Buffer, *, durable: bool = False) -> None:
+        """Write an object, replacing at once what was there.
+
+        With `durable`, a local store has flushed the object and its folders when this returns.
+        """
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write an object unless there is one, durably; return whether it was this call.
+
+        Nobody ever sees a part of it. A retried write may meet its own object, so `data` must be
+        unlike what anybody else writes there, as by an attempt's ID in it.
+        """
+
+    def list(self, prefix: str) -> list[Entry]:
+        """Return the objects below a prefix, by path; none if there is no such prefix."""
+
+    def delete(self, prefix: str) -> None:
+        """Delete the objects below a prefix; those that are gone already do not matter."""
+
+    def sync(self, prefix: str) -> None:
+        """Make durable what this store object has written below a prefix."""
+
+
+def open_store(
+    url: str,
+    storage_options: Mapping[str, Any] | None = None,
+    *,
+    create: bool = True,
+    durable: bool = True,
+) -> ObjectStore:
+    """Open the store at an fsspec URL or a path.
+
+    Parameters
+    ----------
+    url : str
+        A path, or a URL of any file system that fsspec knows: ``s3://bucket/folder``.
+    storage_options : mapping, optional
+        Options of the file system. They travel with the store when it is pickled; nothing shows them.
+    create : bool
+        Whether to make a local folder that is not there yet, rather than raise.
+    durable : bool
+        Whether a local store flushes to disk when asked to. Without, what was committed
+        survives a crash of the processes but not one of the machine.
+
+    Raises
+    ------
+    StoreError
+        The folder is not there or cannot be made, or a package for the URL is missing.
+
+    Examples
+    --------
+    >>> store = open_store("memory://doctest-objects")
+    >>> store.put("a/b", b"some bytes")
+    >>> store.get("a/b"), store.list("a")
+    (b'some bytes', [Entry(path='a/b', size=10)])
+    >>> store.create("a/b", b"others"), store.create("a/c", b"others")
+    (False, True)
+    >>> store.delete("a")
+    """
+    from dtset.storage.fsspec_store import FsspecStore
+    from dtset.storage.local_store import LocalStore, local_path
+
+    path = local_path(url)
+    if path is not None:
+        return LocalStore(path, create=create, durable=durable)
+    return FsspecStore(url, storage_options)
+
+
+def check_writable(store: ObjectStore) -> None:
+    """Raise StoreError unless objects can be written to, read from and deleted in a store.
+
+    Examples
+    --------
+    >>> check_writable(open_store("memory://doctest-objects"))
+    """
+    path = f".dtset-probe-{uuid.uuid4().hex}"
+    probe = uuid.uuid4().bytes
+    store.put(path, probe)
+    try:
+        found = store.get(path)
+    except FileNotFoundError:
+        found = b""
+    store.delete(path)
+    if found != probe:
+        raise StoreError(
+            f"{store.url} does not give back what was written to it: give a store that is consistent"
+        )
+
+
+def check_path(path: str, *, root: bool = False) -> str:
+    """Return a path if it stays below its store; the empty one only where `root` is allowed.
+
+    Examples
+    --------
+    >>> check_path("a/b")
+    'a/b'
+    """
+    parts = path.split("/")
+    if (path == "" and root) or not ("" in parts or "." in parts or ".." in parts or os.sep != "/"):
+        return path
+    raise StoreError(f"{path!r} is no path below a store: give names separated by single '/'")

@@ -1,0 +1,117 @@
+"""Reading a partition back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dtset.storage.array_stream import ArrayStream
+from dtset.storage.batches import decode_batch
+from dtset.storage.codecs import chunk_codec
+from dtset.storage.columns import Columns
+from dtset.storage.kinds import Array
+from dtset.storage.objects import ObjectStore
+from dtset.storage.partition_summary import PartitionSummary, SegmentSummary
+from dtset.storage.pickling import ClassResolver, present_class, refuse_pickle
+from dtset.storage.schema import PICKLED, arrays_of
+
+__all__ = ["read_columns", "read_partition"]
+
+
+def read_partition(
+    store: ObjectStore,
+    path: str,
+    summary: PartitionSummary,
+    *,
+    resolver: ClassResolver = present_class,
+    allow_pickle: bool = True,
+) -> Iterator[list[Any]]:
+    """Read the elements of a partition, batch by batch.
+
+    Every chunk is verified before a byte of it is interpreted, and read once.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        Where it lies.
+    path : str
+        Where the attempt's data begins.
+    summary : PartitionSummary
+        What its record says.
+    resolver : callable
+        Gives the present program's class for a module and a qualified name.
+    allow_pickle : bool
+        Whether pickles may be read.
+
+    Yields
+    ------
+    list
+        The elements of a batch.
+
+    Raises
+    ------
+    CorruptCheckpointError
+        A chunk is missing, or is not what the record says.
+    UntrustedCheckpointError
+        There are pickles, and they may not be read.
+
+    Examples
+    --------
+    >>> from dtset.storage.objects import open_store
+    >>> from dtset.storage.partition_writer import PartitionWriter
+    >>> store = open_store("memory://doctest-reader")
+    >>> writer = PartitionWriter(store, "0-first")
+    >>> writer.append([1, 2, 3])
+    >>> list(read_partition(store, "0-first", writer.finish()))
+    [[1, 2, 3]]
+    >>> writer.abort()
+    """
+    if not allow_pickle and any(segment.schema == PICKLED for segment in summary.segments):
+        raise refuse_pickle(f"{store.url}/{path}")
+    for columns in read_columns(store, path, summary):
+        yield decode_batch(columns, resolver=resolver)
+
+
+def read_columns(store: ObjectStore, path: str, summary: PartitionSummary) -> Iterator[Columns]:
+    """Read a partition as columns, verified but not yet decoded, batch by batch.
+
+    Parameters
+    ----------
+    store, path, summary
+        As for `read_partition`.
+
+    Examples
+    --------
+    >>> from dtset.storage.objects import open_store
+    >>> from dtset.storage.partition_writer import PartitionWriter
+    >>> store = open_store("memory://doctest-columns")
+    >>> writer = PartitionWriter(store, "0-first")
+    >>> writer.append([0.5, 1.5])
+    >>> [columns.arrays for columns in read_columns(store, "0-first", writer.finish())]
+    [(array([0.5, 1.5]),)]
+    >>> writer.abort()
+    """
+    for number, segment in enumerate(summary.segments):
+        streams = _streams(store, f"{path}/{number}", segment)
+        for start in range(0, segment.rows, segment.batch):
+            rows = min(segment.batch, segment.rows - start)
+            yield Columns(segment.schema, rows, tuple(_take(segment, streams, rows)))
+
+
+def _streams(store: ObjectStore, path: str, segment: SegmentSummary) -> list[ArrayStream]:
+    return [
+        ArrayStream(store, f"{path}/{spec.name}", array, chunk_codec(segment.codec, spec.dtype))
+        for spec, array in zip(arrays_of(segment.schema), segment.arrays, strict=True)
+    ]
+
+
+def _take(segment: SegmentSummary, streams: list[ArrayStream], rows: int) -> Iterator[Array]:
+    size = 0
+    for spec, stream in zip(arrays_of(segment.schema), streams, strict=True):
+        if spec.unit == "offset":
+            offsets = stream.take(rows + 1, keep=1)
+            # The bytes come next, as the array that follows.
+            size = int(offsets[-1] - offsets[0])
+            yield offsets - offsets[0]
+        else:
+            yield stream.take(size if spec.unit == "byte" else rows)

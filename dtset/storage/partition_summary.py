@@ -1,0 +1,151 @@
+"""What a partition's record says of its data: all that reading needs besides the chunks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from dtset.storage.schema import Schema, arrays_of
+
+__all__ = ["FORMAT", "ArraySummary", "PartitionSummary", "SegmentSummary"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ArraySummary:
+    """One array of a segment.
+
+    Parameters
+    ----------
+    length, chunk : int
+        Entries of the array, and of each of its chunks.
+    digests : tuple of str
+        SHA-256 of each encoded chunk, in hex.
+
+    Examples
+    --------
+    >>> ArraySummary(3, 2, ("00", "11")).to_json()
+    [3, 2, ['00', '11']]
+    """
+
+    length: int
+    chunk: int
+    digests: tuple[str, ...]
+
+    def to_json(self) -> list[Any]:
+        """Return what a record holds."""
+        return [self.length, self.chunk, list(self.digests)]
+
+    @classmethod
+    def from_json(cls, parts: list[Any]) -> ArraySummary:
+        """Read what `to_json` gave."""
+        length, chunk, digests = parts
+        return cls(length, chunk, tuple(digests))
+
+
+@dataclass(frozen=True)
+class SegmentSummary:
+    """A run of batches of one schema.
+
+    Parameters
+    ----------
+    schema : Schema
+        What its elements are.
+    codec : str
+        How its chunks are encoded.
+    rows, batch : int
+        Its elements, and those of each batch but the last.
+    arrays : tuple of ArraySummary
+        In the order of `arrays_of`.
+
+    Examples
+    --------
+    >>> segment = SegmentSummary(Schema("none"), "none", 3, 3, ())
+    >>> SegmentSummary.from_json(segment.to_json()) == segment
+    True
+    """
+
+    schema: Schema
+    codec: str
+    rows: int
+    batch: int
+    arrays: tuple[ArraySummary, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a record holds."""
+        return {
+            "schema": self.schema.to_json(),
+            "codec": self.codec,
+            "rows": self.rows,
+            "batch": self.batch,
+            "arrays": {
+                spec.name: array.to_json()
+                for spec, array in zip(arrays_of(self.schema), self.arrays, strict=True)
+            },
+        }
+
+    @classmethod
+    def from_json(cls, parts: dict[str, Any]) -> SegmentSummary:
+        """Read what `to_json` gave."""
+        schema = Schema.from_json(parts["schema"])
+        arrays = tuple(
+            ArraySummary.from_json(parts["arrays"][spec.name]) for spec in arrays_of(schema)
+        )
+        return cls(schema, parts["codec"], parts["rows"], parts["batch"], arrays)
+
+
+@dataclass(frozen=True)
+class PartitionSummary:
+    """One attempt at a partition, complete.
+
+    Parameters
+    ----------
+    rows : int
+        Number of elements.
+    nbytes : int
+        Bytes of all encoded chunks.
+    segments : tuple of SegmentSummary
+        Its data, in order.
+    classes : tuple of (module, qualname)
+        The user's classes, and functions, that pickled elements refer to.
+
+    Examples
+    --------
+    >>> summary = PartitionSummary(0, 0, (), ())
+    >>> PartitionSummary.from_json(summary.to_json()) == summary
+    True
+    """
+
+    rows: int
+    nbytes: int
+    segments: tuple[SegmentSummary, ...]
+    classes: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of the elements: of rows, schemas and encoded chunks, in hex."""
+        content = [FORMAT, self.rows, [segment.to_json() for segment in self.segments]]
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(b"dtset partition\0" + text.encode("ascii")).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a record holds."""
+        return {
+            "format": FORMAT,
+            "rows": self.rows,
+            "nbytes": self.nbytes,
+            "digest": self.digest,
+            "segments": [segment.to_json() for segment in self.segments],
+            "classes": [list(each) for each in self.classes],
+        }
+
+    @classmethod
+    def from_json(cls, parts: dict[str, Any]) -> PartitionSummary:
+        """Read what `to_json` gave."""
+        segments = tuple(map(SegmentSummary.from_json, parts["segments"]))
+        classes = tuple((module, qualname) for module, qualname in parts["classes"])
+        return cls(parts["rows"], parts["nbytes"], segments, classes)

@@ -1,0 +1,161 @@
+"""Writing one attempt at a partition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dtset.storage.array_sink import ArraySink
+from dtset.storage.batches import pickle_columns, weighed_batch
+from dtset.storage.codecs import DEFAULT_CODEC, chunk_codec
+from dtset.storage.objects import ObjectStore
+from dtset.storage.partition_summary import PartitionSummary, SegmentSummary
+from dtset.storage.schema import arrays_of
+from dtset.storage.segmenter import RowGroup, Segmenter
+from dtset.storage.zarr_group import partition_documents
+
+__all__ = ["PartitionSummary", "PartitionWriter"]
+
+_DATA_CHUNK = 1 << 20
+
+
+class PartitionWriter:
+    """Streams a partition's elements to the store, chunk by chunk.
+
+    The objects it writes depend on the elements only, not on the batches they came in. Nothing
+    counts until the caller has made it durable (`ObjectStore.sync`) and written a record with the
+    summary.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        Where to write.
+    path : str
+        A path that no other attempt uses.
+    codec : str
+        How chunks are compressed: ``blosc-lz4``, ``zstd`` or ``none``.
+    allow_pickle : bool
+        Whether elements that have no typed columns may be pickled.
+
+    Examples
+    --------
+    >>> from dtset.storage.objects import open_store
+    >>> from dtset.storage.partition_reader import read_partition
+    >>> store = open_store("memory://doctest-writer")
+    >>> writer = PartitionWriter(store, "0-first")
+    >>> writer.append([("a", 1), ("b", 2)])
+    >>> summary = writer.finish()
+    >>> summary.rows, [entry.path for entry in store.list("0-first/0/f1.values")]
+    (2, ['0-first/0/f1.values/c.0', '0-first/0/f1.values/zarr.json'])
+    >>> list(read_partition(store, "0-first", summary))
+    [[('a', 1), ('b', 2)]]
+    >>> writer.abort()
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        path: str,
+        *,
+        codec: str = DEFAULT_CODEC,
+        allow_pickle: bool = True,
+    ) -> None:
+        # Looked up now, so that a wrong name is found before anything is written.
+        self._codec = chunk_codec(codec, "uint8").name
+        self._store = store
+        self._path = path
+        self._classes: set[tuple[str, str]] = set()
+        self._segmenter = Segmenter(
+            lambda batch: weighed_batch(batch, allow_pickle, self._classes),
+            lambda columns: pickle_columns(columns, allow_pickle),
+        )
+        self._segments: list[SegmentSummary] = []
+        self._open: _SegmentSink | None = None
+        self._nbytes = 0
+
+    def append(self, batch: Sequence[object]) -> None:
+        """Add elements.
+
+        Raises
+        ------
+        UsageError
+            One cannot be stored.
+        StoreError
+            The store cannot be written to.
+        """
+        for group in self._segmenter.feed(batch):
+            self._write(group)
+
+    def finish(self) -> PartitionSummary:
+        """Write what is left, then the metadata; return what the record has to say."""
+        for group in self._segmenter.finish():
+            self._write(group)
+        self._close()
+        rows = sum(segment.rows for segment in self._segments)
+        summary = PartitionSummary(
+            rows, self._nbytes, tuple(self._segments), tuple(sorted(self._classes))
+        )
+        for path, document in partition_documents(summary):
+            self._store.put(f"{self._path}/{path}", document)
+        return summary
+
+    def abort(self) -> None:
+        """Delete what was written."""
+        self._store.delete(self._path)
+
+    def _write(self, group: RowGroup) -> None:
+        if group.opens:
+            self._close()
+            path = f"{self._path}/{len(self._segments)}"
+            self._open = _SegmentSink(self._store, path, group, self._codec)
+        if self._open is not None:
+            self._open.push(group)
+        if group.closes:
+            self._close()
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._segments.append(self._open.finish())
+            self._nbytes += sum(sink.nbytes for sink in self._open.sinks)
+            self._open = None
+
+
+class _SegmentSink:
+    """The arrays of a segment that is being written."""
+
+    def __init__(self, store: ObjectStore, path: str, first: RowGroup, codec: str) -> None:
+        self._schema = first.columns.schema
+        self._batch = first.batch
+        self._codec = codec
+        self._rows = 0
+        self._specs = arrays_of(self._schema)
+        self.sinks = [
+            ArraySink(
+                store,
+                f"{path}/{spec.name}",
+                _DATA_CHUNK if spec.unit == "byte" else first.batch,
+                chunk_codec(codec, spec.dtype),
+            )
+            for spec in self._specs
+        ]
+        # Of each offsets array, where the next batch's first item starts.
+        self._starts = {
+            spec: np.zeros(1, np.int64) for spec in self._specs if spec.unit == "offset"
+        }
+
+    def push(self, group: RowGroup) -> None:
+        self._rows += group.columns.rows
+        for spec, sink, array in zip(self._specs, self.sinks, group.columns.arrays, strict=True):
+            if spec.unit == "offset":
+                sink.push(array[:-1] + self._starts[spec])
+                self._starts[spec] = self._starts[spec] + array[-1]
+            else:
+                sink.push(array)
+
+    def finish(self) -> SegmentSummary:
+        for spec, sink in zip(self._specs, self.sinks, strict=True):
+            if spec.unit == "offset":
+                sink.push(self._starts[spec])
+        arrays = tuple(sink.finish() for sink in self.sinks)
+        return SegmentSummary(self._schema, self._codec, self._rows, self._batch, arrays)

@@ -1,0 +1,573 @@
+"""TSets: the fluent surface over plan nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
+
+from dtset.errors import ConfigurationError, EmptyTSetError, UsageError
+from dtset.plan.nodes import Cache, Exchange, Node, Persist, Transform
+from dtset.plan.user_function import user_function
+
+if TYPE_CHECKING:
+    from dtset.environment import TSetEnvironment
+    from dtset.execution.run import Persisted
+
+__all__ = ["CachedTSet", "KeyedTSet", "LazyAction", "PersistedTSet", "TSet"]
+
+_T = TypeVar("_T", bound="TSet")
+
+
+class TSet:
+    """Elements in partitions, computed when an action wants them.
+
+    Made by the sources of a `TSetEnvironment` and by the operations here. Operations give new TSets and
+    compute nothing; actions (`collect`, `count`, `for_each`, …), `cache` and `persist` compute. This is
+    Twister2's ``TSet``.
+
+    Examples
+    --------
+    >>> from dtset import TSetEnvironment
+    >>> env = TSetEnvironment(cluster="synchronous", store="memory://doctest-tset")
+    >>> env.range(6, parallelism=2).map(lambda i: i * i).filter(lambda i: i % 2 == 0).collect()
+    [0, 4, 16]
+    >>> env.close()
+    """
+
+    def __init__(self, env: TSetEnvironment, node: Node) -> None:
+        self._env = env
+        self._node = node
+
+    # What it is ---------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """Label of the TSet in this process."""
+        return f"{self._node.operator}-{self._node.number}"
+
+    @property
+    def name(self) -> str:
+        """The name given with `set_name`, else that of the operator."""
+        return self._node.name or self._node.operator
+
+    @property
+    def parallelism(self) -> int:
+        """Number of partitions."""
+        return self._node.parallelism
+
+    def set_name(self, name: str) -> Self:
+        """Give the TSet a name: shown in messages, and seen by its function as ``ctx.name``.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        TSet
+            This one.
+        """
+        if not isinstance(name, str) or not name:
+            raise ConfigurationError(f"set_name() takes a name, and was given {name!r}")
+        self._node = replace(self._node, name=name)
+        return self
+
+    # Operations ---------------------------------------------------------------------------------
+
+    def direct(self) -> Self:
+        """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
+        return self._linked("direct")
+
+    def pipe(self) -> Self:
+        """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
+        return self._linked("pipe")
+
+    def map(self, f: Callable[..., Any]) -> TSet:
+        """Give ``f(x)`` for every element.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(x)`` or ``f(x, ctx)``.
+
+        Returns
+        -------
+        TSet
+            With as many partitions.
+
+        Raises
+        ------
+        UsageError
+            `f` cannot be called so.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-map") as env:
+        ...     env.parallelize(["1", "2"], 2).map(int).collect()
+        [1, 2]
+        """
+        return self._transformed("map", f)
+
+    def filter(self, f: Callable[..., Any]) -> Self:
+        """Keep the elements for which ``f(x)`` is true.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(x)`` or ``f(x, ctx)``.
+
+        Returns
+        -------
+        TSet
+            With as many partitions; keyed if this one is.
+        """
+        node = Transform(operator="filter", function=user_function("filter", f), input=self._node)
+        return self._like(node)
+
+    def flat_map(self, f: Callable[..., Any]) -> TSet:
+        """Give all elements of every ``f(x)``.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(x)`` returning an iterable, or ``f(x, collector)`` calling ``collector.collect(y)``.
+
+        Returns
+        -------
+        TSet
+            With as many partitions.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-flat-map") as env:
+        ...     env.parallelize(["a b", "c"], 1).flat_map(str.split).collect()
+        ['a', 'b', 'c']
+        """
+        return self._transformed("flat_map", f)
+
+    def compute(self, f: Callable[..., Any] | None = None) -> TSet:
+        """Compute from whole partitions.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(itr, collector, ctx)`` pushes elements with ``collector.collect(x)``; ``f(itr, ctx)``
+            returns one value for the partition or, as a generator function, streams elements. After a
+            `reduce`, the first argument is the value itself.
+
+        Returns
+        -------
+        TSet
+            With as many partitions.
+
+        Raises
+        ------
+        UsageError
+            There is no function: what computes a TSet and returns its elements is `collect`.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> def double(itr, collector, ctx):
+        ...     for i in itr:
+        ...         collector.collect(2 * i)
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-compute") as env:
+        ...     env.range(3, parallelism=1).compute(double).collect()
+        [0, 2, 4]
+        """
+        if f is None:
+            raise UsageError(
+                "compute() takes a function of whole partitions; to compute this TSet and get its elements, "
+                "call collect()"
+            )
+        return self._transformed("compute", f)
+
+    def map_to_tuple(self, f: Callable[..., Any]) -> KeyedTSet:
+        """Give the pair ``(key, value)`` that ``f(x)`` returns for every element.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(x)`` or ``f(x, ctx)``.
+
+        Returns
+        -------
+        KeyedTSet
+            With as many partitions.
+        """
+        node = Transform(
+            operator="map_to_tuple", function=user_function("map_to_tuple", f), input=self._node
+        )
+        return KeyedTSet(self._env, node)
+
+    def reduce(self, f: Callable[[Any, Any], Any]) -> TSet:
+        """Reduce all elements to one value.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(a, b)``, associative. Partitions are reduced first, then their values in the order of the
+            partitions.
+
+        Returns
+        -------
+        TSet
+            With one partition that holds the value.
+
+        Raises
+        ------
+        EmptyTSetError
+            When it is computed: there are no elements.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-reduce") as env:
+        ...     env.range(5).reduce(lambda a, b: a + b).first()
+        10
+        """
+        node = Exchange(
+            operator="reduce",
+            function=user_function("reduce", f),
+            input=self._node,
+            parallelism=1,
+        )
+        return TSet(self._env, node)
+
+    # Actions ------------------------------------------------------------------------------------
+
+    def for_each(self, f: Callable[..., Any]) -> None:
+        """Call a function on every element, for its effect.
+
+        At least once per partition: one that was lost with its worker is visited again. What is
+        printed reaches the driver's stdout, once per successful attempt.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(x)`` or ``f(x, ctx)``.
+        """
+        self.lazy_for_each(f).run()
+
+    def lazy_for_each(self, f: Callable[..., Any]) -> LazyAction:
+        """Prepare `for_each`; ``env.run()`` carries it out."""
+        return self._visit("for_each", f)
+
+    def sink(self, f: Callable[..., Any]) -> None:
+        """Call a function on every partition, for its effect.
+
+        At least once per partition: one that was lost with its worker is visited again.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(itr)`` or ``f(itr, ctx)``.
+        """
+        self.lazy_sink(f).run()
+
+    def lazy_sink(self, f: Callable[..., Any]) -> LazyAction:
+        """Prepare `sink`; ``env.run()`` carries it out."""
+        return self._visit("sink", f)
+
+    def collect(self) -> list[Any]:
+        """Compute all elements.
+
+        Returns
+        -------
+        list
+            In the order of the partitions.
+        """
+        return list(self._env._elements(self._node))
+
+    def first(self) -> Any:
+        """Compute the first element; no more partitions than needed.
+
+        Raises
+        ------
+        EmptyTSetError
+            There is none.
+        """
+        found = self.take(1)
+        if not found:
+            raise EmptyTSetError(f"first() of {self.name}, which has no elements; take(1) gives []")
+        return found[0]
+
+    def take(self, n: int) -> list[Any]:
+        """Compute the first elements; no more partitions than needed.
+
+        Parameters
+        ----------
+        n : int
+            How many, at the most.
+
+        Returns
+        -------
+        list
+        """
+        if not isinstance(n, int) or n < 0:
+            raise ConfigurationError(
+                f"take() takes a number of elements from 0 on, and was given {n!r}"
+            )
+        return self._env._take(self._node, n)
+
+    def count(self) -> int:
+        """Compute the number of elements.
+
+        Returns
+        -------
+        int
+        """
+        return self._env._count(self._node)
+
+    # Storing ------------------------------------------------------------------------------------
+
+    def cache(self) -> CachedTSet:
+        """Compute the elements now, and keep them in memory (a cluster's, on a cluster).
+
+        Unlike Spark's, at once. `lazy_cache` waits until an action or ``env.run()`` wants it.
+
+        Returns
+        -------
+        CachedTSet
+            A source for anything else. Its memory is freed when it is no longer referred to, or with
+            `CachedTSet.unpersist`.
+        """
+        cached = self.lazy_cache()
+        self._env.run(cached)
+        return cached
+
+    def lazy_cache(self) -> CachedTSet:
+        """Prepare `cache`; the first action below it, or ``env.run()``, carries it out."""
+        return self._env._pending(self._cached_class(self._env, Cache(input=self._node)))
+
+    def persist(self, name: str | None = None, refresh: bool = False) -> PersistedTSet:
+        """Compute the elements now and commit them to the store, unless they are there.
+
+        With checkpointing, a job that is started again with its ID finds what an unchanged program
+        committed, in about the time of one small read. If an earlier run died in the middle, only
+        the partitions that it had not committed are computed.
+
+        Parameters
+        ----------
+        name : str, optional
+            What listings and messages call it. Default: the last operator and its function.
+        refresh : bool
+            Whether to compute although the elements are there.
+
+        Returns
+        -------
+        PersistedTSet
+            A source for anything else: the same elements, in the same order, of the same types.
+
+        Raises
+        ------
+        FingerprintError
+            Something that the elements depend on cannot be fingerprinted; the message names the path
+            to it. Nothing was computed.
+        StoreError
+            The store cannot be written to.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-persist", job_id="j") as env:
+        ...     env.range(4, parallelism=2).map(lambda i: i + 1).persist().hit
+        False
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-persist", job_id="j") as env:
+        ...     env.range(4, parallelism=2).map(lambda i: i + 1).persist().hit
+        True
+        """
+        persisted = self.lazy_persist(name, refresh)
+        self._env.run(persisted)
+        return persisted
+
+    def lazy_persist(self, name: str | None = None, refresh: bool = False) -> PersistedTSet:
+        """Prepare `persist`; the first action below it, or ``env.run()``, carries it out."""
+        node = Persist(input=self._node, parallelism=self.parallelism, name=name, refresh=refresh)
+        return self._env._pending(self._persisted_class(self._env, node))
+
+    # Misuse -------------------------------------------------------------------------------------
+
+    def __bool__(self) -> NoReturn:
+        raise UsageError(
+            "the truth of a TSet is not known before it is computed: use `tset is not None`, or `tset.take(1)`"
+        )
+
+    def __len__(self) -> NoReturn:
+        raise UsageError("the length of a TSet is not known before it is computed: call count()")
+
+    def __iter__(self) -> Iterator[Any]:
+        raise UsageError("a TSet is not iterable, as its elements may be anywhere: call collect()")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}, {self.parallelism} partitions>"
+
+    def _repr_html_(self) -> str:
+        return self._env._html_of(self)
+
+    # Construction -------------------------------------------------------------------------------
+
+    @property
+    def _cached_class(self) -> type[CachedTSet]:
+        return CachedTSet
+
+    @property
+    def _persisted_class(self) -> type[PersistedTSet]:
+        return PersistedTSet
+
+    def _like(self, node: Node) -> Self:
+        """A TSet whose elements are pairs if this one's are."""
+        made: TSet = (
+            KeyedTSet(self._env, node) if isinstance(self, KeyedTSet) else TSet(self._env, node)
+        )
+        return made  # type: ignore[return-value]
+
+    def _linked(self, operator: str) -> Self:
+        return self._like(Transform(operator=operator, input=self._node))
+
+    def _transformed(self, operator: str, f: Callable[..., Any]) -> TSet:
+        function = user_function(operator, f)
+        return TSet(self._env, Transform(operator=operator, function=function, input=self._node))
+
+    def _visit(self, operator: str, f: Callable[..., Any]) -> LazyAction:
+        function = user_function(operator, f)
+        return self._env._pending(
+            LazyAction(partial(self._env._visit, self._node, operator, function), operator)
+        )
+
+
+class KeyedTSet(TSet):
+    """A TSet of ``(key, value)`` pairs: Twister2's ``KeyedTSet``.
+
+    Keys that are equal in Python (``1``, ``1.0``, ``True``) always meet, in every process and on every
+    worker.
+    """
+
+    def keyed_reduce(self, f: Callable[[Any, Any], Any]) -> KeyedTSet:
+        """Reduce the values of each key.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(a, b)`` of two values of a key, associative. Values are reduced in each partition first.
+
+        Returns
+        -------
+        KeyedTSet
+            With as many partitions, one pair a key.
+
+        Raises
+        ------
+        TypeError
+            When it is computed: a key is of a type that cannot be hashed the same everywhere, or an
+            element is no pair.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-keyed") as env:
+        ...     words = env.parallelize(["a", "b", "a"], 2).map_to_tuple(lambda word: (word, 1))
+        ...     sorted(words.keyed_reduce(lambda a, b: a + b).collect())
+        [('a', 2), ('b', 1)]
+        """
+        node = Exchange(
+            operator="keyed_reduce",
+            function=user_function("keyed_reduce", f),
+            input=self._node,
+            parallelism=self._node.parallelism,
+        )
+        return KeyedTSet(self._env, node)
+
+    @property
+    def _cached_class(self) -> type[CachedTSet]:
+        return _CachedKeyedTSet
+
+    @property
+    def _persisted_class(self) -> type[PersistedTSet]:
+        return _PersistedKeyedTSet
+
+
+class CachedTSet(TSet):
+    """Elements that are kept in memory: Twister2's ``CachedTSet``."""
+
+    def unpersist(self) -> None:
+        """Free the memory; what needs the elements later computes them again."""
+        self._env._release(self._node)
+
+
+class PersistedTSet(TSet):
+    """Elements that are committed to the store: Twister2's ``PersistedTSet``.
+
+    A `lazy_persist` is carried out by the first action below it, by ``env.run()``, or by asking for
+    one of these properties.
+    """
+
+    @property
+    def url(self) -> str:
+        """URL of the Zarr group, which ``zarr.open_group`` opens."""
+        return self._env._url(self._persisted.manifest.group)
+
+    @property
+    def fingerprint(self) -> str:
+        """What the elements were computed from, as 64 hex digits: the key they are stored under."""
+        return self._persisted.manifest.fingerprint
+
+    @property
+    def digest(self) -> str:
+        """What the elements are, as 64 hex digits: equal for equal data."""
+        return self._persisted.manifest.digest
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in the store, metadata apart."""
+        return self._persisted.manifest.nbytes
+
+    @property
+    def partitions(self) -> int:
+        """Number of partitions."""
+        return self._persisted.manifest.partitions
+
+    @property
+    def hit(self) -> bool | int:
+        """True: the elements were there; False: they were computed; else how many partitions were there."""
+        return self._persisted.hit
+
+    def unpersist(self) -> None:
+        """Drop the data from the store: the TSet, and what was made from it, can no longer be computed."""
+        self._env._drop(self._node)
+
+    def _let_go(self) -> None:
+        """Let what is above become garbage: the store has the elements."""
+        if isinstance(self._node, Persist):
+            self._node = replace(self._node, input=None)
+
+    @property
+    def _persisted(self) -> Persisted:
+        return self._env._persisted(self._node)
+
+
+class _CachedKeyedTSet(CachedTSet, KeyedTSet):
+    """Pairs that are kept in memory."""
+
+
+class _PersistedKeyedTSet(PersistedTSet, KeyedTSet):
+    """Pairs that are committed to the store."""
+
+
+class LazyAction:
+    """An action that is prepared; ``env.run()`` carries it out."""
+
+    def __init__(self, action: Callable[[], None], operator: str) -> None:
+        self._action = action
+        self._operator = operator
+
+    def run(self) -> None:
+        """Carry the action out."""
+        self._action()
+
+    def __repr__(self) -> str:
+        return f"<LazyAction {self._operator}>"

@@ -1,0 +1,55 @@
+import dataclasses
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent / "corpus"
+_spec = importlib.util.spec_from_file_location("corpus_pairs", HERE / "pairs.py")
+_module = importlib.util.module_from_spec(_spec)
+sys.modules[_spec.name] = _module
+_spec.loader.exec_module(_module)
+PAIRS = _module.PAIRS
+RUNS = [("main", "1"), ("module", "1"), ("main", "2"), ("module", "2")]
+
+
+@pytest.fixture(scope="module")
+def digests(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    listed = folder / "pairs.json"
+    listed.write_text(json.dumps([dataclasses.asdict(pair) for pair in PAIRS]))
+    root = str(Path(__file__).parents[2])
+    started = []
+    for number, (mode, seed) in enumerate(RUNS):
+        cwd = folder / str(number)
+        cwd.mkdir()
+        env = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "PYTHONPATH": root,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        command = [sys.executable, str(HERE / "run.py"), mode, str(listed)]
+        started.append(subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE))
+    outputs = [process.communicate(timeout=120)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * len(RUNS)
+    return [json.loads(output) for output in outputs]
+
+
+@pytest.mark.parametrize("number", range(len(PAIRS)), ids=[pair.name for pair in PAIRS])
+def test_what_may_compute_something_else_has_another_digest(digests, number):
+    found = [run[number] for run in digests]
+    before, after = found[0]
+    assert not before.startswith(("error", "crash")), before
+    assert not after.startswith("crash"), after
+    if PAIRS[number].expect == "error":
+        assert after.startswith("error")
+        assert "→" in after
+    else:
+        assert not after.startswith("error"), after
+        assert (before == after) == (PAIRS[number].expect == "same")
+        assert all(run == found[0] for run in found), "depends on hash seed or module"

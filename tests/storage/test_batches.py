@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import math
+from functools import reduce
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dtset.errors import CorruptCheckpointError, UntrustedCheckpointError, UsageError
+from dtset.storage.batches import decode_batch, encode_batch, weighed_batch
+from dtset.storage.blocks import block_classes, decode_block, encode_block
+from dtset.storage.columns import (
+    concatenate,
+    element_weight,
+    from_columns,
+    row_weights,
+    to_columns,
+    widen,
+)
+from dtset.storage.kinds import Unfit
+from dtset.storage.schema import NONE, PICKLED, Schema, arrays_of, fits, join
+
+from tests.storage.values import Record, batches, strict, uniform_batches, values
+
+
+@given(batches)
+@settings(max_examples=300, deadline=None)
+def test_a_batch_comes_back_the_same(batch: list[Any]) -> None:
+    assert strict(decode_batch(encode_batch(batch))) == strict(batch)
+
+
+@given(batches)
+@settings(max_examples=200, deadline=None)
+def test_a_block_comes_back_the_same(batch: list[Any]) -> None:
+    assert strict(decode_block(encode_block(batch))) == strict(batch)
+
+
+@given(uniform_batches)
+@settings(deadline=None)
+def test_uniform_batches_are_never_pickled(batch: list[Any]) -> None:
+    assert encode_batch(batch, allow_pickle=False).schema != PICKLED
+
+
+@pytest.mark.parametrize(
+    ("batch", "schema"),
+    [
+        ([1, 2], Schema("int64")),
+        ([2**63 - 1, -(2**63)], Schema("int64")),
+        ([1, 2**63], PICKLED),
+        ([1, True], PICKLED),
+        ([1, 1.0], PICKLED),
+        ([True, False], Schema("bool")),
+        ([math.nan, -0.0], Schema("float64")),
+        (["a", "é", "\U0001f600", ""], Schema("text")),
+        (["a", "\ud800"], PICKLED),
+        ([b"", b"\xff"], Schema("bytes")),
+        ([], NONE),
+        ([None, None], NONE),
+        ([None, 1], Schema("int64", True)),
+        ([(), ()], Schema("tuple")),
+        ([(1, "a"), None], Schema("tuple", True, (Schema("int64"), Schema("text")))),
+        ([((1,), None), ((2,), b"x")], Schema("tuple", fields=(Schema("tuple", fields=(Schema("int64"),)), Schema("bytes", True)))),
+        ([(1,), (1, 2)], PICKLED),
+        ([(1, [])], PICKLED),
+        ([[1]], PICKLED),
+        ([tuple(range(64))], Schema("tuple", fields=(Schema("int64"),) * 64)),
+        ([tuple(range(65))], PICKLED),
+        ([np.int64(1)], PICKLED),
+        ([bytearray(b"x")], PICKLED),
+    ],
+)  # fmt: skip
+def test_schema_of(batch: list[Any], schema: Schema) -> None:
+    columns = encode_batch(batch)
+    assert columns.schema == schema
+    assert Schema.from_json(schema.to_json()) == schema
+    decoded = decode_batch(columns)
+    assert list(map(type, decoded)) == list(map(type, batch))
+    assert repr(decoded) == repr(batch)
+
+
+@given(batches, st.data())
+@settings(max_examples=300, deadline=None)
+def test_the_schema_of_a_batch_is_the_join_of_those_of_its_parts(
+    batch: list[Any], data: Any
+) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(batch)), max_size=3)))
+    parts = [batch[i:j] for i, j in zip([0, *cuts], [*cuts, len(batch)], strict=True)]
+    schemas = [encode_batch(part).schema for part in parts if part]
+    whole = encode_batch(batch).schema
+    assert reduce(join, schemas, whole if not schemas else schemas[0]) == whole
+    assert all(schema == PICKLED or fits(schema, whole) or whole == PICKLED for schema in schemas)
+
+
+@given(batches, st.data())
+@settings(max_examples=300, deadline=None)
+def test_the_weight_of_an_element_depends_on_it_alone(batch: list[Any], data: Any) -> None:
+    _, together = weighed_batch(batch, True, set())
+    alone = [int(weighed_batch([element], True, set())[1][0]) for element in batch]
+    assert together.tolist() == alone
+
+
+@given(values)
+@settings(max_examples=300, deadline=None)
+def test_an_element_has_a_weight_exactly_if_it_is_typed_by_itself(element: Any) -> None:
+    try:
+        expected = int(row_weights(to_columns([element]))[0])
+    except Unfit:
+        assert element_weight(element) is None
+    else:
+        assert element_weight(element) == expected
+
+
+@given(uniform_batches, uniform_batches)
+@settings(max_examples=200, deadline=None)
+def test_widened_and_joined_columns_hold_the_same_elements(
+    one: list[Any], other: list[Any]
+) -> None:
+    parts = [to_columns(one), to_columns(other)]
+    wide = join(*(part.schema for part in parts))
+    if wide == PICKLED:
+        return
+    joined = concatenate([widen(part, wide) for part in parts])
+    assert strict(from_columns(joined)) == strict(one + other)
+    same = to_columns(one + other)
+    if same.schema == wide:
+        assert all(
+            np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+            for a, b in zip(joined.arrays, same.arrays, strict=True)
+        )
+
+
+def test_deeply_nested_tuples_are_pickled() -> None:
+    nested: Any = 1
+    for _ in range(8):
+        nested = (nested,)
+    assert encode_batch([nested]).schema.kind == "tuple"
+    assert encode_batch([(nested,)]).schema == PICKLED
+    for _ in range(100):
+        nested = (nested,)
+    assert decode_batch(encode_batch([nested])) == [nested]
+
+
+def test_arrays_are_named_by_their_place() -> None:
+    schema = Schema(
+        "tuple", True, (Schema("tuple", fields=(Schema("bool", True),)), Schema("bytes"))
+    )
+    names = [array.name for array in arrays_of(schema)]
+    assert names == ["valid", "f0.f0.valid", "f0.f0.values", "f1.offsets", "f1.data"]
+
+
+@pytest.mark.parametrize(
+    ("batch", "named"),
+    [
+        ([[1]], "elements of type list"),
+        ([1, "a"], "int, str mixed"),
+        ([10**30], "an int that does not fit"),
+        (["\udc80"], "lone surrogate"),
+        ([Record("a", 1)], r"tests\.storage\.values\.Record"),
+        ([(1,), (1, 2)], "tuples of different lengths"),
+    ],
+)
+def test_where_pickles_are_not_allowed_the_reason_is_given(batch: list[Any], named: str) -> None:
+    for encode in (encode_batch, encode_block):
+        with pytest.raises(UsageError, match=f"{named}.*dtset.pickle.allow"):
+            encode(batch, allow_pickle=False)  # type: ignore[operator]
+
+
+def test_pickles_are_not_read_where_they_are_not_allowed() -> None:
+    with pytest.raises(UntrustedCheckpointError, match=r"dtset\.pickle\.allow"):
+        decode_batch(encode_batch([[1]]), allow_pickle=False)
+    with pytest.raises(UntrustedCheckpointError, match=r"dtset\.pickle\.allow"):
+        decode_block(encode_block([[1]]), allow_pickle=False)
+    assert decode_block(encode_block([1]), allow_pickle=False) == [1]
+
+
+def test_one_odd_element_leaves_the_rest_of_a_block_typed() -> None:
+    batch: list[Any] = [*range(100_000), "odd", *range(100_000)]
+    block = encode_block(batch)
+    assert decode_block(block) == batch
+    assert len(block) < 8.7 * len(batch)
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_damaged_block_is_never_decoded(data: Any) -> None:
+    block = bytearray(encode_block([("a", 1), None, ("b", 2)]))
+    place = data.draw(st.integers(0, len(block) - 1))
+    block[place] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(CorruptCheckpointError):
+        decode_block(bytes(block))
+    with pytest.raises(CorruptCheckpointError):
+        decode_block(bytes(block[:place]))
+
+
+def test_blocks_name_the_classes_in_them() -> None:
+    assert block_classes(encode_block([Record("a", 1), Record.Inner])) == (
+        ("tests.storage.values", "Record"),
+        ("tests.storage.values", "Record.Inner"),
+    )
+    assert block_classes(encode_block(list(repeat([1], 3)))) == ()
+
+
+def test_shared_and_recursive_parts_of_an_element_stay_so(tmp_path: Path) -> None:
+    shared: list[Any] = [1]
+    loop: list[Any] = []
+    loop.append(loop)
+    (pair, again), *_ = decode_batch(encode_batch([(shared, shared), loop])), None
+    assert pair[0] is pair[1]
+    assert again[0] is again
