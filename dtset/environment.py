@@ -15,13 +15,14 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from dtset.checkpoint.job import Job, Program, open_job, save_script
 from dtset.checkpoint.layout import check_job_id, run_path, tset_path
 from dtset.checkpoint.manifest import Manifest
 from dtset.checkpoint.runs import Heartbeat, begin_run, end_run, note_event, read_runs
 from dtset.checkpoint.state import State
+from dtset.diagnostics.console import attach_console
 from dtset.errors import ConfigurationError, JobRunningError, UsageError
 from dtset.execution.cluster import choose_cluster
 from dtset.execution.outputs import BlockOutput, CountOutput, VisitOutput
@@ -30,8 +31,9 @@ from dtset.execution.stage import TaskSettings, visit_step
 from dtset.plan.nodes import Exchange, Node, Persist, Source, SourceData, topological
 from dtset.plan.sources import FunctionSource, RangeSource, SequenceSource
 from dtset.plan.user_function import UserFunction, user_function
-from dtset.settings import seconds, setting
+from dtset.settings import seconds, setting, whole_number
 from dtset.storage.blocks import decode_block
+from dtset.storage.codecs import chunk_codec
 from dtset.storage.objects import check_writable, open_store
 from dtset.storage.partition_reader import read_partition
 from dtset.storage.pickling import present_class
@@ -115,9 +117,12 @@ class TSetEnvironment:
         submitted = _submitted()
         self._closed = True
         self._program = _program(submitted)
+        attach_console(submitted)
         self.name = name or submitted.get("name") or _default_name(self._program)
         given_id = job_id if job_id is not None else os.environ.get("DTSET_JOB_ID") or None
-        self.job_id = check_job_id(given_id or f"{_as_id(self.name)}-{uuid.uuid4()}")
+        self.job_id = check_job_id(
+            f"{_as_id(self.name)}-{uuid.uuid4()}" if given_id is None else given_id
+        )
         self._found_again = given_id is not None
         self.config: Mapping[str, Any] = dict(config or {})
         checked = _checked_parallelism(parallelism, setting("parallelism"))
@@ -150,7 +155,19 @@ class TSetEnvironment:
         _logger.info("%s", self._banner())
 
     def _begin(self, parallelism: int | None, *, exclusive: bool) -> None:
-        """Write the records of the job and of this run."""
+        """Write the records of the job and of this run, once all settings are known to be usable."""
+        run_id = uuid.uuid4().hex
+        interval = seconds("heartbeat.interval")
+        settings = TaskSettings(
+            store=self._store,
+            job_id=self.job_id,
+            run_id=run_id,
+            batch_size=whole_number("batch-size", least=1),
+            codec=chunk_codec(setting("codec"), "uint8").name,
+            allow_pickle=bool(setting("pickle.allow")),
+            attempt=0,
+            capture=False,
+        )
         alive = [
             run
             for run in read_runs(
@@ -175,10 +192,9 @@ class TSetEnvironment:
         )
         self._job = open_job(self._store, job)
         self.parallelism = parallelism or self._job.parallelism
-        run_id = uuid.uuid4().hex
         self._program = save_script(self._store, self.job_id, self._program)
         begin_run(self._store, self.job_id, run_id, self._program)
-        self._heartbeat = Heartbeat(self._store, self.job_id, run_id, seconds("heartbeat.interval"))
+        self._heartbeat = Heartbeat(self._store, self.job_id, run_id, interval)
         self._events = count()
         self._waiting: list[TSet | LazyAction] = []
         self._run = Run(
@@ -187,20 +203,11 @@ class TSetEnvironment:
             run_id=run_id,
             scheduler=partial(self._cluster.scheduler, run_id),
             config=self.config,
-            settings=TaskSettings(
-                store=self._store,
-                job_id=self.job_id,
-                run_id=run_id,
-                batch_size=int(setting("batch-size")),
-                codec=str(setting("codec")),
-                allow_pickle=bool(setting("pickle.allow")),
-                attempt=0,
-                capture=False,
-            ),
+            settings=settings,
             checkpointing=self.checkpointing,
             ignore=tuple(setting("fingerprint.ignore")),
-            tasks_per_thread=int(setting("scheduling.tasks-per-thread")),
-            resubmissions=int(setting("scheduling.resubmissions")),
+            tasks_per_thread=whole_number("scheduling.tasks-per-thread", least=1),
+            resubmissions=whole_number("scheduling.resubmissions", least=0),
             on_persist=self._persist_noted,
         )
         self._closed = False
@@ -458,6 +465,11 @@ class TSetEnvironment:
     ) -> None:
         self._close(_state_after(error))
 
+    def __reduce__(self) -> NoReturn:
+        raise UsageError(
+            "a TSetEnvironment cannot be part of a function or of data: it lives in the driver alone"
+        )
+
     def __repr__(self) -> str:
         return f"<TSetEnvironment {self.job_id}, {self._cluster.kind}, store {self.store}>"
 
@@ -711,7 +723,10 @@ def _program(submitted: Mapping[str, Any]) -> Program:
 
 def _default_name(program: Program) -> str:
     """Name of a job that was given none."""
-    return Path(program.script).stem if program.script else "python-job"
+    if program.script is None:
+        return "python-job"
+    script = Path(program.script)
+    return script.parent.name if script.stem == "__main__" else script.stem
 
 
 def _as_id(name: str) -> str:

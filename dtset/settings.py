@@ -10,7 +10,7 @@ import yaml
 
 from dtset.errors import ConfigurationError
 
-__all__ = ["seconds", "setting"]
+__all__ = ["seconds", "setting", "whole_number"]
 
 _PREFIX = "dtset"
 
@@ -62,3 +62,19 @@ def seconds(key: str) -> float:
         raise ConfigurationError(
             f"{_PREFIX}.{key} is {value!r}, which is no length of time: give one such as '10s'"
         ) from error
+
+
+def whole_number(key: str, *, least: int) -> int:
+    """Value of a setting that is a whole number, of at least so much.
+
+    Examples
+    --------
+    >>> whole_number("batch-size", least=1)
+    8192
+    """
+    value = setting(key)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError(
+            f"{_PREFIX}.{key} is {value!r}: give a whole number of at least {least}"
+        )
+    return value

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
@@ -77,6 +77,11 @@ class FaultyStore:
         """Return the objects below a prefix, unless the store is dead."""
         self._check_alive(f"list {prefix}")
         return self._store.list(prefix)
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Return the names of the folders directly below a prefix, unless the store is dead."""
+        self._check_alive(f"list {prefix}")
+        return self._store.folders(prefix)
 
     def put(self, path: str, data: Buffer, *, durable: bool = False) -> None:
         """Write an object, or fail."""
@@ -190,6 +195,16 @@ class StoreTests:
         assert [entry.path for entry in store.list("")] == ["x-", "x/a/c", "x/b", "xy/d", "z"]
         assert store.list("z") == [Entry("z", 1)]
         assert store.list("absent") == store.list("x/absent/deeper") == []
+
+    def test_names_the_folders_directly_below_a_prefix(self, store: ObjectStore) -> None:
+        """Sorted, each once, neither objects nor deeper folders."""
+        for path in ("x/b", "x/c/d", "x/c/e/f", "x/a/g", "xy/h", "z"):
+            store.put(path, b"1")
+        assert store.folders("x") == ["a", "c"]
+        assert store.folders("") == ["x", "xy"]
+        assert store.folders("x/c/e") == store.folders("z") == store.folders("absent/deeper") == []
+        store.put("absent/now/i", b"1")
+        assert store.folders("absent") == ["now"]
 
     def test_a_listing_shows_what_was_written_after_the_last(self, store: ObjectStore) -> None:
         """Also what another store object wrote."""

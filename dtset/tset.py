@@ -403,6 +403,12 @@ class TSet:
     def __iter__(self) -> Iterator[Any]:
         raise UsageError("a TSet is not iterable, as its elements may be anywhere: call collect()")
 
+    def __reduce__(self) -> NoReturn:
+        raise UsageError(
+            f"{self!r} cannot be part of a function or of data: it is a handle of the driver's. "
+            "Pass elements on with an operation, or collect() them first"
+        )
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}, {self.parallelism} partitions>"
 

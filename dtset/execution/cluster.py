@@ -16,7 +16,7 @@ from dask.system import CPU_COUNT
 
 from dtset.errors import ConfigurationError
 from dtset.execution.scheduler import DistributedScheduler, LocalScheduler, Scheduler
-from dtset.settings import setting
+from dtset.settings import setting, whole_number
 
 __all__ = ["Cluster", "choose_cluster"]
 
@@ -98,7 +98,7 @@ def choose_cluster(cluster: object, resources: Sequence[Mapping[str, Any]] | Non
     if setting("cluster") is not None:
         return _given(setting("cluster"))
     if setting("workers") is not None:
-        return _local_processes([{"instances": setting("workers")}])
+        return _local_processes([{"instances": whole_number("workers", least=1)}])
     if resources:
         return _local_processes(resources)
     if (client := _current_client()) is not None:

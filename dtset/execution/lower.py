@@ -22,6 +22,7 @@ from dtset.execution.scheduler import Graph, Key
 from dtset.execution.shipping import Shipment
 from dtset.execution.stage import Step, TaskSettings
 from dtset.execution.tasks import Stage, classes_in, run_group, split_group
+from dtset.fingerprint.tree import Tree
 from dtset.plan.nodes import PASSED_THROUGH, Exchange, Node, Source, Transform
 
 __all__ = ["KeptBlocks", "Lowered", "Resolved", "Target", "asking_for_classes", "grouped", "lower"]
@@ -63,12 +64,15 @@ class Target:
         Which of them.
     functions : mapping of str to object
         User functions that the output calls, by the keys of its steps.
+    trees : mapping of int to Tree, optional
+        Fingerprints of the node and of what is above it, where they are known.
     """
 
     node: Node
     output: Output
     partitions: Sequence[int]
     functions: Mapping[str, object] = field(default_factory=dict)
+    trees: Mapping[int, Tree] | None = None
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,7 @@ def grouped(partitions: Sequence[int], groups: int) -> list[Sequence[int]]:
     """
     groups = max(1, min(groups, len(partitions)))
     bounds = [len(partitions) * index // groups for index in range(groups + 1)]
-    return [
-        partitions[start:stop]
-        for start, stop in pairwise(bounds)
-        if start < stop
-    ]
+    return [partitions[start:stop] for start, stop in pairwise(bounds) if start < stop]
 
 
 def lower(
@@ -114,7 +114,6 @@ def lower(
     shipment: Shipment,
     threads: int,
     tasks_per_thread: int,
-    token: str,
 ) -> Lowered:
     """Make the Dask graph of what an action wants.
 
@@ -133,8 +132,6 @@ def lower(
         The user's code.
     threads, tasks_per_thread : int
         How many groups a stage is cut into.
-    token : str
-        Makes the graph's keys its own.
 
     Returns
     -------
@@ -146,7 +143,7 @@ def lower(
         settings=settings,
         threads=threads,
         tasks=threads * tasks_per_thread,
-        token=token,
+        token=settings.action,
     )
     lowering.graph[lowering.shipment_key] = Task(lowering.shipment_key, _given, shipment)
     groups = lowering.stage(target.node, target.output, target.partitions, lowering.tasks)

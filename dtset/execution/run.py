@@ -13,7 +13,7 @@ from dtset.checkpoint.layout import run_path
 from dtset.checkpoint.manifest import Manifest, commit_manifest
 from dtset.checkpoint.part import Part
 from dtset.checkpoint.resolution import Hit, resolve
-from dtset.errors import DTSetError, FingerprintError
+from dtset.errors import DTSetError, FingerprintError, UsageError
 from dtset.execution.exchange.pieces import DealChangedError, common_deal
 from dtset.execution.failures import TaskFailedError
 from dtset.execution.inline import inlined
@@ -31,6 +31,7 @@ from dtset.execution.scheduler import Scheduler, WorkersLostError
 from dtset.execution.shipping import ship
 from dtset.execution.stage import Step, TaskSettings
 from dtset.fingerprint import fingerprint
+from dtset.fingerprint.graph import reached_distributions
 from dtset.fingerprint.node import node_trees, stored_tree
 from dtset.fingerprint.tree import Tree
 from dtset.plan.nodes import (
@@ -208,8 +209,12 @@ class Run:
     def _looked_up_or_computed(self, node: Persist) -> Persisted:
         """Find a persisted TSet, or compute what is missing of it and commit it."""
         began = time.perf_counter()
-        assert node.input is not None
-        tree = self.fingerprint(node.input) if self.checkpointing else None
+        if node.input is None:
+            raise UsageError(
+                f"the persisted TSet {node.name or node.number} was unpersisted: its data are gone. Persist it again"
+            )
+        trees = self._trees(node.input) if self.checkpointing else None
+        tree = None if trees is None else trees[node.input.number]
         generation = None if self._has_exchange(node.input) else FIRST_GENERATION
         fingerprint, parts = uuid.uuid4().hex * 2, dict[int, Part]()
         if tree is not None:
@@ -227,7 +232,7 @@ class Run:
         missing = [each for each in range(node.parallelism) if each not in parts]
         if missing:
             output = PersistOutput(fingerprint, generation)
-            target = Target(node.input, output, missing)
+            target = Target(node.input, output, missing, trees=trees)
             generation, computed = self._resubmitting(
                 lambda attempt: self._committed(target, attempt)
             )
@@ -313,18 +318,26 @@ class Run:
                 objects[str(node.number)] = node.data
             elif isinstance(node, Transform | Exchange) and node.function is not None:
                 objects[str(node.number)] = node.function.function
-        seeds = self._seeds(target.node)
+        trees = self._trees_if_useful(target) or {}
+
+        def seed(node: Node) -> str:
+            tree = trees.get(node.number)
+            return f"{self.job_id}/{node.number if tree is None else tree.digest}"
+
+        settings = replace(
+            self.settings,
+            attempt=attempt,
+            capture=not scheduler.in_process,
+            action=f"{self.run_id[:8]}-{next(self._actions)}",
+        )
         return lower(
             target,
             resolved,
-            step_of=lambda node: _step(
-                node, seeds.get(node.number, f"{self.job_id}/{node.number}")
-            ),
-            settings=replace(self.settings, attempt=attempt, capture=not scheduler.in_process),
-            shipment=ship(objects, sorted(self.classes)),
+            step_of=lambda each: _step(each, seed(each)),
+            settings=settings,
+            shipment=ship(objects, sorted(self.classes), reached_distributions(trees.values())),
             threads=scheduler.threads(),
             tasks_per_thread=self.tasks_per_thread,
-            token=f"{self.run_id[:8]}-{next(self._actions)}",
         )
 
     def _unresolved(self, node: Node) -> list[Node]:
@@ -338,27 +351,19 @@ class Run:
                 stack.extend(() if each.number in at_hand else each.inputs)
         return list(needed.values())
 
-    def _seeds(self, node: Node) -> dict[int, str]:
-        """What ``ctx.random`` is seeded with, by node: the job and the node's fingerprint.
+    def _trees_if_useful(self, target: Target) -> Mapping[int, Tree] | None:
+        """Fingerprints of a target's operators: ``ctx.random`` is seeded with them.
 
-        Where there is none, the node's number stands for it.
+        None where nobody sees a seed, or where there is no fingerprint: a node's number stands for it.
         """
-        takes_ctx = any(
-            isinstance(each, Source)
-            or (
-                isinstance(each, Transform)
-                and each.function is not None
-                and each.function.takes_ctx
-            )
-            for each in self._unresolved(node)
-        )
-        if not (self.checkpointing and takes_ctx):
-            return {}
+        if target.trees is not None or not self.checkpointing:
+            return target.trees
+        if not any(map(_takes_ctx, self._unresolved(target.node))):
+            return None
         try:
-            trees = self._trees(node)
+            return self._trees(target.node)
         except FingerprintError:
-            return {}
-        return {number: f"{self.job_id}/{tree.digest}" for number, tree in trees.items()}
+            return None
 
     def _inlined(self, node: Source, data: SequenceSource) -> BlockInput | LoadInput:
         """Bring a sequence that lies in the driver's memory to where tasks can read it, once."""
@@ -393,6 +398,13 @@ def _step(node: Source | Transform | Exchange, seed: str) -> Step:
         seed=seed,
         parallelism=node.parallelism,
     )
+
+
+def _takes_ctx(node: Node) -> bool:
+    """Whether functions of a node are passed a `TSetContext`; sources may be."""
+    if isinstance(node, Transform):
+        return node.function is not None and node.function.takes_ctx
+    return isinstance(node, Source)
 
 
 def _gives_value(node: Source | Transform | Exchange) -> bool:

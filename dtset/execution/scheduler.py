@@ -106,7 +106,7 @@ class DistributedScheduler:
 
     def threads(self) -> int:
         """Return the number of worker threads there are now, at least one."""
-        return max(1, sum(self.client.nthreads().values()))
+        return max(1, int(sum(self.client.nthreads().values())))
 
     def compute(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         """Run a graph; return the results of some keys."""

@@ -81,6 +81,7 @@ class TaskSettings:
     allow_pickle: bool
     attempt: int
     capture: bool
+    action: str = ""
 
     def __repr__(self) -> str:
         return f"TaskSettings(job {self.job_id}, run {self.run_id})"

@@ -45,7 +45,7 @@ def run_group(
     """Run a stage over a group of partitions, one by one."""
     worker_id = _worker_id()
     _check_store(settings)
-    program = receive(shipment)
+    program = receive(shipment, settings.action)
     results: dict[int, Any] = {}
     try:
         opened = stage.input.open(upstream)

@@ -151,7 +151,8 @@ _ENUM_OWN = frozenset(("__new__", "_new_member_", "__reduce_ex__", "_use_args_",
 
 def _subclasses(cls: type) -> list[Part]:
     """Subclasses, where something asks for `__subclasses__`."""
-    found = [below for below in cls.__subclasses__() if is_user_module(below.__module__)]
+    known: list[type] = type.__subclasses__(cls)
+    found = [below for below in known if is_user_module(below.__module__)]
     return [
         Part(f"subclass {below.__name__}", below, "subclass", below.__name__)
         for below in sorted(found, key=lambda below: (below.__name__, below.__qualname__))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import marshal
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import CodeType
@@ -77,6 +78,7 @@ class Analysis:
     sees: Reads
 
 
+_DUNDER = re.compile(r"__\w+?__")
 _known: dict[tuple[int, Reads, bool], tuple[CodeType, Analysis]] = {}
 _MOST_KNOWN = 50_000
 
@@ -266,10 +268,10 @@ def _plain_constant(value: Any) -> Any:
 def _sees(items: Iterable[Instruction]) -> Reads:
     seen = Reads.NOTHING
     for item in items:
-        name = item.name
-        if name is None and isinstance(item.const, str):
-            # A constant may be the name given to getattr.
-            name = item.const if item.const.startswith("__") else None
-        if name is not None and name in _SEEN_BY:
-            seen |= _SEEN_BY[name]
+        names = [item.name] if item.name is not None else []
+        if isinstance(item.const, str) and "__" in item.const:
+            # A constant may be a name given to getattr, or a format such as "{0.__doc__}".
+            names = _DUNDER.findall(item.const)
+        for name in names:
+            seen |= _SEEN_BY.get(name, Reads.NOTHING)
     return seen

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dtset.fingerprint import environment_leaves, fingerprint_tree
+from dtset.fingerprint import Session, environment_leaves, fingerprint_tree
 from dtset.fingerprint.tree import Tree, branch, leaf
 from dtset.plan.nodes import (
     PASSED_THROUGH,
@@ -56,8 +56,9 @@ def node_trees(
         Something in it has no deterministic fingerprint.
     """
     trees: dict[int, Tree] = dict(stored)
+    session = Session(ignore)
     for each in _needed(node, stored):
-        trees[each.number] = _tree(each, trees, config, ignore)
+        trees[each.number] = _tree(each, trees, config, session)
     trees[node.number] = branch("plan", *environment_leaves(), trees[node.number])
     return trees
 
@@ -84,7 +85,7 @@ def _needed(node: Node, stored: Mapping[int, Tree]) -> Iterator[Node]:
 
 
 def _tree(
-    node: Node, trees: Mapping[int, Tree], config: Mapping[str, Any], ignore: Collection[str]
+    node: Node, trees: Mapping[int, Tree], config: Mapping[str, Any], session: Session
 ) -> Tree:
     """Tree of a node whose inputs have theirs."""
     match node:
@@ -96,11 +97,11 @@ def _tree(
         case Transform() if node.operator in PASSED_THROUGH:
             return trees[node.input.number]
         case Source():
-            parts = dict(_source_parts(node, config, ignore))
+            parts = dict(_source_parts(node, config, session))
         case Transform() | Exchange():
             parts = {"input": trees[node.input.number]}
             if node.function is not None:
-                parts["function"] = _function_tree(node.function, config, ignore, node.name)
+                parts["function"] = _function_tree(node.function, config, session, node.name)
     digest = branch(
         "node",
         leaf("operator", node.operator),
@@ -112,27 +113,27 @@ def _tree(
 
 
 def _source_parts(
-    node: Source, config: Mapping[str, Any], ignore: Collection[str]
+    node: Source, config: Mapping[str, Any], session: Session
 ) -> Iterator[tuple[str, Tree]]:
     """Trees of what a source's elements depend on, by role."""
     identity = node.data.identity()
     if isinstance(identity, UserFunction):
-        yield "function", _function_tree(identity, config, ignore, node.name)
+        yield "function", _function_tree(identity, config, session, node.name)
     elif isinstance(identity, Mapping):
         for name, value in identity.items():
-            yield str(name), fingerprint_tree(value, str(name), ignore=ignore)
+            yield str(name), fingerprint_tree(value, str(name), session=session)
     else:
-        yield "elements", fingerprint_tree(identity, "elements", ignore=ignore)
+        yield "elements", fingerprint_tree(identity, "elements", session=session)
 
 
 def _function_tree(
-    function: UserFunction, config: Mapping[str, Any], ignore: Collection[str], name: str | None
+    function: UserFunction, config: Mapping[str, Any], session: Session, name: str | None
 ) -> Tree:
     """Tree of a function; one that takes a ``ctx`` sees the configuration and its operator's name."""
     title = f"function {function.label}"
     if not _sees_ctx(function):
-        return fingerprint_tree(function.function, title, ignore=ignore)
-    tree = fingerprint_tree(function.function, title, config=config, ignore=ignore)
+        return fingerprint_tree(function.function, title, session=session)
+    tree = fingerprint_tree(function.function, title, config=config, session=session)
     if name is None:
         return tree
     named = leaf("operator name", name, shown=name)

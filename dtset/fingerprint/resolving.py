@@ -14,7 +14,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, Modul
 from typing import Any
 
 from dtset.fingerprint.description import Context, Mark, NoFingerprint, library
-from dtset.fingerprint.naming import module_of
+from dtset.fingerprint.naming import hidden_instance, module_of
 from dtset.fingerprint.origin import is_user_module
 from dtset.fingerprint.plain import show
 from dtset.fingerprint.references import Reference
@@ -92,7 +92,7 @@ def resolve(reference: Reference, scope: Scope, context: Context, code: CodeType
         # The user's own `getattr` may do anything with the module.
         chain = chain[:-1]
     if reference.module or reference.level:
-        base = _imported(reference, scope)
+        base = _imported(reference, scope, code)
         if isinstance(base, Mark):
             return base
     else:
@@ -102,7 +102,7 @@ def resolve(reference: Reference, scope: Scope, context: Context, code: CodeType
         known, base = scope.lookup(name)
         if not known:
             return None if reference.optional else Mark("missing", name)
-        dynamic = _dynamic(base, reference, scope)
+        dynamic = _dynamic(base, reference, scope, code)
         if dynamic is not None:
             return dynamic
     return _attribute(base, chain, reference, context, code)
@@ -123,14 +123,14 @@ def _names_logger(code: CodeType) -> bool:
     return "getLogger" in code.co_names and "__main__" not in code.co_consts
 
 
-def _dynamic(base: object, reference: Reference, scope: Scope) -> object:
+def _dynamic(base: object, reference: Reference, scope: Scope, code: CodeType) -> object:
     """What `eval`, `exec`, `globals` and imports by a name made at run time can reach."""
     if base is builtins.eval or base is builtins.exec:
         return _constant_source(reference.key, scope) or all_globals(scope)
     if base is builtins.globals:
         return all_globals(scope)
     if base is builtins.__import__:
-        return _named_import(reference, scope)
+        return _named_import(reference, scope, code)
     return None
 
 
@@ -154,15 +154,18 @@ def all_globals(scope: Scope) -> AllGlobals:
     return AllGlobals({name: scope.names[name] for name in sorted(kept)})
 
 
-def _named_import(reference: Reference, scope: Scope) -> object:
+def _named_import(reference: Reference, scope: Scope, code: CodeType) -> object:
     if not reference.key:
         raise NoFingerprint(
             f"{reference.text} imports a module by a name that is only known when it runs, so its code cannot be told"
         )
-    return _imported(Reference(_unquoted(reference.key)), scope)
+    found = _imported(Reference(_unquoted(reference.key)), scope, code)
+    if isinstance(found, ModuleType) and not is_user_module(found.__name__):
+        return library(found.__name__, found.__name__)
+    return found
 
 
-def _imported(reference: Reference, scope: Scope) -> Any:
+def _imported(reference: Reference, scope: Scope, code: CodeType) -> Any:
     """Module of an import statement; only the user's own are imported for this."""
     name = reference.module
     if reference.level:
@@ -174,7 +177,8 @@ def _imported(reference: Reference, scope: Scope) -> Any:
     if name in sys.modules:
         return sys.modules[name]
     if not is_user_module(name):
-        return library(name, ".".join((name, *(part for part in reference.chain if part))))
+        _note_outside(".".join((name, *reference.chain)), code)
+        return library(name, name)
     return _import_users(name)
 
 
@@ -196,40 +200,42 @@ def _attribute(
     base: Any, chain: tuple[str, ...], reference: Reference, context: Context, code: CodeType
 ) -> object:
     """Take attributes of modules for as long as they are modules; what comes then counts whole."""
-    written = ""
-    users = True
+    root = ""
     while isinstance(base, ModuleType) and chain:
-        name = base.__name__
-        # What is taken from an installed module goes by how it is written, so that it
-        # makes no difference which of its modules happen to be imported already.
-        written = written if written and not users else name
-        users = is_user_module(name)
-        if chain[0] == "":
-            return Mark("module", "" if users else written)
+        # What is taken from an installed module goes by that module, the attributes being names in
+        # the code: so it makes no difference which other modules are imported already.
+        if not root and not is_user_module(base.__name__):
+            root = base.__name__
         attribute, chain = chain[0], chain[1:]
-        if context.ignore and f"{name}.{attribute}" in context.ignore:
+        if attribute == "":
+            return library(root, root) if root else Mark("module")
+        if context.ignore and f"{base.__name__}.{attribute}" in context.ignore:
             return None
-        found = _own_attribute(base, attribute, users, written)
-        written = f"{written}.{attribute}"
+        found = _own_attribute(base, attribute, root)
         if isinstance(found, Mark):
-            _note_outside(found.text, code)
+            _note_outside(f"{base.__name__}.{attribute}", code)
             return found
+        if root:
+            _note_outside(f"{base.__name__}.{attribute}", code)
         base = found
     if isinstance(base, ModuleType):
-        users = is_user_module(base.__name__)
-        return base if users else library(base.__name__, written or base.__name__)
-    return _value(base, chain, reference, code, "" if users else written)
+        return (
+            base
+            if is_user_module(base.__name__)
+            else library(root or base.__name__, root or base.__name__)
+        )
+    return _value(base, chain, reference, code, root)
 
 
-def _own_attribute(module: ModuleType, name: str, users: bool, written: str) -> Any:
+def _own_attribute(module: ModuleType, name: str, root: str) -> Any:
     own = vars(module)
     if name in own:
         return own[name]
     below = f"{module.__name__}.{name}"
     if below in sys.modules:
         return sys.modules[below]
-    if not users:
-        return library(module.__name__, f"{written}.{name}")
+    if root:
+        return library(root, root)
     if hasattr(module, "__path__"):
         found = _import_users(below)
         if not isinstance(found, Mark):
@@ -238,9 +244,13 @@ def _own_attribute(module: ModuleType, name: str, users: bool, written: str) -> 
 
 
 def _value(
-    base: Any, chain: tuple[str, ...], reference: Reference, code: CodeType, written: str
+    base: Any,
+    chain: tuple[str, ...],
+    reference: Reference,
+    code: CodeType,
+    root: str,
 ) -> object:
-    """Tell what a name stands for; `written` is how, if it was taken from an installed module."""
+    """Tell what a name stands for; `root` is the installed module it was taken from, if it was."""
     if base is os.environ or base is os.getenv:
         direct = base is os.getenv or not chain or chain[0] in _ENVIRONMENT_GETTERS
         if reference.key and direct:
@@ -248,11 +258,11 @@ def _value(
         _note_outside("os.environ", code)
         return library("os", "os.environ")
     if base is importlib.import_module or base is sys.modules:
-        return _named_import(reference, Scope({}, {}, ""))
-    outside = filter(_is_outside, _names_of(base, chain, written))
+        return _named_import(reference, Scope({}, {}, ""), code)
+    outside = filter(_is_outside, _names_of(base, chain))
     _note_outside(min(outside, default=""), code)
-    if written and base is not sys.argv and not _is_users(base):
-        return library(written.partition(".")[0], written)
+    if root and base is not sys.argv and not _is_users(base):
+        return library(root, root)
     return base
 
 
@@ -262,15 +272,16 @@ def _is_users(base: object) -> bool:
     return module_name is not None and is_user_module(module_name)
 
 
-def _names_of(base: Any, chain: tuple[str, ...], written: str) -> set[str]:
+def _names_of(base: Any, chain: tuple[str, ...]) -> set[str]:
     """Names under which something may be known to lie outside of what fingerprints cover."""
-    names = {written}
-    if isinstance(base, (BuiltinFunctionType, FunctionType, MethodType, type)):
-        name = getattr(base, "__name__", "")
-        owner = type(getattr(base, "__self__", None)).__module__
-        names |= {f"{base.__module__}.{name}", f"{owner}.{name}"}
-        if chain and chain[0] in _CLOCKS and names & {"datetime.datetime", "datetime.date"}:
-            names.add("time.time")
+    if not isinstance(base, (BuiltinFunctionType, FunctionType, MethodType, type)):
+        return set()
+    name = getattr(base, "__name__", "")
+    names = {f"{base.__module__}.{name}"}
+    if (hidden := hidden_instance(getattr(base, "__self__", None))) is not None:
+        names.add(f"{hidden}.{name}")
+    if chain and chain[0] in _CLOCKS and names & {"datetime.datetime", "datetime.date"}:
+        names.add("time.time")
     return names
 
 

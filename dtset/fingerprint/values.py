@@ -291,18 +291,18 @@ def _reduced(value: Any, context: Context) -> Description:
     except Exception as error:
         raise NoFingerprint(f"{_a(cls)} has no content that can be told ({error})") from error
     if isinstance(reduced, str):
-        return Description(("global", reduced), [Part("class", cls, "global", cls.__name__)])
+        state = getattr(value, "__dict__", None) if is_user_module(cls.__module__) else None
+        parts = [Part("class", cls, "global", cls.__name__), *_state(state, context)]
+        return Description(("global", reduced), parts)
     make, arguments, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
-    parts = (
-        [] if make is getattr(copyreg, "__newobj__", None) else [Part("made by", make, "made by")]
-    )
+    parts = [Part("class", cls, "global", cls.__name__)]
     rest = tuple(arguments)
-    if parts or rest[:1] != (cls,):
-        parts.append(Part("arguments", rest, "arguments"))
+    if make is getattr(copyreg, "__newobj__", None) and rest[:1] == (cls,):
+        rest = rest[1:]
     else:
-        parts.append(Part("class", cls, "global", cls.__name__))
-        if rest[1:]:
-            parts.append(Part("arguments", rest[1:], "arguments"))
+        parts.append(Part("made by", make, "made by"))
+    if rest:
+        parts.append(Part("arguments", rest, "arguments"))
     parts += _state(state, context)
     if items is not None:
         parts.append(Part("items", list(items), "items"))

@@ -36,9 +36,7 @@ class DataFile:
     identity: str
 
 
-def find_files(
-    urlpath: Urls, storage_options: Mapping[str, Any]
-) -> tuple[Any, list[DataFile]]:
+def find_files(urlpath: Urls, storage_options: Mapping[str, Any]) -> tuple[Any, list[DataFile]]:
     """Find the files that URLs and globs name, in the order of the URLs and, in globs, of names.
 
     Returns
@@ -59,7 +57,9 @@ def find_files(
         raise ConfigurationError("no file was named: give a path, a URL or a glob")
     names = [os.path.expanduser(os.fspath(url)) for url in urls]
     if len({split_protocol(name)[0] for name in names}) > 1:
-        raise ConfigurationError(f"files of one source lie in one file system; these do not: {names}")
+        raise ConfigurationError(
+            f"files of one source lie in one file system; these do not: {names}"
+        )
     try:
         fs, _ = url_to_fs(names[0], **storage_options)
     except (ImportError, ValueError) as error:
@@ -68,8 +68,12 @@ def find_files(
     for name in names:
         found = _found(fs, strip_protocol(name) if "://" in name else os.path.abspath(name))
         if not found:
-            raise FileNotFoundError(f"no file is named {name}: look at the path, and at the glob in it")
-        files += [DataFile(path, int(info["size"]), identity_of(fs, path, info)) for path, info in found]
+            raise FileNotFoundError(
+                f"no file is named {name}: look at the path, and at the glob in it"
+            )
+        files += [
+            DataFile(path, int(info["size"]), identity_of(fs, path, info)) for path, info in found
+        ]
     return fs, files
 
 

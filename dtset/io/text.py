@@ -154,7 +154,9 @@ def text_source(
         name = codecs.lookup(encoding).name
         codecs.lookup_error(errors)
     except LookupError as error:
-        raise ConfigurationError(f"read_text(encoding={encoding!r}, errors={errors!r}): {error}") from error
+        raise ConfigurationError(
+            f"read_text(encoding={encoding!r}, errors={errors!r}): {error}"
+        ) from error
     fs, files = find_files(urlpath, storage_options or {})
     return TextSource(fs, files, _cut(files, partitions, cuttable=name in _CUTTABLE), name, errors)
 

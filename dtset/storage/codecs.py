@@ -12,7 +12,7 @@ from numcodecs import blosc
 from dtset.errors import ConfigurationError
 from dtset.storage.kinds import Array
 
-__all__ = ["DEFAULT_CODEC", "ChunkCodec", "chunk_codec"]
+__all__ = ["DEFAULT_CODEC", "ChunkCodec", "check_codec", "chunk_codec"]
 
 DEFAULT_CODEC = "blosc-lz4"
 _COMPRESSORS = {DEFAULT_CODEC: ("lz4", 5), "zstd": ("zstd", 3), "none": None}
@@ -93,6 +93,25 @@ class ChunkCodec:
         return [*codecs, {"name": "crc32c"}]
 
 
+def check_codec(name: str) -> str:
+    """Return a codec's name if there is such a codec.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no codec of that name.
+
+    Examples
+    --------
+    >>> check_codec("zstd")
+    'zstd'
+    """
+    if name not in _COMPRESSORS:
+        known = ", ".join(_COMPRESSORS)
+        raise ConfigurationError(f"there is no codec {name!r}: set dtset.codec to one of {known}")
+    return name
+
+
 def chunk_codec(name: str, dtype: str) -> ChunkCodec:
     """Return the codec of a name, for arrays of a data type.
 
@@ -106,7 +125,4 @@ def chunk_codec(name: str, dtype: str) -> ChunkCodec:
     >>> chunk_codec("blosc-lz4", "bool").metadata()[1]["configuration"]["shuffle"]
     'bitshuffle'
     """
-    if name not in _COMPRESSORS:
-        known = ", ".join(_COMPRESSORS)
-        raise ConfigurationError(f"there is no codec {name!r}: set dtset.codec to one of {known}")
-    return ChunkCodec(name, dtype)
+    return ChunkCodec(check_codec(name), dtype)

@@ -192,26 +192,34 @@ def widen(columns: Columns, schema: Schema) -> Columns:
     """
     if columns.schema == schema:
         return columns
-    arrays = tuple(_widen(columns.schema, schema, columns.rows, iter(columns.arrays)))
+    arrays = tuple(
+        _widen(columns.schema, schema, np.ones(columns.rows, np.bool_), iter(columns.arrays))
+    )
     return Columns(schema, columns.rows, arrays)
 
 
-def _widen(narrow: Schema, wide: Schema, rows: int, arrays: Iterator[Array]) -> Iterator[Array]:
+def _widen(
+    narrow: Schema, wide: Schema, present: Array, arrays: Iterator[Array]
+) -> Iterator[Array]:
+    """Give the arrays under the wider schema; `present` tells in which rows the parent is there.
+
+    Rows without a parent are not valid either: the bytes must not tell how a batch was made.
+    """
     if narrow == wide:
         for _ in arrays_of(wide):
             yield next(arrays)
     elif narrow == NONE:
         for spec in arrays_of(wide):
-            length = {"row": rows, "offset": rows + 1, "byte": 0}[spec.unit]
+            length = {"row": len(present), "offset": len(present) + 1, "byte": 0}[spec.unit]
             yield np.zeros(length, spec.dtype)
     else:
         if narrow.optional:
-            yield next(arrays)
-        elif wide.optional:
-            yield np.ones(rows, np.bool_)
+            present = next(arrays)
+        if wide.optional:
+            yield present
         if wide.kind == "tuple":
             for inner, outer in zip(narrow.fields, wide.fields, strict=True):
-                yield from _widen(inner, outer, rows, arrays)
+                yield from _widen(inner, outer, present, arrays)
         else:
             for _ in KINDS[wide.kind].arrays:
                 yield next(arrays)

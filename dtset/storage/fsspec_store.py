@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -121,6 +121,19 @@ class FsspecStore:
             if info["type"] == "file"
         ]
         return sorted(entries, key=lambda entry: entry.path)
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Return the names of the folders directly below a prefix."""
+        top = self._key(prefix, root=True)
+        with self._failing("list", prefix):
+            self._fs.invalidate_cache()
+            try:
+                found = self._fs.ls(top, detail=True)
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        keys = (str(each["name"]).rstrip("/") for each in found if each["type"] == "directory")
+        # Some services list a folder's own marker among what is below it.
+        return sorted(key.rpartition("/")[2] for key in keys if key.strip("/") != top.strip("/"))
 
     def delete(self, prefix: str) -> None:
         """Delete the objects below a prefix."""

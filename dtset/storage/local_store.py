@@ -157,6 +157,17 @@ class LocalStore:
         with _failing("list", top):
             return sorted(self._entries(top), key=lambda entry: entry.path)
 
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Return the names of the folders directly below a prefix."""
+        top = self._file(prefix, root=True)
+        with _failing("list", top):
+            try:
+                scan = os.scandir(top)
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+            with scan:
+                return sorted(item.name for item in scan if item.is_dir())
+
     def delete(self, prefix: str) -> None:
         """Delete the objects below a prefix."""
         file = self._file(prefix)

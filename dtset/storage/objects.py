@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -66,6 +66,12 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str) -> list[Entry]:
         """Return the objects below a prefix, by path; none if there is no such prefix."""
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Return the names, sorted, of the folders directly below a prefix, without looking into them.
+
+        A file system may have empty ones, which hold no objects.
+        """
 
     def delete(self, prefix: str) -> None:
         """Delete the objects below a prefix; those that are gone already do not matter."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from dtset.storage.array_sink import ArraySink
 from dtset.storage.batches import pickle_columns, weighed_batch
-from dtset.storage.codecs import DEFAULT_CODEC, chunk_codec
+from dtset.storage.codecs import DEFAULT_CODEC, check_codec, chunk_codec
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_summary import PartitionSummary, SegmentSummary
 from dtset.storage.schema import arrays_of
@@ -61,8 +61,7 @@ class PartitionWriter:
         codec: str = DEFAULT_CODEC,
         allow_pickle: bool = True,
     ) -> None:
-        # Looked up now, so that a wrong name is found before anything is written.
-        self._codec = chunk_codec(codec, "uint8").name
+        self._codec = check_codec(codec)
         self._store = store
         self._path = path
         self._classes: set[tuple[str, str]] = set()

@@ -295,3 +295,20 @@ def test_a_version_goes_on_functions_only_and_is_a_word():
         version(2)
     with pytest.raises(UsageError):
         version("2")(functools.partial(int))
+
+
+def test_it_makes_no_difference_whether_an_installed_module_is_imported_already(monkeypatch):
+    import importlib
+    import sys
+
+    def clean(x):
+        import wave
+        from wave import Wave_read
+
+        return wave.open(x), Wave_read.readframes, wave.WAVE_FORMAT_PCM
+
+    monkeypatch.delitem(sys.modules, "wave", raising=False)
+    before = fingerprint(clean)
+    assert "wave" not in sys.modules
+    importlib.import_module("wave")
+    assert fingerprint(clean) == before

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import os
 import pickle
 import subprocess
@@ -172,7 +171,7 @@ def test_s3_refuses_the_second_of_two_conditional_puts(
 ) -> None:
     store = FsspecStore(s3_url, s3_options)
     store._pipe_exclusively(store._key("record"), b"first")
-    with pytest.raises(OSError, match="(?i)exist|condition"):
+    with pytest.raises(OSError, match=r"(?i)exist|condition"):
         store._pipe_exclusively(store._key("record"), b"second")
     assert store.get("record") == b"first"
 
@@ -239,15 +238,25 @@ def test_a_record_and_its_folder_are_flushed_before_create_returns(
     assert f"fsync {tmp_path}/parts" in order[place + 1 :]
 
 
-def _create(folder: str, number: int) -> bool:
-    return LocalStore(folder).create("record", str(number).encode() * 10_000)
-
-
 def test_one_of_several_processes_creates(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        won = pool.starmap(_create, [(str(tmp_path), number) for number in range(9)], chunksize=1)
-    assert won.count(True) == 1
-    assert LocalStore(str(tmp_path)).get("record") == str(won.index(True)).encode() * 10_000
+    code = (
+        "import sys; from dtset.storage.local_store import LocalStore\n"
+        "store, mine = LocalStore(sys.argv[1]), sys.argv[2].encode() * 10_000\n"
+        "print(*(store.create(f'record-{turn}', mine) for turn in range(20)))\n"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), str(number)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(3)
+    ]
+    won = [process.communicate(timeout=60)[0].split() for process in processes]
+    store = LocalStore(str(tmp_path))
+    for turn, answers in enumerate(zip(*won, strict=True)):
+        assert sorted(answers) == ["False", "False", "True"]
+        assert store.get(f"record-{turn}") == str(answers.index("True")).encode() * 10_000
 
 
 def test_threads_share_a_store(tmp_path: Path) -> None:

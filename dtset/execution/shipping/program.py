@@ -89,13 +89,16 @@ class Program:
         return present[0] if present else None
 
 
-def receive(shipment: Shipment) -> Program:
+def receive(shipment: Shipment, action: str = "") -> Program:
     """Load a shipment, or return the program that this process has loaded from it before.
 
     Parameters
     ----------
     shipment : Shipment
         What `ship` made, in this process or in another.
+    action : str
+        What it is loaded for. Each action has a program of its own, so that what one leaves behind
+        in globals is not seen by the next.
 
     Raises
     ------
@@ -115,7 +118,7 @@ def receive(shipment: Shipment) -> Program:
             f"{_here()} cannot run what the driver fingerprinted: {'; '.join(differences)}. "
             f"Give the workers the driver's environment, and start them again."
         )
-    slot = _slot(shipment.digest)
+    slot = _slot(f"{action}/{shipment.digest}")
     with slot.lock:
         if slot.program is None:
             slot.program = _load(shipment)
@@ -132,10 +135,10 @@ _SLOTS: OrderedDict[str, _Slot] = OrderedDict()
 _SLOTS_LOCK = Lock()
 
 
-def _slot(digest: str) -> _Slot:
+def _slot(name: str) -> _Slot:
     with _SLOTS_LOCK:
-        slot = _SLOTS.setdefault(digest, _Slot())
-        _SLOTS.move_to_end(digest)
+        slot = _SLOTS.setdefault(name, _Slot())
+        _SLOTS.move_to_end(name)
         while len(_SLOTS) > _KEPT:
             _SLOTS.popitem(last=False)
         return slot

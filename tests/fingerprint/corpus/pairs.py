@@ -1568,6 +1568,137 @@ class C:
     def m(self): return 2
 L = [C(), C()]
 def f(x): return L[0].m()
+==== property of an enum
+import enum
+class E(enum.Enum):
+    A = 1
+    @enum.property
+    def p(self): return 1
+def f(x): return E.A.p
+----
+import enum
+class E(enum.Enum):
+    A = 1
+    @enum.property
+    def p(self): return 2
+def f(x): return E.A.p
+==== class of an object that says how to rebuild itself
+def rebuild(n): return n
+class C:
+    def __reduce__(self): return rebuild, (1,)
+    def m(self): return 1
+c = C()
+def f(x): return c.m()
+----
+def rebuild(n): return n
+class C:
+    def __reduce__(self): return rebuild, (1,)
+    def m(self): return 2
+c = C()
+def f(x): return c.m()
+==== module by sys.modules with a constant
+import sys, cfg
+def f(x): return sys.modules["cfg"].LIMIT
+# file cfg.py
+LIMIT = 1
+----
+import sys, cfg
+def f(x): return sys.modules["cfg"].LIMIT
+# file cfg.py
+LIMIT = 2
+==== globals of a function
+T = 1
+def g(): pass
+def f(x): return g.__globals__[x]
+----
+T = 2
+def g(): pass
+def f(x): return g.__globals__[x]
+==== subclasses asked for
+class B: pass
+class C(B):
+    def m(self): return 1
+def f(x): return [c().m() for c in B.__subclasses__()]
+----
+class B: pass
+class C(B):
+    def m(self): return 2
+def f(x): return [c().m() for c in B.__subclasses__()]
+==== wrapped function that the wrapper does not hold
+def g(x): return 1
+def h(x): return 2
+h.__wrapped__ = g
+def f(x): return h.__wrapped__(x)
+----
+def g(x): return 3
+def h(x): return 2
+h.__wrapped__ = g
+def f(x): return h.__wrapped__(x)
+==== constant tuple against a list
+def f(x): return x in (1, 2)
+----
+def f(x): return x in (2, 1)
+==== condition of a comprehension
+def f(x): return [i for i in x if i > 1]
+----
+def f(x): return [i for i in x if i > 2]
+==== step of a slice
+def f(x): return x[::2]
+----
+def f(x): return x[::3]
+==== value of a keyword default made of a class
+class C: n = 1
+def f(x, *, c=C): return c.n
+----
+class C: n = 2
+def f(x, *, c=C): return c.n
+==== chained helper through a class attribute
+def h(x): return 1
+class C: call = staticmethod(h)
+def f(x): return C.call(x)
+----
+def h(x): return 2
+class C: call = staticmethod(h)
+def f(x): return C.call(x)
+==== registry filled by a decorator
+R = {}
+def register(fn): R[fn.__name__] = fn; return fn
+@register
+def h(x): return 1
+def f(x): return R["h"](x)
+----
+R = {}
+def register(fn): R[fn.__name__] = fn; return fn
+@register
+def h(x): return 2
+def f(x): return R["h"](x)
+==== del or not
+def f(x):
+    y = x
+    del y
+    return x
+----
+def f(x):
+    y = x
+    return x
+==== break or continue
+def f(x):
+    for i in x:
+        if i: break
+    return i
+----
+def f(x):
+    for i in x:
+        if i: continue
+    return i
+==== docstring read by a format
+def g():
+    "a"
+def f(x): return "{0.__doc__}".format(g)
+----
+def g():
+    "b"
+def f(x): return "{0.__doc__}".format(g)
 """,
 )
 
@@ -1647,6 +1778,11 @@ def f(x): return x
 import numpy as np
 U = np.frompyfunc(lambda a: a, 1, 1)
 def f(x): return U(x)
+==== any loaded module
+def f(x): return x
+----
+import sys
+def f(x): return sys.modules[x].LIMIT
 """,
 )
 

@@ -1,0 +1,52 @@
+"""Amounts and moments, written for people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+__all__ = ["bytes_text", "moment_text", "seconds_text"]
+
+_UNITS = (("PiB", 2**50), ("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("kiB", 2**10))
+
+
+def bytes_text(number: int) -> str:
+    """Say a number of bytes, in the form of Dask's own messages.
+
+    Examples
+    --------
+    >>> bytes_text(17), bytes_text(1_500_000)
+    ('17 B', '1.43 MiB')
+    """
+    for unit, size in _UNITS:
+        if number >= 0.9 * size:
+            return f"{number / size:.2f} {unit}"
+    return f"{number} B"
+
+
+def seconds_text(seconds: float) -> str:
+    """Say a length of time.
+
+    Examples
+    --------
+    >>> seconds_text(0.0214), seconds_text(75)
+    ('0.021 s', '1 min 15 s')
+    """
+    if seconds < 10:
+        return f"{seconds:.3f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def moment_text(moment: float) -> str:
+    """Say a moment, given as seconds since the epoch, in local time.
+
+    Examples
+    --------
+    >>> len(moment_text(0.0))
+    19
+    """
+    return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M:%S")

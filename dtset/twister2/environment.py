@@ -1,0 +1,56 @@
+"""Twister2's environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dtset.environment import TSetEnvironment
+from dtset.errors import ConfigurationError
+
+__all__ = ["Twister2Environment"]
+
+
+class Twister2Environment(TSetEnvironment):
+    """A `TSetEnvironment` with the arguments of Twister2's.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name of the job.
+    resources : sequence of mapping, optional
+        ``[{"cpu": 1, "ram": 512, "instances": 4}]``: starts so many worker processes on this machine,
+        unless the command line names a cluster.
+    config : mapping, optional
+        What user functions see as ``ctx.config``.
+    mpi_aware : bool
+        Whether the processes are MPI ranks, which those of a Dask cluster are not.
+
+    Raises
+    ------
+    ConfigurationError
+        With `mpi_aware`.
+
+    Examples
+    --------
+    >>> import dask
+    >>> with dask.config.set({"dtset.store": "memory://doctest-twister2", "dtset.cluster": "synchronous"}):
+    ...     env = Twister2Environment(resources=[{"cpu": 1, "ram": 512, "instances": 4}])
+    >>> env.worker_id
+    0
+    >>> env.close()
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        resources: Sequence[Mapping[str, Any]] | None = None,
+        config: Mapping[str, Any] | None = None,
+        mpi_aware: bool = False,
+    ) -> None:
+        if mpi_aware:
+            raise ConfigurationError(
+                "mpi_aware=True: the processes of a Dask cluster are no MPI ranks. Leave it out, and exchange data "
+                "by reduce and the other operators"
+            )
+        super().__init__(name, resources=resources, config=config)

@@ -1,0 +1,1 @@
+"""Twister2's package, with what of it dtset provides."""

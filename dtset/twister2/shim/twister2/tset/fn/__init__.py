@@ -1,0 +1,1 @@
+"""Twister2's package of user functions."""

@@ -1,0 +1,85 @@
+"""Running a user's program as a real process, and ending it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+ENVIRONMENT = {
+    key: value for key, value in os.environ.items() if not key.startswith(("DTSET_", "DASK_"))
+}
+
+
+@dataclass
+class Program:
+    """A script in a folder of its own, with a store beside it."""
+
+    folder: Path
+    job_id: str = "job"
+    name: str = "program.py"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    def write(self, source: str, name: str | None = None) -> None:
+        """Write the script, or a module beside it."""
+        (self.folder / (name or self.name)).write_text(dedent(source))
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start it, in a process group of its own."""
+        return subprocess.Popen(
+            [sys.executable, str(self.folder / self.name), *arguments],
+            cwd=self.folder,
+            env={
+                **ENVIRONMENT,
+                "DTSET_JOB_ID": self.job_id,
+                "DASK_DTSET__STORE": str(self.store),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                **environment,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, fails: bool = False, **environment: str) -> str:
+        """Run it to its end; return what it printed."""
+        process = self.start(*arguments, **environment)
+        try:
+            out, err = process.communicate(timeout=120)
+        except BaseException:
+            kill_all(process)
+            raise
+        assert (process.returncode != 0) is fails, f"{out}\n{err}"
+        return out + (err if fails else "")
+
+    def parts(self) -> set[int]:
+        """Partitions that have a commit record."""
+        found = self.store.glob(f"{self.job_id}/tsets/*/*/parts/*.json")
+        return {int(path.stem) for path in found}
+
+
+def kill_all(process: subprocess.Popen[str]) -> None:
+    """``kill -9`` of a process and of all that it started."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def wait_for(condition, seconds: float = 60.0, interval: float = 0.02) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{condition} did not hold within {seconds} s")
+        time.sleep(interval)

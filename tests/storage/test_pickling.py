@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dtset.errors import StoreError, UsageError
+from dtset.storage.batches import decode_batch, encode_batch
+from dtset.storage.objects import open_store
+from dtset.storage.partition_reader import read_partition
+from dtset.storage.partition_writer import PartitionWriter
+from dtset.storage.pickling import present_class
+
+SOURCE = """
+import enum, functools
+class Rec:
+    def __init__(self, x): self.x = x
+    class Inner: pass
+    @classmethod
+    def make(cls): return cls(0)
+class Slots:
+    __slots__ = ("a", "__dict__")
+class Colour(enum.Enum):
+    RED = 1
+class Singleton:
+    def __reduce__(self): return "THE_ONE"
+THE_ONE = Singleton()
+class Own:
+    def __init__(self, x): self.x = x
+    def __reduce__(self): return (Own, (self.x,))
+class Error(Exception):
+    pass
+def helper(x): return x
+def make():
+    class Local: pass
+    return Local()
+lam = lambda x: x
+"""
+
+
+@pytest.fixture
+def shipped() -> types.ModuleType:
+    """A module that nobody can import: what user code that was shipped by value looks like."""
+    module = types.ModuleType("jobs_shipped")
+    exec(SOURCE, vars(module))
+    return module
+
+
+def resolver_of(module: types.ModuleType) -> Any:
+    def resolver(name: str, qualname: str) -> Any:
+        assert name == module.__name__
+        value: Any = module
+        for part in qualname.split("."):
+            value = getattr(value, part)
+        return value
+
+    return resolver
+
+
+def test_classes_of_modules_that_cannot_be_imported_go_by_reference(shipped: Any) -> None:
+    record, slots = shipped.Rec(1), shipped.Slots()
+    slots.a = slots.b = [record]
+    batch = [
+        record,
+        shipped.Rec.Inner(),
+        shipped.Rec,
+        shipped.helper,
+        shipped.Rec.make,
+        shipped.Colour.RED,
+        shipped.THE_ONE,
+        shipped.Own(5),
+        shipped.Error("no"),
+        slots,
+    ]
+    classes: set[tuple[str, str]] = set()
+    columns = encode_batch(batch, classes=classes)
+    back: list[Any] = decode_batch(columns, resolver=resolver_of(shipped))
+    assert [type(a) for a in back] == [type(b) for b in batch]
+    assert (back[0].x, back[2], back[3], back[5], back[6]) == (
+        1, shipped.Rec, shipped.helper, shipped.Colour.RED, shipped.THE_ONE
+    )  # fmt: skip
+    assert (back[4]().x, back[7].x, back[8].args, back[9].a[0].x) == (0, 5, ("no",), 1)
+    names = {"Rec", "Rec.Inner", "helper", "Colour", "THE_ONE", "Own", "Error", "Slots"}
+    assert classes == {("jobs_shipped", name) for name in names}
+
+
+def test_a_load_gives_the_present_programs_class(shipped: Any) -> None:
+    columns = encode_batch([shipped.Rec(1)])
+    edited = types.ModuleType("jobs_shipped")
+    exec(SOURCE.replace("self.x = x", "self.x = x; self.label = 'new'"), vars(edited))
+    (back,) = decode_batch(columns, resolver=resolver_of(edited))
+    assert type(back) is edited.Rec
+    assert back.x == 1
+
+
+@pytest.mark.parametrize("make", ["make()", "lam", "type(make())"])
+def test_what_cannot_be_found_again_is_refused(shipped: Any, make: str) -> None:
+    value = eval(make, vars(shipped))
+    with pytest.raises(UsageError, match=r"jobs_shipped\..*<.*define it at module level"):
+        encode_batch([value])
+
+
+@pytest.mark.parametrize("value", [threading.Lock(), (x for x in ()), sys])
+def test_what_cannot_be_pickled_is_refused_by_name(value: object) -> None:
+    with pytest.raises(UsageError, match=f"{type(value).__qualname__} cannot be stored"):
+        encode_batch([1, value])
+
+
+def test_exceptions_of_user_code_keep_their_type(shipped: Any) -> None:
+    class Broken(shipped.Rec):  # type: ignore[misc, name-defined]
+        def __getstate__(self) -> Any:
+            raise ZeroDivisionError("mine")
+
+    Broken.__qualname__, Broken.__module__ = "Broken", "jobs_shipped"
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        encode_batch([Broken(1)])
+
+
+def test_a_class_that_is_gone_is_named(shipped: Any) -> None:
+    columns = encode_batch([shipped.Rec(1)])
+    with pytest.raises(StoreError, match=r"jobs_shipped\.Rec.*define it again"):
+        decode_batch(columns)
+    with pytest.raises(StoreError, match=r"jobs_shipped\.Rec"):
+        decode_batch(columns, resolver=resolver_of(types.ModuleType("jobs_shipped")))
+
+
+@pytest.fixture
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    (tmp_path / "module_beside.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "module_beside"
+    sys.modules.pop("module_beside", None)
+
+
+def test_the_default_resolver_imports_what_the_driver_can(beside: str) -> None:
+    module = __import__(beside)
+    classes: set[tuple[str, str]] = set()
+    columns = encode_batch([module.Rec(3)], classes=classes)
+    assert classes == {("module_beside", "Rec")}
+    del sys.modules[beside]
+    (back,) = decode_batch(columns)
+    assert type(back) is present_class("module_beside", "Rec")
+    assert type(back) is not module.Rec
+
+
+def test_installed_classes_go_by_plain_pickle() -> None:
+    from collections import Counter, OrderedDict
+    from decimal import Decimal
+    from fractions import Fraction
+
+    batch = [Counter("aab"), OrderedDict(a=1), Decimal("1.10"), Fraction(1, 3), 1j, range(3), len]
+    classes: set[tuple[str, str]] = set()
+
+    def no_resolver(module: str, qualname: str) -> object:
+        raise AssertionError(f"asked for {module}.{qualname}")
+
+    assert decode_batch(encode_batch(batch, classes=classes), resolver=no_resolver) == batch
+    assert classes == set()
+
+
+def test_partitions_list_the_classes_in_them(shipped: Any) -> None:
+    store = open_store("memory://test-pickling-classes")
+    writer = PartitionWriter(store, "0")
+    writer.append([1, 2])
+    writer.append([shipped.Rec(1), {"a": shipped.Colour.RED}])
+    summary = writer.finish()
+    assert summary.classes == (("jobs_shipped", "Colour"), ("jobs_shipped", "Rec"))
+    batches = list(read_partition(store, "0", summary, resolver=resolver_of(shipped)))
+    assert batches[0][:2] == [1, 2]
+    assert batches[0][3]["a"] is shipped.Colour.RED
+
+
+def test_equal_plain_values_give_equal_pickles_whatever_is_one_object() -> None:
+    text = "".join(["ab", "c"])
+    other = "".join(["a", "bc"])
+    assert text is not other
+    same, apart = ([(text, text), 1], [(text, other), 1])
+    one, two = encode_batch(same), encode_batch(apart)
+    assert one.arrays[1].tobytes() == two.arrays[1].tobytes()

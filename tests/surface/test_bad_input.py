@@ -1,0 +1,208 @@
+"""Bad input gets a clear error before anything is computed or written."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import dask.config
+import pytest
+
+from dtset import ConfigurationError, DTSetError, StoreError, TSetEnvironment, UsageError
+
+
+@pytest.mark.parametrize(
+    "job_id", ["", "a/b", "..", "a..b", ".hidden", "a b", "ü", "x" * 201, "a\n", "\\"]
+)
+def test_job_ids_that_cannot_name_a_folder(store, job_id):
+    with pytest.raises(ConfigurationError, match="job ID"):
+        TSetEnvironment(job_id=job_id, store=store, cluster="synchronous")
+    assert not os.listdir(store)
+
+
+def test_store_that_cannot_be_written(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(StoreError, match=str(blocked)):
+        TSetEnvironment(store=blocked / "store", cluster="synchronous")
+    assert blocked.read_text() == "not a folder"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_store_without_permission(tmp_path):
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    with pytest.raises(StoreError):
+        TSetEnvironment(store=tmp_path, cluster="synchronous")
+
+
+@pytest.mark.parametrize("url", ["nosuch://bucket/x", "adl://tenant/x"])
+def test_store_of_a_missing_package_names_it(url):
+    with pytest.raises(StoreError, match=url.partition(":")[0]):
+        TSetEnvironment(store=url, cluster="synchronous")
+
+
+def test_store_in_memory_with_worker_processes():
+    with pytest.raises(ConfigurationError, match="memory"):
+        TSetEnvironment(store="memory://x", resources=[{"cpu": 1, "ram": 512, "instances": 1}])
+
+
+@pytest.mark.parametrize("parallelism", [0, -1, 2.5, "4", True])
+def test_parallelism_of_the_environment(store, parallelism):
+    with pytest.raises(ConfigurationError, match="parallelism"):
+        TSetEnvironment(store=store, cluster="synchronous", parallelism=parallelism)
+    assert not os.listdir(store)
+
+
+@pytest.mark.parametrize("parallelism", [-1, 2.5, "4", None, True])
+def test_parallelism_of_a_source(env, parallelism):
+    for make in (
+        lambda: env.create_source(lambda: [1], parallelism),
+        lambda: env.parallelize([1], parallelism),
+        lambda: env.range(3, parallelism=parallelism),
+    ):
+        with pytest.raises(ConfigurationError, match="parallelism"):
+            make()
+
+
+@pytest.mark.parametrize("cluster", ["nosuch", 7, object(), ["threads"]])
+def test_cluster_that_is_none(store, cluster):
+    with pytest.raises(ConfigurationError, match="cluster="):
+        TSetEnvironment(store=store, cluster=cluster)
+
+
+def test_cluster_address_where_nobody_answers(store):
+    fast = dask.config.set({"distributed.comm.timeouts.connect": "1s"})
+    with fast, pytest.raises(ConfigurationError, match=r"tcp://127\.0\.0\.1:1"):
+        TSetEnvironment(store=store, cluster="tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [[{"cpu": 0}], [{"instances": "many"}], [{"instances": 0}], [{"gpu": 1}], [{"ram": -1}]],
+)
+def test_resources_in_no_known_form(store, resources):
+    with pytest.raises(ConfigurationError, match="resources="):
+        TSetEnvironment(store=store, resources=resources)
+
+
+class NoSource:
+    def has_next(self):
+        return False
+
+
+@pytest.mark.parametrize("source", [NoSource(), NoSource, 5, "text", None, [1, 2]])
+def test_a_source_that_is_none(env, source):
+    with pytest.raises(UsageError, match="has_next"):
+        env.create_source(source)
+
+
+@pytest.mark.parametrize(
+    ("operation", "function"),
+    [
+        ("map", lambda: 0),
+        ("map", lambda a, b, c: 0),
+        ("map", 5),
+        ("map", None),
+        ("filter", lambda: 0),
+        ("flat_map", lambda a, b, c: 0),
+        ("compute", lambda x: 0),
+        ("compute", lambda a, b, c, d: 0),
+        ("map_to_tuple", lambda: 0),
+        ("reduce", lambda a: a),
+        ("reduce", lambda a, b, c: a),
+        ("for_each", lambda: 0),
+        ("sink", lambda a, b, c: 0),
+        ("map", lambda x, *, must: x),
+    ],
+)
+def test_functions_of_a_wrong_number_of_parameters(env, operation, function):
+    with pytest.raises(UsageError) as caught:
+        getattr(env.range(3), operation)(function)
+    assert isinstance(caught.value, TypeError)
+
+
+def test_source_of_too_many_parameters(env):
+    with pytest.raises(UsageError, match="2 parameters"):
+        env.create_source(lambda a, b: [])
+
+
+@pytest.mark.parametrize("n", [-1, 1.5, "2", None])
+def test_take_of_no_number(env, n):
+    with pytest.raises(ConfigurationError, match="take"):
+        env.range(3).take(n)
+
+
+def test_parallelize_of_no_iterable(env):
+    with pytest.raises(UsageError, match="iterable"):
+        env.parallelize(5)
+    with pytest.raises(UsageError, match="mapping"):
+        env.parallelize_dict([1])
+
+
+def test_range_of_no_numbers(env):
+    with pytest.raises(ConfigurationError, match="range"):
+        env.range(1, 5, 0)
+    with pytest.raises(ConfigurationError, match="range"):
+        env.range("3")
+
+
+def test_text_that_is_not_there(env, tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        env.read_text(tmp_path / "nothing*.txt")
+    with pytest.raises(ConfigurationError, match="encoding"):
+        env.read_text(tmp_path / "x", encoding="utf-99")
+
+
+def test_run_of_what_is_not_lazy(env):
+    with pytest.raises(UsageError, match="lazy"):
+        env.run(env.range(3))
+
+
+def test_a_closed_environment_says_so(store):
+    env = TSetEnvironment(store=store, cluster="synchronous", job_id="closed")
+    tset = env.range(3)
+    env.close()
+    env.close()
+    for use in (tset.collect, tset.persist, lambda: env.range(3), env.run):
+        with pytest.raises(UsageError, match="closed"):
+            use()
+
+
+def test_a_fingerprint_error_comes_before_anything_runs(store, tmp_path):
+    handle = open(tmp_path / "open", "w")  # noqa: SIM115
+
+    def noted(x):
+        (tmp_path / "ran").touch()
+        handle.write("x")
+        return x
+
+    with TSetEnvironment(store=store, cluster="synchronous", job_id="j") as env:
+        with pytest.raises(DTSetError, match="handle"):
+            env.range(3).map(noted).persist()
+    assert not (tmp_path / "ran").exists()
+    assert not list(Path(store).glob("j/tsets/*"))
+    handle.close()
+
+
+def test_update_of_a_variable_that_was_not_initialised(env):
+    with pytest.raises(UsageError, match="init_variable"):
+        env.update_variable("epoch", 1)
+
+
+def test_values_of_settings_that_cannot_be_used(store):
+    for key, value in (
+        ("dtset.heartbeat.interval", "soon"),
+        ("dtset.codec", "nosuch"),
+        ("dtset.batch-size", 0),
+        ("dtset.workers", -1),
+        ("dtset.parallelism", 0),
+    ):
+        with dask.config.set({key: value}), pytest.raises(ConfigurationError):
+            TSetEnvironment(store=store, cluster=None if "workers" in key else "synchronous")
+        assert not os.listdir(store), key
+
+
+def test_python_is_supported():
+    assert sys.version_info >= (3, 11)

@@ -1,0 +1,284 @@
+"""What persist finds, what it computes, and what its handle says."""
+
+from __future__ import annotations
+
+import operator
+import pickle
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+from dtset import FingerprintError, TSetEnvironment, UsageError
+
+
+def environment(store, **arguments):
+    return TSetEnvironment(
+        **{"store": store, "cluster": "synchronous", "job_id": "job", "parallelism": 4, **arguments}
+    )
+
+
+def noting(folder):
+    def noted(x):
+        (Path(folder) / f"{x}").touch()
+        return x * 2
+
+    return noted
+
+
+def test_restart_finds_what_was_persisted(store, tmp_path):
+    with environment(store) as env:
+        first = env.range(8).map(noting(tmp_path)).persist()
+        assert first.hit is False
+    for path in tmp_path.iterdir():
+        path.unlink()
+    with environment(store) as env:
+        second = env.range(8).map(noting(tmp_path)).persist()
+        assert second.hit is True
+        assert second.collect() == [x * 2 for x in range(8)]
+        assert (second.fingerprint, second.digest) == (
+            first_digests := (second.fingerprint, second.digest)
+        )
+        assert len(first_digests[0]) == 64
+    assert not list(tmp_path.iterdir())
+
+
+def test_restart_computes_only_missing_partitions(store, tmp_path):
+    def risky(ctx):
+        (tmp_path / f"{ctx.index}-{len(list(tmp_path.iterdir()))}").touch()
+        if ctx.index == 2 and not (tmp_path / "fixed").exists():
+            raise OSError("the disk of partition 2")
+        yield from range(3)
+
+    with environment(store) as env, pytest.raises(OSError, match="partition 2"):
+        env.create_source(risky).persist()
+    before = {path.name for path in tmp_path.iterdir()}
+    committed = {path.stem for path in Path(store).glob("job/tsets/*/0/parts/*.json")}
+    assert "2" not in committed
+    assert committed <= {name[0] for name in before}
+    (tmp_path / "fixed").touch()
+    with environment(store) as env:
+        persisted = env.create_source(risky).persist()
+        assert persisted.hit == len(committed)
+        assert persisted.collect() == [0, 1, 2] * 4
+    after = {path.name for path in tmp_path.iterdir()} - before - {"fixed"}
+    assert {name[0] for name in after} == {"0", "1", "2", "3"} - committed
+
+
+def test_another_parallelism_is_another_tset(store):
+    with environment(store) as env:
+        env.range(8, parallelism=2).map(str).persist()
+        assert env.range(8, parallelism=3).map(str).persist().hit is False
+
+
+def test_default_parallelism_is_recorded_in_the_job(store):
+    with environment(store, parallelism=3) as env:
+        assert env.range(9).persist().partitions == 3
+    with environment(store, parallelism=None) as env:
+        assert env.parallelism == 3
+        assert env.range(9).persist().hit is True
+
+
+def test_an_operator_inserted_before_the_persist_is_a_miss(store):
+    with environment(store) as env:
+        env.range(4).map(str).persist()
+    with environment(store) as env:
+        inserted = env.range(4).filter(lambda x: x > 1).map(str).persist()
+        assert inserted.hit is False
+        assert inserted.collect() == ["2", "3"]
+
+
+def test_links_do_not_change_what_it_is(store):
+    with environment(store) as env:
+        env.range(4).map(str).persist()
+        assert env.range(4).direct().map(str).pipe().persist().hit is True
+
+
+def test_a_changed_global_is_a_miss_and_a_reverted_one_hits_again(store):
+    namespace = {"LIMIT": 2}
+    exec("def small(x): return x < LIMIT", namespace)
+    small = namespace["small"]
+    with environment(store) as env:
+        assert env.range(4).filter(small).persist().collect() == [0, 1]
+        namespace["LIMIT"] = 3
+        changed = env.range(4).filter(small).persist()
+        assert changed.hit is False
+        assert changed.collect() == [0, 1, 2]
+        namespace["LIMIT"] = 2
+        assert env.range(4).filter(small).persist().hit is True
+
+
+def test_below_a_persisted_tset_its_data_count_not_how_they_were_made(store):
+    with environment(store) as env:
+        one = env.range(4).map(lambda x: x + x).persist()
+        assert one.map(str).persist().hit is False
+        other = env.range(4).map(lambda x: 2 * x).persist()
+        assert other.hit is False
+        assert other.digest == one.digest
+        assert other.map(str).persist().hit is True
+
+
+def test_config_counts_for_functions_that_take_a_ctx(store):
+    def scaled(x, ctx):
+        return x * ctx.config["scale"]
+
+    for scale, hit in ((2, False), (2, True), (3, False)):
+        with environment(store, config={"scale": scale}) as env:
+            assert env.range(3).map(scaled).persist().hit is hit
+            assert env.range(3).map(scaled).persist().collect() == [0, scale, 2 * scale]
+
+
+def test_config_does_not_count_for_functions_that_take_none(store):
+    for scale, hit in ((2, False), (3, True)):
+        with environment(store, config={"scale": scale}) as env:
+            assert env.range(3).map(str).persist().hit is hit
+
+
+def test_refresh_computes_although_there_is_a_hit(store, tmp_path):
+    with environment(store) as env:
+        env.range(4).map(noting(tmp_path)).persist()
+        for path in tmp_path.iterdir():
+            path.unlink()
+        again = env.range(4).map(noting(tmp_path)).persist(refresh=True)
+        assert again.hit is False
+        assert len(list(tmp_path.iterdir())) == 4
+    with environment(store) as env:
+        assert env.range(4).map(noting(tmp_path)).persist().hit is True
+
+
+def test_lazy_persist_waits_for_what_needs_it(store, tmp_path):
+    with environment(store) as env:
+        lazy = env.range(4).map(noting(tmp_path)).lazy_persist("doubled")
+        below = lazy.map(lambda x: x + 1).lazy_persist()
+        assert not list(tmp_path.iterdir())
+        assert below.collect() == [1, 3, 5, 7]
+        assert lazy.hit is False
+        assert lazy.count() == 4
+
+
+def test_persist_lets_what_is_above_become_garbage(store):
+    import gc
+    import weakref
+
+    class Big:
+        def __call__(self, x):
+            return x
+
+    function = Big()
+    alive = weakref.ref(function)
+    with environment(store) as env:
+        persisted = env.range(4).map(function).persist()
+        del function
+        gc.collect()
+        assert alive() is None
+        assert persisted.collect() == [0, 1, 2, 3]
+
+
+def test_handle_says_what_lies_where(store):
+    with environment(store) as env:
+        persisted = env.range(100_000).persist("numbers")
+        assert persisted.partitions == 4
+        assert persisted.count() == 100_000
+        assert persisted.nbytes > 1000
+        assert persisted.name == "numbers"
+        assert persisted.url.startswith(store)
+        group = zarr.open_group(persisted.url, mode="r")
+        arrays = [array[:] for _, array in sorted(_arrays(group))]
+        assert np.array_equal(np.sort(np.concatenate(arrays)), np.arange(100_000))
+
+
+def _arrays(group):
+    for name, member in group.members(max_depth=None):
+        if isinstance(member, zarr.Array):
+            yield name, member
+
+
+def test_unpersist_drops_the_data(store):
+    with environment(store) as env:
+        persisted = env.range(4).persist()
+        persisted.unpersist()
+        assert not list(Path(store).glob("job/tsets/*/*"))
+        with pytest.raises(UsageError, match="unpersist"):
+            persisted.collect()
+        assert env.range(4).persist().hit is False
+
+
+def test_without_checkpointing_nothing_is_looked_up_and_nothing_stays(store):
+    for _ in range(2):
+        with environment(store, checkpointing=False) as env:
+            persisted = env.range(4).map(str).persist()
+            assert persisted.hit is False
+            assert persisted.collect() == ["0", "1", "2", "3"]
+        assert not list(Path(store).glob("job/tsets/*/*"))
+
+
+def test_without_checkpointing_no_fingerprint_is_needed(store):
+    lock = threading.Lock()
+    with environment(store, checkpointing=False, cluster="synchronous") as env:
+        assert env.range(2).map(lambda x: x).persist().count() == 2
+    with environment(store) as env, pytest.raises(FingerprintError, match="lock"):
+        env.range(2).map(lambda x: lock.locked()).persist()
+
+
+def test_a_users_class_comes_back_as_the_present_one(store):
+    with environment(store) as env:
+        env.range(3).map(Record).persist()
+    with environment(store) as env:
+        found = env.range(3).map(Record).persist()
+        assert found.hit is True
+        assert found.collect() == [Record(0), Record(1), Record(2)]
+        assert type(found.first()) is Record
+        assert found.map(lambda record: record.doubled()).collect() == [0, 2, 4]
+
+
+class Record:
+    def __init__(self, x):
+        self.x = x
+
+    def doubled(self):
+        return 2 * self.x
+
+    def __eq__(self, other):
+        return type(other) is type(self) and other.x == self.x
+
+    __hash__ = None
+
+
+def test_two_runs_at_once_are_both_right(store):
+    with environment(store) as one, environment(store) as other:
+        first = one.range(4).map(str).persist()
+        second = other.range(4).map(str).persist()
+        assert second.hit is True
+        assert first.collect() == second.collect()
+
+
+def test_reduce_and_keyed_reduce_can_be_persisted(store):
+    def words():
+        return ["a", "b", "a", "c"]
+
+    for hit in (False, True):
+        with environment(store) as env:
+            keyed = env.create_source(words).map_to_tuple(lambda w: (w, 1))
+            counts = keyed.keyed_reduce(operator.add).persist()
+            total = counts.map(lambda kv: kv[1]).reduce(operator.add).persist()
+            assert (counts.hit, total.hit) == (hit, hit)
+            assert dict(counts.collect()) == {"a": 8, "b": 4, "c": 4}
+            assert total.first() == 16
+
+
+def test_a_tset_cannot_travel_into_a_function(store):
+    with environment(store) as env:
+        with pytest.raises(UsageError, match="handle"):
+            pickle.dumps(env.range(3))
+
+
+def test_large_sequences_go_through_the_store_and_are_removed_at_the_end(store):
+    data = [f"line {i}" for i in range(200_000)]
+    with environment(store) as env:
+        tset = env.parallelize(data)
+        assert tset.count() == len(data)
+        assert tset.map(len).persist().collect() == [len(each) for each in data]
+        assert list(Path(store).glob("job/runs/*/sources/*"))
+    assert not list(Path(store).glob("job/runs/*/sources/*/*"))
