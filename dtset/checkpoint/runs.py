@@ -83,7 +83,7 @@ def note_event(
 
 def read_events(store: ObjectStore, job_id: str, run_id: str) -> list[dict[str, Any]]:
     """Read what happened in a run, in order."""
-    paths = [entry.path for entry in store.list(run_path(job_id, run_id, ""))]
+    paths = [entry.path for entry in store.list(f"{job_id}/runs/{run_id}")]
     wanted = sorted(path for path in paths if path.rpartition("/")[2].startswith("events-"))
     events = (unseal(store.get(path)) for path in wanted)
     return [event for event in events if event is not None]

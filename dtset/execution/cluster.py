@@ -147,7 +147,7 @@ def _of_dask(scheduler: Any) -> Cluster:
 
     kind = scheduler if isinstance(scheduler, str) else type(scheduler).__name__
     separate = kind in ("processes", "multiprocessing")
-    local = LocalScheduler(kind, get_scheduler(scheduler=scheduler), in_process=not separate)
+    local = LocalScheduler(kind, get_scheduler(scheduler=scheduler))
     return Cluster(kind, lambda run_id: (local, ()), local.threads(), in_process=not separate)
 
 

@@ -1,9 +1,10 @@
-"""What user functions print on workers, on its way to the driver's stdout."""
+"""What user functions print, on its way to the driver's stdout: an attempt's output comes as one piece."""
 
 from __future__ import annotations
 
 import io
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,6 +13,8 @@ from typing import Any
 __all__ = ["captured", "topic_of"]
 
 _buffer: ContextVar[io.StringIO | None] = ContextVar("dtset_stdout", default=None)
+_lock = threading.Lock()
+_capturing = 0
 
 
 def topic_of(run_id: str) -> str:
@@ -39,23 +42,52 @@ class _Stdout(io.TextIOBase):
 
 @contextmanager
 def captured(run_id: str, *, enabled: bool) -> Iterator[None]:
-    """Send what is printed inside to the driver, at the end, whether or not there was an exception.
+    """Pass on what is printed inside at the end, in one piece, whether or not there was an exception.
 
-    Threads that the kernels start carry the context; what other threads print goes to the worker's
-    own stdout.
+    On a worker, it is sent to the driver. Threads that the kernels start carry the context; what
+    other threads print goes to the process's own stdout.
     """
     if not enabled:
         yield
         return
-    if not isinstance(sys.stdout, _Stdout):
-        sys.stdout = _Stdout(sys.stdout)
     buffer = io.StringIO()
+    _begin()
     token = _buffer.set(buffer)
     try:
         yield
     finally:
         _buffer.reset(token)
+        _end()
         if text := buffer.getvalue():
-            from distributed import get_worker
+            _pass_on(run_id, text)
 
+
+def _begin() -> None:
+    """Put our stdout in place, if it is not."""
+    global _capturing
+    with _lock:
+        _capturing += 1
+        if not isinstance(sys.stdout, _Stdout):
+            sys.stdout = _Stdout(sys.stdout)
+
+
+def _end() -> None:
+    """Put the process's stdout back, if nothing else is captured."""
+    global _capturing
+    with _lock:
+        _capturing -= 1
+        if _capturing == 0 and isinstance(sys.stdout, _Stdout):
+            sys.stdout = sys.stdout.stdout
+
+
+def _pass_on(run_id: str, text: str) -> None:
+    """Send to the driver, or print, what was captured."""
+    if "distributed" in sys.modules:
+        from distributed import get_worker
+
+        try:
             get_worker().log_event(topic_of(run_id), text)
+        except ValueError:
+            sys.stdout.write(text)
+    else:
+        sys.stdout.write(text)

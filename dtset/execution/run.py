@@ -27,7 +27,7 @@ from dtset.execution.outputs import (
     PersistOutput,
 )
 from dtset.execution.results import GroupResult
-from dtset.execution.scheduler import Scheduler, WorkersLostError
+from dtset.execution.scheduler import Scheduler, SchedulerLostError, WorkersLostError
 from dtset.execution.shipping import ship
 from dtset.execution.stage import Step, TaskSettings
 from dtset.fingerprint import fingerprint
@@ -293,6 +293,11 @@ class Run:
                 return submit(attempt)
             except TaskFailedError as failure:
                 raise failure.unpack() from None
+            except SchedulerLostError as error:
+                raise DTSetError(
+                    f"the Dask scheduler does not answer any more: {error}. "
+                    f"What was committed stays: job {self.job_id} can be restarted, on this cluster or on another"
+                ) from error
             except (WorkersLostError, DealChangedError) as error:
                 if attempt >= self.resubmissions:
                     raise DTSetError(
@@ -327,7 +332,7 @@ class Run:
         settings = replace(
             self.settings,
             attempt=attempt,
-            capture=not scheduler.in_process,
+            capture=scheduler.concurrent,
             action=f"{self.run_id[:8]}-{next(self._actions)}",
         )
         return lower(

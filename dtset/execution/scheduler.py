@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from dtset.errors import DTSetError
 from dtset.execution.printing import topic_of
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ __all__ = [
     "Key",
     "LocalScheduler",
     "Scheduler",
+    "SchedulerLostError",
     "WorkersLostError",
 ]
+
+SYNCHRONOUS = ("synchronous", "sync", "single-threaded")
 
 Key: TypeAlias = str | tuple[Hashable, ...]
 Graph: TypeAlias = dict[Key, Any]
@@ -29,6 +33,10 @@ Graph: TypeAlias = dict[Key, Any]
 
 class WorkersLostError(Exception):
     """Tasks were lost with their workers, more often than Dask runs them again by itself."""
+
+
+class SchedulerLostError(Exception):
+    """The cluster's scheduler does not answer any more."""
 
 
 class Scheduler(Protocol):
@@ -39,8 +47,8 @@ class Scheduler(Protocol):
         """What the banner calls it."""
 
     @property
-    def in_process(self) -> bool:
-        """Whether tasks run in the driver's own process."""
+    def concurrent(self) -> bool:
+        """Whether tasks run beside the driver's own thread."""
 
     def threads(self) -> int:
         """Return the number of worker threads there are now."""
@@ -58,14 +66,18 @@ class LocalScheduler:
 
     kind: str
     get: Callable[..., Any] = field(repr=False)
-    in_process: bool = True
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether tasks run beside the driver's own thread."""
+        return self.kind not in SYNCHRONOUS
 
     def threads(self) -> int:
         """Return the number of worker threads there are now."""
         import dask.config
         from dask.system import CPU_COUNT
 
-        if self.kind in ("synchronous", "sync", "single-threaded"):
+        if not self.concurrent:
             return 1
         return int(dask.config.get("num_workers", None) or CPU_COUNT)
 
@@ -94,7 +106,7 @@ class DistributedScheduler:
         Names the topic under which workers send what user functions print.
     """
 
-    in_process = False
+    concurrent = True
 
     def __init__(self, kind: str, client: Client, run_id: str) -> None:
         self.kind = kind
@@ -106,7 +118,8 @@ class DistributedScheduler:
 
     def threads(self) -> int:
         """Return the number of worker threads there are now, at least one."""
-        return max(1, int(sum(self.client.nthreads().values())))
+        with _translated():
+            return max(1, int(sum(self.client.nthreads().values())))
 
     def compute(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         """Run a graph; return the results of some keys."""
@@ -128,7 +141,8 @@ class DistributedScheduler:
         The first exception is raised at once, and what has not begun by then is cancelled.
         """
         submitted = {key: node for key, node in graph.items() if not _is_future(node)}
-        futures: list[Future] = self.client.get(submitted, list(keys), sync=False, retries=0)
+        with _translated():
+            futures: list[Future] = self.client.get(submitted, list(keys), sync=False, retries=0)
         for future in futures:
             future.add_done_callback(self._events.put)
         pending = {future.key for future in futures}
@@ -150,14 +164,19 @@ class DistributedScheduler:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Say of all that Dask raises when workers or results are lost that they are lost."""
+    """Say of what Dask raises when workers, results or the scheduler are lost that they are lost."""
     from distributed import KilledWorker
     from distributed.client import CancelledError
 
     try:
         yield
+    except DTSetError:
+        raise
     except (KilledWorker, CancelledError) as error:
         raise WorkersLostError(str(error)) from error
+    except OSError as error:
+        # What user functions raise comes as a TaskFailedError: this is Dask's own connection.
+        raise SchedulerLostError(str(error)) from error
 
 
 def _is_future(node: Any) -> bool:

@@ -177,16 +177,16 @@ class _RowPickler(pickle.Pickler):
     def __init__(self, file: io.BytesIO, classes: set[tuple[str, str]]) -> None:
         super().__init__(file, protocol=5)
         self._classes = classes
-        self._references: dict[object, tuple[Any, ...]] = {}
+        self._references: dict[object, Any] = {}
 
     def reducer_override(self, obj: Any) -> Any:
         """Write the user's classes, functions and named singletons as references."""
         if isinstance(obj, type | FunctionType):
             reference = self._references.get(obj)
             if reference is None:
-                if not is_user_module(obj.__module__ or ""):
-                    return NotImplemented
-                reference = self._references[obj] = self._refer(obj.__module__, obj.__qualname__)
+                own = is_user_module(obj.__module__ or "")
+                reference = self._refer(obj.__module__, obj.__qualname__) if own else NotImplemented
+                self._references[obj] = reference
             return reference
         if not _reduces_in_own_way(cast(Hashable, type(obj))):
             return NotImplemented
@@ -203,7 +203,7 @@ class _RowPickler(pickle.Pickler):
         return resolve, (module, qualname)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _reduces_in_own_way(kind: Any) -> bool:
     """Tell whether a user's class pickles its instances in a way of its own: perhaps by name."""
     plain: tuple[Any, ...] = (object.__reduce_ex__, object.__reduce__)

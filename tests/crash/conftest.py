@@ -1,10 +1,65 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
 import pytest
 
-from tests.programs import Program
+from tests.programs import ENVIRONMENT, Program, kill_all, wait_for
 
 
 @pytest.fixture
 def program(tmp_path):
     return Program(tmp_path)
+
+
+@dataclass
+class Cluster:
+    """A scheduler and workers of Dask's, started from their command lines."""
+
+    folder: Path
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    workers: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return json.loads((self.folder / "scheduler.json").read_text())["address"]
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dask", *command],
+            cwd=self.folder,
+            env=ENVIRONMENT,
+            stdout=(self.folder / f"{len(self.processes)}.log").open("w"),
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def start_worker(self, *options: str) -> None:
+        self.workers.append(
+            self.start("worker", self.address, "--nthreads", "1", "--no-dashboard", *options)
+        )
+
+
+@pytest.fixture
+def cluster(tmp_path_factory):
+    started = Cluster(tmp_path_factory.mktemp("cluster"))
+    started.start(
+        "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+        "--scheduler-file", str(started.folder / "scheduler.json"),
+    )  # fmt: skip
+    wait_for((started.folder / "scheduler.json").exists)
+    started.start_worker()
+    started.start_worker()
+    try:
+        yield started
+    finally:
+        for process in started.processes:
+            if process.poll() is None:
+                kill_all(process)

@@ -85,7 +85,8 @@ def test_killed_worker_is_made_good_within_the_run(program):
     workers = [
         each
         for each in psutil.Process(process.pid).children(recursive=True)
-        if "multiprocessing" in " ".join(each.cmdline()) and "spawn_main" in " ".join(each.cmdline())
+        if "multiprocessing" in " ".join(each.cmdline())
+        and "spawn_main" in " ".join(each.cmdline())
     ]
     assert workers
     workers[0].kill()

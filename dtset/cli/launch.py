@@ -1,0 +1,178 @@
+"""Running a script as a job, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from dtset.errors import StoreError
+
+if TYPE_CHECKING:
+    from dtset.storage.objects import ObjectStore
+
+__all__ = ["Launch", "run"]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A script to be run as a job.
+
+    Parameters
+    ----------
+    job_id, name : str
+        The job.
+    script : str
+        Absolute path of the script, as it is recorded.
+    arguments : sequence of str
+        The script's.
+    folder : str
+        The working directory.
+    store : str or None
+        URL or absolute path of the store; None: the setting's.
+    twister2 : bool
+        Whether Twister2's imports resolve to dtset.
+    cluster, workers : str or int or None
+        Where to run.
+    keep_variables : bool or None
+        What to do with driver state that a changed program committed.
+    copy : str or None
+        Path of the copy of the script that is run in its place.
+
+    Examples
+    --------
+    >>> launch = Launch("wc-1", "wc", "/jobs/wc.py", ("--top", "20"), "/jobs")
+    >>> launch.command[1:]
+    ['/jobs/wc.py', '--top', '20']
+    """
+
+    job_id: str
+    name: str
+    script: str
+    arguments: Sequence[str]
+    folder: str
+    store: str | None = None
+    twister2: bool = False
+    cluster: str | None = None
+    workers: int | None = None
+    keep_variables: bool | None = None
+    copy: str | None = None
+
+    @property
+    def command(self) -> list[str]:
+        """What is executed."""
+        if self.copy is None:
+            return [sys.executable, self.script, *self.arguments]
+        # -P: the copy's own folder does not come first in sys.path; the script's does, as PYTHONPATH.
+        return [sys.executable, "-P", self.copy, *self.arguments]
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Environment of the process.
+
+        Examples
+        --------
+        >>> launch = Launch("wc-1", "wc", "/jobs/wc.py", (), "/jobs", workers=2)
+        >>> launch.environment({})["DASK_DTSET__WORKERS"]
+        '2'
+        """
+        submitted = {
+            "name": self.name,
+            "script": self.script,
+            "twister2": self.twister2,
+            "cluster": self.cluster,
+            "workers": self.workers,
+            "keep_variables": self.keep_variables,
+            "banner": True,
+        }
+        environment = {
+            **inherited,
+            "DTSET_JOB_ID": self.job_id,
+            "DTSET_SUBMITTED": json.dumps(submitted),
+        }
+        if self.store is not None:
+            environment["DASK_DTSET__STORE"] = self.store
+        if self.cluster is not None:
+            environment["DASK_DTSET__CLUSTER"] = self.cluster
+        if self.workers is not None:
+            # A cluster that is configured otherwise would win over the number of workers.
+            environment["DASK_DTSET__CLUSTER"] = "None"
+            environment["DASK_DTSET__WORKERS"] = str(self.workers)
+        path = [*self._import_folders(), *filter(None, [inherited.get("PYTHONPATH")])]
+        return {**environment, "PYTHONPATH": os.pathsep.join(path)} if path else environment
+
+    def _import_folders(self) -> list[str]:
+        """Folders that come first where modules are looked for."""
+        from dtset.twister2 import SHIM
+
+        beside = [os.path.dirname(self.script)] if self.copy is not None else []
+        return [*beside, *([str(SHIM)] if self.twister2 else [])]
+
+
+def run(launch: Launch) -> int:
+    """Run a script as a job; if it fails, say how to restart it.
+
+    Parameters
+    ----------
+    launch : Launch
+        What to run.
+
+    Returns
+    -------
+    int
+        The exit status to pass on: the script's, or 128 and the number of the signal that killed it.
+    """
+    from dtset.cli.child import run_child
+
+    began = time.time()
+    pid, status = run_child(launch.command, launch.folder, launch.environment(os.environ))
+    if status == 0:
+        return 0
+    _after_failure(launch, pid, status, began)
+    return status if status > 0 else 128 - status
+
+
+def _after_failure(launch: Launch, pid: int, status: int, began: float) -> None:
+    """Make the record of a failed run say so, and say how to restart the job."""
+    from dtset.checkpoint.job import find_job
+    from dtset.cli.options import configured_store
+
+    try:
+        store = configured_store(launch.store)
+    except StoreError:
+        # Without a store there is no record to restart from, and the script has said so itself.
+        return
+    try:
+        recorded = find_job(store, launch.job_id) is not None
+        if recorded and status > 0:
+            _end_as_failed(store, launch.job_id, pid, began)
+    except StoreError as error:
+        # The exit status is the script's, whatever becomes of this.
+        click.echo(f"Warning: the job's record cannot be looked at: {error}", err=True)
+        return
+    if recorded:
+        command = ["dtset", "restart", launch.job_id]
+        if launch.store is not None:
+            command += ["--store", store.url]
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        click.echo(
+            f"The script {how}. What the job had committed stays; to restart it:\n  {shlex.join(command)}",
+            err=True,
+        )
+
+
+def _end_as_failed(store: ObjectStore, job_id: str, pid: int, began: float) -> None:
+    """Note that a process failed, where it ended without noting anything itself."""
+    from dtset.checkpoint.runs import end_run, read_runs
+    from dtset.settings import seconds
+
+    for each in read_runs(store, job_id, seconds("heartbeat.timeout"), ended=False):
+        if (each.host, each.pid) == (socket.gethostname(), pid) and each.started >= began:
+            end_run(store, job_id, each.run_id, "failed")

@@ -1,0 +1,109 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from dtset.storage.objects import ObjectStore
+
+__all__ = ["cluster_options", "configured_store", "json_option", "store_option"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_SCHEDULERS = ("synchronous", "threads", "processes")
+
+
+def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse what neither is an address nor names a scheduler."""
+    if value is not None and ":" not in value and value not in _SCHEDULERS:
+        raise click.BadParameter(
+            f"{value!r} is no cluster: give a scheduler's address such as tcp://host:8786, or one of "
+            f"{', '.join(_SCHEDULERS)}"
+        )
+    return value
+
+
+def _not_both(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
+    """Refuse a number of workers where a cluster was given, whichever came first."""
+    if value is not None and ctx.params.get("cluster") is not None:
+        raise click.UsageError(
+            "--cluster and --workers exclude each other: the one runs the job on a cluster that is there, "
+            "the other starts worker processes for it"
+        )
+    return value
+
+
+def cluster_options(command: _F) -> _F:
+    """Add ``--cluster ADDR`` and ``--workers N``, of which one may be given.
+
+    Examples
+    --------
+    >>> @click.command()
+    ... @cluster_options
+    ... def run(cluster, workers): ...
+    >>> [option.name for option in run.params]
+    ['cluster', 'workers']
+    """
+    # Eager parameters are looked at first, so that the number of workers finds the cluster.
+    cluster = click.option(
+        "--cluster",
+        metavar="ADDR",
+        is_eager=True,
+        callback=_address,
+        help=f"Run on the Dask scheduler at this address, or on one of Dask's own: {', '.join(_SCHEDULERS)}.",
+    )
+    workers = click.option(
+        "--workers",
+        metavar="N",
+        type=click.IntRange(min=1),
+        callback=_not_both,
+        help="Start this many worker processes.",
+    )
+    return cluster(workers(command))
+
+
+def store_option(command: _F) -> _F:
+    """Add ``--store URL``."""
+    option = click.option(
+        "--store",
+        metavar="URL",
+        help="Checkpoint store: an fsspec URL or a path.  [default: the setting dtset.store]",
+    )
+    return option(command)
+
+
+def json_option(command: _F) -> _F:
+    """Add ``--json``."""
+    option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    return option(command)
+
+
+def configured_store(url: str | None, *, create: bool = False) -> ObjectStore:
+    """Open the store that was given, else the one of the settings.
+
+    Parameters
+    ----------
+    url : str, optional
+        What ``--store`` was given.
+    create : bool
+        Whether to make a local folder that is not there, rather than raise.
+
+    Raises
+    ------
+    StoreError
+        It is not there, or a package for its URL is missing.
+
+    Examples
+    --------
+    >>> configured_store("memory://doctest-options").url
+    'memory://doctest-options'
+    """
+    from dtset.settings import setting
+    from dtset.storage.objects import open_store
+
+    if url == "":
+        raise click.BadParameter("give a URL or a path", param_hint="'--store'")
+    return open_store(setting("store") if url is None else url, create=create)

@@ -1,0 +1,129 @@
+"""``dtset show``."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dtset.cli.options import configured_store, json_option, store_option
+
+if TYPE_CHECKING:
+    from dtset.checkpoint.job import Job
+    from dtset.cli.stored import JobContent
+
+__all__ = ["show"]
+
+
+@click.command()
+@click.argument("job_id")
+@store_option
+@json_option
+def show(job_id: str, store: str | None, as_json: bool) -> None:
+    """Show the persisted TSets of job JOB_ID.
+
+    What each is made by, how large it is, how long it took to compute, and whether the job's last run
+    found it (hit), had to compute it (miss), or did not ask for it (-).
+    """
+    from dtset.checkpoint.job import read_job
+    from dtset.cli.stored import found_by_last_run, read_content
+    from dtset.cli.tables import print_json
+
+    opened = configured_store(store)
+    job = read_job(opened, job_id)
+    content = read_content(opened, job_id)
+    found = found_by_last_run(opened, job_id, content)
+    if as_json:
+        print_json(_as_json(job, content, found))
+    else:
+        _print(job, content, found)
+
+
+def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
+    """Describe a job for programs."""
+    from dtset.cli.tables import timestamp
+
+    return {
+        "id": job.job_id,
+        "name": job.name,
+        "state": content.state,
+        "started": timestamp(content.started),
+        "script": content.runs[-1].program.script if content.runs else None,
+        "parallelism": job.parallelism,
+        "persisted": [
+            {
+                "name": each.name,
+                "fingerprint": each.fingerprint,
+                "operators": list(each.operators),
+                "partitions": each.partitions,
+                "rows": each.rows,
+                "bytes": each.nbytes,
+                "seconds": each.seconds,
+                "created": timestamp(each.created),
+                "hit": found.get(each.fingerprint),
+            }
+            for each in content.persisted
+        ],
+        "unfinished": [
+            {
+                "fingerprint": each.fingerprint,
+                "partitions": each.partitions,
+                "bytes": each.nbytes,
+            }
+            for each in content.unfinished
+        ],
+    }
+
+
+def _print(job: Job, content: JobContent, found: Any) -> None:
+    """Describe a job for people."""
+    from dtset.cli.tables import print_table
+    from dtset.diagnostics.amounts import bytes_text, moment_text, seconds_text
+
+    click.echo(f"Job {job.job_id}: {content.state}")
+    if content.runs:
+        last = content.runs[-1]
+        script = [last.program.script, *last.program.arguments] if last.program.script else []
+        what = f", {shlex.join(script)}" if script else ""
+        click.echo(f"Last run started {moment_text(last.started)}{what}")
+    if content.persisted:
+        click.echo()
+        columns = {
+            "name": "left",
+            "operators": "left",
+            "partitions": "right",
+            "rows": "right",
+            "size": "right",
+            "seconds": "right",
+            "last run": "whole",
+        }
+        rows = [
+            (
+                each.name,
+                " → ".join(each.operators),
+                str(each.partitions),
+                f"{each.rows:,}",
+                bytes_text(each.nbytes),
+                seconds_text(each.seconds),
+                _hit_text(found.get(each.fingerprint), each.partitions),
+            )
+            for each in content.persisted
+        ]
+        print_table(columns, rows)
+    else:
+        click.echo("No persisted TSets")
+    for begun in content.unfinished:
+        click.echo(
+            f"Begun and not finished: TSet {begun.fingerprint[:12]}, {begun.partitions} partitions committed, "
+            f"{bytes_text(begun.nbytes)}; a restart computes the others"
+        )
+
+
+def _hit_text(hit: bool | int | None, partitions: int) -> str:
+    """Say what the last run found of a TSet."""
+    if hit is None:
+        return "-"
+    if hit is True:
+        return "hit"
+    return f"{hit} of {partitions} found" if hit else "miss"

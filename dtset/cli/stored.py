@@ -1,0 +1,136 @@
+"""What a store holds of a job, gathered for listings without a look at the chunks of what is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dtset.checkpoint.manifest import Manifest
+    from dtset.checkpoint.runs import RunRecord
+    from dtset.storage.objects import ObjectStore
+
+__all__ = ["JobContent", "Unfinished", "found_by_last_run", "job_folders", "read_content"]
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A TSet that some run began to persist, and none finished.
+
+    Parameters
+    ----------
+    fingerprint : str
+        Which one.
+    partitions : int
+        How many partitions are committed.
+    nbytes : int
+        Bytes that all of it takes.
+
+    Examples
+    --------
+    >>> Unfinished("5f" * 32, partitions=7, nbytes=4096).partitions
+    7
+    """
+
+    fingerprint: str
+    partitions: int
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class JobContent:
+    """A job's runs, the oldest first, and its persisted TSets, in the order of their commits.
+
+    Examples
+    --------
+    >>> JobContent((), (), (Unfinished("5f" * 32, 7, 4096),)).nbytes
+    4096
+    """
+
+    runs: Sequence[RunRecord]
+    persisted: Sequence[Manifest]
+    unfinished: Sequence[Unfinished]
+
+    @property
+    def state(self) -> str:
+        """State of the last run, but of one that is alive before that of others."""
+        states = [run.state for run in self.runs]
+        return "running" if "running" in states else states[-1] if states else "unknown"
+
+    @property
+    def started(self) -> float | None:
+        """When the last run was started."""
+        return self.runs[-1].started if self.runs else None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is persisted and of what was begun."""
+        committed = sum(each.nbytes for each in self.persisted)
+        return committed + sum(each.nbytes for each in self.unfinished)
+
+
+def job_folders(store: ObjectStore) -> list[str]:
+    """Folders of a store that may be jobs."""
+    from dtset.checkpoint.layout import check_job_id
+    from dtset.errors import ConfigurationError
+
+    found = []
+    for name in store.folders(""):
+        try:
+            found.append(check_job_id(name))
+        except ConfigurationError:
+            # No name of a job: somebody else's folder.
+            continue
+    return found
+
+
+def read_content(store: ObjectStore, job_id: str) -> JobContent:
+    """Read what a store holds of a job.
+
+    Examples
+    --------
+    >>> from dtset.storage.objects import open_store
+    >>> read_content(open_store("memory://doctest-stored"), "nothing").state
+    'unknown'
+    """
+    from dtset.checkpoint.manifest import find_manifest
+    from dtset.checkpoint.runs import read_runs
+    from dtset.settings import seconds
+
+    runs = read_runs(store, job_id, seconds("heartbeat.timeout"))
+    persisted, unfinished = [], []
+    for fingerprint in store.folders(f"{job_id}/tsets"):
+        manifest = find_manifest(store, job_id, fingerprint)
+        if manifest is not None:
+            persisted.append(manifest)
+        elif (begun := _unfinished(store, job_id, fingerprint)) is not None:
+            unfinished.append(begun)
+    persisted.sort(key=lambda each: each.created)
+    return JobContent(runs, persisted, unfinished)
+
+
+def found_by_last_run(store: ObjectStore, job_id: str, content: JobContent) -> Mapping[str, Any]:
+    """What the last run found of each TSet that it asked for, by fingerprint: all, none, or a number of partitions.
+
+    A run that computes a TSet and asks for it again has not found it.
+    """
+    from dtset.checkpoint.runs import read_events
+
+    found: dict[str, Any] = {}
+    if content.runs:
+        for event in read_events(store, job_id, content.runs[-1].run_id):
+            if event.get("event") == "persist":
+                found.setdefault(event["fingerprint"], event["hit"])
+    return found
+
+
+def _unfinished(store: ObjectStore, job_id: str, fingerprint: str) -> Unfinished | None:
+    """Look at a TSet without a manifest; None if there is nothing but empty folders."""
+    from dtset.checkpoint.layout import tset_path
+
+    entries = store.list(tset_path(job_id, fingerprint))
+    if not entries:
+        return None
+    committed = sum("/parts/" in entry.path for entry in entries)
+    return Unfinished(fingerprint, committed, sum(entry.size for entry in entries))
