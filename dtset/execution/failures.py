@@ -35,6 +35,9 @@ class TaskFailedError(Exception):
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return f"TaskFailedError({self.text!r})"
+
 
 def packed(error: Exception, program: Program) -> TaskFailedError:
     """Pack an exception, with its traceback, so that it survives the way to the driver."""

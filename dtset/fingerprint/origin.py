@@ -131,7 +131,11 @@ def _find(module_name: str) -> ModuleSpec | None:
     elif top in sys.builtin_module_names:
         return ModuleSpec(top, None, origin="built-in")
     while True:
-        spec = PathFinder.find_spec(name, search)
+        try:
+            spec = PathFinder.find_spec(name, search)
+        except KeyError:
+            # A namespace package looks itself up through its parent, which is not imported here.
+            return None
         if spec is None or not rest:
             return spec if spec is not None else _found_by_other_finders(name, search)
         search = list(spec.submodule_search_locations or ())

@@ -109,6 +109,18 @@ def test_how_elements_were_appended_leaves_no_trace(
         store.delete(str(number))
 
 
+@pytest.mark.parametrize("flow", [1, 3, 8, 100])
+def test_rows_are_weighed_up_to_the_limit_and_no_further(
+    small: None, monkeypatch: pytest.MonkeyPatch, store: ObjectStore, flow: int
+) -> None:
+    monkeypatch.setattr(segmenter, "SAMPLE_ROWS", 16)
+    monkeypatch.setattr(segmenter, "TARGET_BYTES", 64)
+    # Eight elements of 20 bytes reach the limit; with those after them, a group would have 4 rows.
+    elements = [b"x" * 12] * 8 + [b""] * 20
+    parts = [elements[start : start + flow] for start in range(0, len(elements), flow)]
+    assert [segment.batch for segment in write(store, "p", parts).segments] == [2]
+
+
 @pytest.mark.parametrize("flow", [1000, 8192, 300_000])
 def test_long_partitions_are_chunked_alike(store: ObjectStore, flow: int) -> None:
     elements = [

@@ -1,3 +1,5 @@
+# ruff: noqa: I001, UP031
+# fmt: off
 from datetime import datetime
 
 from twister2 import TSetContext

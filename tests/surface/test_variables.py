@@ -1,0 +1,95 @@
+"""Driver state that survives restarts."""
+
+from __future__ import annotations
+
+import pytest
+
+from dtset import TSetEnvironment
+from tests.programs import Program
+
+
+def environment(store, **arguments):
+    return TSetEnvironment(store=store, cluster="synchronous", job_id="state", **arguments)
+
+
+def test_only_what_was_committed_survives(store):
+    with environment(store) as env:
+        assert env.init_variable("epoch", 0) == 0
+        assert env.init_variable("weights", [0.5]) == [0.5]
+        env.update_variable("epoch", 1)
+        env.commit()
+        env.update_variable("epoch", 2)
+    with environment(store) as env:
+        assert env.init_variable("epoch", 0) == 1
+        env.update_variable("epoch", 5)
+        env.commit()
+    with environment(store) as env:
+        assert env.init_variable("epoch", 0) == 5
+        assert env.init_variable("weights", None) == [0.5]
+
+
+def test_without_checkpointing_nothing_is_kept(store):
+    for _ in range(2):
+        with environment(store, checkpointing=False) as env:
+            assert env.init_variable("epoch", 0) == 0
+            env.update_variable("epoch", 1)
+            env.commit()
+
+
+PROGRAM = """
+import sys
+from dtset import TSetEnvironment
+
+def step(x):
+    return x + 1  # one
+
+keep = {"keep": True, "reset": False}.get(sys.argv[1] if len(sys.argv) > 1 else None)
+with TSetEnvironment(cluster="synchronous", keep_variables=keep) as env:
+    epoch = env.init_variable("epoch", 0)
+    env.update_variable("epoch", step(epoch))
+    env.commit()
+    print("EPOCH", epoch)
+"""
+
+
+def test_variables_of_a_changed_program_are_the_users_decision(tmp_path):
+    program = Program(tmp_path)
+    program.write(PROGRAM)
+    assert program.run() == "EPOCH 0\n"
+    assert program.run() == "EPOCH 1\n"
+    program.write(PROGRAM.replace("# one", "# another comment"))
+    assert program.run() == "EPOCH 2\n"
+    program.write(PROGRAM.replace("x + 1", "x + 10"))
+    said = program.run(fails=True)
+    assert "StaleVariablesError" in said
+    assert "script" in said
+    assert program.run("keep") == "EPOCH 3\n"
+    program.write(PROGRAM.replace("x + 1", "x + 20"))
+    assert program.run("reset") == "EPOCH 0\n"
+    assert program.run() == "EPOCH 20\n"
+
+
+def test_a_torn_commit_counts_as_absent(store, tmp_path):
+    from pathlib import Path
+
+    with environment(store) as env:
+        env.init_variable("epoch", 0)
+        for epoch in (1, 2):
+            env.update_variable("epoch", epoch)
+            env.commit()
+    newest = max(Path(store).glob("state/variables/*"))
+    newest.write_bytes(newest.read_bytes()[:-20])
+    with environment(store) as env:
+        assert env.init_variable("epoch", 0) == 1
+
+
+@pytest.mark.parametrize("value", [None, {"a": (1, 2)}, 10**30, "text", [b"x"]])
+def test_values_come_back_as_they_were(store, value):
+    with environment(store) as env:
+        env.init_variable("v", 0)
+        env.update_variable("v", value)
+        env.commit()
+    with environment(store) as env:
+        found = env.init_variable("v", 0)
+        assert found == value
+        assert type(found) is type(value)
