@@ -81,3 +81,13 @@ def test_the_standard_library_and_dtset_are_not_the_users():
         assert not is_user_module(name)
     assert distribution_of("sys") == distribution_of("json")
     assert distribution_of("dtset.errors") is None
+
+
+def test_module_of_a_namespace_package_whose_parent_is_not_imported_is_the_users(
+    tmp_path, monkeypatch
+):
+    folder = tmp_path / "spacious" / "inner"
+    folder.mkdir(parents=True)
+    (folder / "leaf.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert is_user_module("spacious.inner.leaf")

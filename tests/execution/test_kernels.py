@@ -1,0 +1,64 @@
+"""Batches and failures."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dtset.execution.exchange.pieces import DealChangedError, Piece, common_deal, deal_of, digest_of
+from dtset.execution.kernels.batching import batched
+from dtset.execution.kernels.failure import Place
+from dtset.execution.lower import grouped
+
+
+@given(st.lists(st.integers()), st.integers(1, 100))
+def test_batches_hold_all_elements_in_order(elements, limit):
+    batches = list(batched(iter(elements), limit))
+    assert [x for batch in batches for x in batch] == elements
+    assert all(0 < len(batch) <= limit for batch in batches)
+
+
+def test_batches_of_large_elements_are_short():
+    elements = (np.zeros(2**17) for _ in range(200))
+    lengths = [len(batch) for batch in batched(elements, 8192)]
+    assert sum(lengths) == 200
+    assert max(lengths[1:]) <= 4
+
+
+@given(st.integers(1, 50), st.integers(1, 50))
+def test_groups_are_contiguous_and_of_about_the_same_size(partitions, groups):
+    cut = grouped(range(partitions), groups)
+    assert [p for group in cut for p in group] == list(range(partitions))
+    assert len(cut) == min(partitions, groups)
+    assert max(map(len, cut)) - min(map(len, cut)) <= 1
+
+
+def test_an_error_is_noted_once():
+    outer, inner = Place("map", "f", 1), Place("filter", "g", 1)
+    try:
+        with outer.noting(), inner.noting():
+            raise ValueError("x")
+    except ValueError as error:
+        assert error.__notes__ == ["dtset: raised in filter g, partition 1"]
+
+
+def test_deals_are_equal_for_equal_pieces_however_they_were_grouped():
+    sent = {0: {0: b"a", 1: b"b"}, 1: {1: b"c"}}
+    digests = {source: digest_of(blocks) for source, blocks in sent.items()}
+    together = [Piece(digests, {}, None)]
+    apart = [Piece({source: digest}, {}, None) for source, digest in digests.items()]
+    assert deal_of(together) == deal_of(list(reversed(apart)))
+    other = [Piece({**digests, 1: digest_of({0: b"c"})}, {}, None)]
+    assert deal_of(other) != deal_of(together)
+    assert deal_of([Piece(digests, {}, "another")]) != deal_of(together)
+
+
+def test_deals_are_never_mixed():
+    assert common_deal(["a", "a"]) == "a"
+    assert common_deal([]) is None
+    try:
+        common_deal(["a", "b"])
+    except DealChangedError:
+        return
+    raise AssertionError("two deals were taken for one")

@@ -1,0 +1,185 @@
+"""Push-style functions, run in lock-step with what consumes them."""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dtset.execution.kernels.failure import Place
+from dtset.execution.kernels.push import pushed
+from dtset.plan.context import TSetContext
+
+CTX = TSetContext(index=3, parallelism=4, id="compute-1", name="compute")
+
+
+def push(function, batches, limit=4):
+    return pushed(iter(batches), function, CTX, Place("compute", "f", 3), limit)
+
+
+def same(itr, collector, ctx):
+    for x in itr:
+        collector.collect(x)
+
+
+def helpers():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("dtset compute")]
+
+
+@given(batches=st.lists(st.lists(st.integers(), max_size=9), max_size=9), limit=st.integers(1, 9))
+def test_elements_keep_their_order_whatever_the_batches(batches, limit):
+    def bound(itr, collector, ctx):
+        collect = collector.collect
+        collect("begin")
+        for x in itr:
+            collect(x)
+        collect("end")
+
+    flat = [x for batch in batches for x in batch]
+    for function, expected in ((same, flat), (bound, ["begin", *flat, "end"])):
+        assert [x for out in push(function, batches, limit) for x in out] == expected
+    assert not helpers()
+
+
+def test_function_and_consumer_never_run_at_once():
+    running = []
+
+    def noting(itr, collector, ctx):
+        for x in itr:
+            running.append(("function", x))
+            collector.collect(x)
+
+    def source():
+        for start in range(0, 12, 4):
+            running.append(("source", start))
+            yield list(range(start, start + 4))
+
+    for batch in pushed(source(), noting, CTX, Place("compute", "f", 0), 4):
+        running.append(("consumer", batch[0]))
+    assert running[:6] == [("source", 0), *[("function", x) for x in range(4)], ("consumer", 0)]
+
+
+def test_endless_function_is_ended_by_its_consumer():
+    ended = []
+
+    def forever(itr, collector, ctx):
+        n = 0
+        try:
+            while True:
+                collector.collect(n)
+                n += 1
+        finally:
+            ended.append(n)
+
+    batches = push(forever, [], limit=10)
+    assert next(batches) == list(range(10))
+    batches.close()
+    assert ended == [9]
+    assert not helpers()
+
+
+def test_function_that_swallows_exceptions_is_ended_too():
+    def stubborn(itr, collector, ctx):
+        while True:
+            try:
+                collector.collect(next(itr))
+            except Exception:
+                continue
+
+    batches = push(stubborn, [[1, 2], [3]])
+    assert next(batches) == [1, 2]
+    batches.close()
+    assert not helpers()
+
+
+def test_exception_says_where():
+    def fail(itr, collector, ctx):
+        for x in itr:
+            if x == 5:
+                raise ZeroDivisionError("five")
+            collector.collect(x)
+
+    batches = push(fail, [[0, 1, 2], [3, 4, 5, 6]])
+    assert next(batches) == [0, 1, 2]
+    with pytest.raises(ZeroDivisionError) as caught:
+        next(batches)
+    assert caught.value.__notes__ == ["dtset: raised in compute f, partition 3, element 5"]
+    assert not helpers()
+
+
+def test_exception_of_what_is_above_is_not_said_to_be_the_functions():
+    def broken():
+        yield [1]
+        raise OSError("above")
+
+    swallowed = []
+
+    def guarded(itr, collector, ctx):
+        try:
+            for x in itr:
+                collector.collect(x)
+        except OSError as error:
+            swallowed.append(error)
+
+    with pytest.raises(OSError, match="above") as caught:
+        list(pushed(broken(), guarded, CTX, Place("compute", "f", 0), 4))
+    assert not swallowed
+    assert not getattr(caught.value, "__notes__", ())
+    assert not helpers()
+
+
+def test_function_that_ends_before_its_input_does():
+    def three(itr, collector, ctx):
+        for _ in range(3):
+            collector.collect(next(itr))
+
+    asked = []
+
+    def source():
+        for x in range(100):
+            asked.append(x)
+            yield [x]
+
+    assert [x for out in pushed(source(), three, CTX, Place("c", "f", 0), 4) for x in out] == [
+        0,
+        1,
+        2,
+    ]
+    assert len(asked) <= 4
+
+
+def test_context_variables_are_carried():
+    colour = ContextVar("colour", default="none")
+    colour.set("green")
+
+    def tell(itr, collector, ctx):
+        collector.collect((colour.get(), ctx.index))
+
+    assert list(push(tell, [])) == [[("green", 3)]]
+
+
+def test_inputs_shrink_while_much_is_emitted():
+    lengths = []
+
+    def expand(itr, collector, ctx):
+        for x in itr:
+            for _ in range(100):
+                collector.collect(x)
+
+    for batch in push(expand, [list(range(64))] * 4, limit=64):
+        lengths.append(len(batch))
+    assert sum(lengths) == 64 * 4 * 100
+    assert lengths[0] == 6400
+    assert max(lengths[2:]) <= 200
+
+
+def test_chained_functions_end_together():
+    first = push(same, [[x] for x in range(100)])
+    second = pushed(first, same, CTX, Place("compute", "g", 0), 4)
+    assert next(second) == [0]
+    second.close()
+    first.close()
+    assert not helpers()
