@@ -3,47 +3,48 @@
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 import os
-import platform
 import sys
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import count
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
-from dtset.checkpoint.job import Job, Program, open_job, save_script
-from dtset.checkpoint.layout import check_job_id, run_path, tset_path
-from dtset.checkpoint.manifest import Manifest
-from dtset.checkpoint.runs import Heartbeat, begin_run, end_run, note_event, read_runs
+from dtset import actions
+from dtset.checkpoint.clear import delete_tset
+from dtset.checkpoint.job import Job
+from dtset.checkpoint.layout import check_job_id
+from dtset.checkpoint.recorder import RunRecorder
 from dtset.checkpoint.state import State
+from dtset.diagnostics.banner import banner, environment_lines, persist_line
 from dtset.diagnostics.console import attach_console
-from dtset.errors import ConfigurationError, JobRunningError, UsageError
+from dtset.errors import ConfigurationError, UsageError
 from dtset.execution.cluster import choose_cluster
-from dtset.execution.outputs import BlockOutput, CountOutput, VisitOutput
 from dtset.execution.run import Persisted, Run
-from dtset.execution.stage import TaskSettings, visit_step
-from dtset.plan.nodes import Exchange, Node, Persist, Source, SourceData, topological
+from dtset.execution.stage import TaskSettings
+from dtset.plan.nodes import Node, Source, SourceData
 from dtset.plan.sources import FunctionSource, RangeSource, SequenceSource
 from dtset.plan.user_function import UserFunction, user_function
+from dtset.process import (
+    default_name,
+    job_id_of,
+    state_after,
+    submission,
+    this_program,
+    versions,
+)
 from dtset.settings import seconds, setting, whole_number
-from dtset.storage.blocks import decode_block
 from dtset.storage.codecs import chunk_codec
 from dtset.storage.objects import check_writable, open_store
-from dtset.storage.partition_reader import read_partition
-from dtset.storage.pickling import present_class
 from dtset.tset import CachedTSet, KeyedTSet, LazyAction, PersistedTSet, TSet
 
 __all__ = ["TSetEnvironment"]
 
 _logger = logging.getLogger("dtset")
 _P = TypeVar("_P", bound="TSet | LazyAction")
-_WAVE = 4
 
 
 class TSetEnvironment:
@@ -114,21 +115,29 @@ class TSetEnvironment:
         exclusive: bool = False,
         keep_variables: bool | None = None,
     ) -> None:
-        submitted = _submitted()
         self._closed = True
-        self._program = _program(submitted)
+        submitted = submission()
         attach_console(submitted)
-        self.name = name or submitted.get("name") or _default_name(self._program)
+        program = this_program(submitted)
+        self.name = name or submitted.get("name") or default_name(program)
         given_id = job_id if job_id is not None else os.environ.get("DTSET_JOB_ID") or None
         self.job_id = check_job_id(
-            f"{_as_id(self.name)}-{uuid.uuid4()}" if given_id is None else given_id
+            job_id_of(self.name, str(uuid.uuid4())) if given_id is None else given_id
         )
-        self._found_again = given_id is not None
         self.config: Mapping[str, Any] = dict(config or {})
-        checked = _checked_parallelism(parallelism, setting("parallelism"))
         self.checkpointing = bool(
             setting("checkpointing.enable") if checkpointing is None else checkpointing
         )
+        if keep_variables is None:
+            keep_variables = submitted.get("keep_variables")
+        default_parallelism = _checked_parallelism(parallelism, setting("parallelism"))
+        run_id = uuid.uuid4().hex
+        interval, timeout = seconds("heartbeat.interval"), seconds("heartbeat.timeout")
+        tasks_per_thread = whole_number("scheduling.tasks-per-thread", least=1)
+        resubmissions = whole_number("scheduling.resubmissions", least=0)
+        batch_size = whole_number("batch-size", least=1)
+        codec = chunk_codec(setting("codec"), "uint8").name
+        self._waiting: list[TSet | LazyAction] = []
         self._cluster = choose_cluster(cluster, resources)
         try:
             self._store = open_store(os.fspath(store or setting("store")), storage_options)
@@ -138,65 +147,35 @@ class TSetEnvironment:
                     "'synchronous', or give a store that workers reach"
                 )
             check_writable(self._store)
-            self._begin(checked, exclusive=exclusive)
+            self._recorder = RunRecorder(
+                self._store,
+                Job(
+                    job_id=self.job_id,
+                    name=self.name,
+                    parallelism=default_parallelism or self._cluster.threads or 1,
+                    created=time.time(),
+                    versions=versions(),
+                ),
+                run_id,
+                program,
+                exclusive=exclusive,
+                interval=interval,
+                timeout=timeout,
+            )
         except BaseException:
             self._cluster.close()
             raise
-        if keep_variables is None:
-            keep_variables = submitted.get("keep_variables")
-        self._state = State(
-            self._store,
-            self.job_id,
-            self._run.run_id,
-            keep=keep_variables,
-            allow_pickle=self._run.settings.allow_pickle,
-            enabled=self.checkpointing,
-        )
-        _logger.info("%s", self._banner())
-
-    def _begin(self, parallelism: int | None, *, exclusive: bool) -> None:
-        """Write the records of the job and of this run, once all settings are known to be usable."""
-        run_id = uuid.uuid4().hex
-        interval = seconds("heartbeat.interval")
+        self.parallelism = default_parallelism or self._recorder.job.parallelism
         settings = TaskSettings(
             store=self._store,
             job_id=self.job_id,
             run_id=run_id,
-            batch_size=whole_number("batch-size", least=1),
-            codec=chunk_codec(setting("codec"), "uint8").name,
+            batch_size=batch_size,
+            codec=codec,
             allow_pickle=bool(setting("pickle.allow")),
             attempt=0,
             capture=False,
         )
-        alive = [
-            run
-            for run in read_runs(
-                self._store, self.job_id, seconds("heartbeat.timeout"), ended=False
-            )
-            if run.state == "running"
-        ]
-        if alive:
-            others = ", ".join(f"process {run.pid} on {run.host}" for run in alive)
-            message = f"another run of job {self.job_id} is alive: {others}"
-            if exclusive:
-                raise JobRunningError(
-                    f"{message}. Wait for it or stop it, or leave out exclusive=True"
-                )
-            _logger.warning("%s. Both give right results; work may be done twice", message)
-        job = Job(
-            job_id=self.job_id,
-            name=self.name,
-            parallelism=parallelism or self._cluster.threads or 1,
-            created=time.time(),
-            versions=_versions(),
-        )
-        self._job = open_job(self._store, job)
-        self.parallelism = parallelism or self._job.parallelism
-        self._program = save_script(self._store, self.job_id, self._program)
-        begin_run(self._store, self.job_id, run_id, self._program)
-        self._heartbeat = Heartbeat(self._store, self.job_id, run_id, interval)
-        self._events = count()
-        self._waiting: list[TSet | LazyAction] = []
         self._run = Run(
             store=self._store,
             job_id=self.job_id,
@@ -206,12 +185,29 @@ class TSetEnvironment:
             settings=settings,
             checkpointing=self.checkpointing,
             ignore=tuple(setting("fingerprint.ignore")),
-            tasks_per_thread=whole_number("scheduling.tasks-per-thread", least=1),
-            resubmissions=whole_number("scheduling.resubmissions", least=0),
+            tasks_per_thread=tasks_per_thread,
+            resubmissions=resubmissions,
             on_persist=self._persist_noted,
+        )
+        self._state = State(
+            self._store,
+            self.job_id,
+            run_id,
+            keep=keep_variables,
+            allow_pickle=settings.allow_pickle,
+            enabled=self.checkpointing,
         )
         self._closed = False
         atexit.register(self._close_at_exit)
+        _logger.info(
+            "%s",
+            banner(
+                self._described(),
+                self.job_id,
+                checkpointing=self.checkpointing,
+                has_id=given_id is not None,
+            ),
+        )
 
     # What it is ---------------------------------------------------------------------------------
 
@@ -463,7 +459,7 @@ class TSetEnvironment:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._close(_state_after(error))
+        self._close(state_after(error))
 
     def __reduce__(self) -> NoReturn:
         raise UsageError(
@@ -499,64 +495,22 @@ class TSetEnvironment:
     def _elements(self, node: Node) -> Iterator[Any]:
         """All elements of a node, in the order of its partitions."""
         self._check_open()
-        if isinstance(node, Persist):
-            self._run.prepare(node)
-            yield from self._stored_elements(self._persisted(node).manifest)
-            return
-        results = self._run.evaluate(node, BlockOutput())
-        for partition in sorted(results):
-            for block in results[partition]:
-                yield from decode_block(block, present_class)
-
-    def _stored_elements(self, manifest: Manifest) -> Iterator[Any]:
-        """Elements of a committed TSet, read in this process."""
-        for part in manifest.parts:
-            for batch in read_partition(
-                self._store,
-                part.path(manifest.path),
-                part.summary,
-                resolver=present_class,
-                allow_pickle=self._run.settings.allow_pickle,
-            ):
-                yield from batch
+        return actions.elements(self._run, node)
 
     def _take(self, node: Node, n: int) -> list[Any]:
-        """The first elements of a node, from as few partitions as need be."""
-        taken: list[Any] = []
-        if n == 0:
-            return taken
-        if isinstance(node, Persist):
-            for element in self._elements(node):
-                taken.append(element)
-                if len(taken) == n:
-                    break
-            return taken
+        """The first elements of a node."""
         self._check_open()
-        # An exchange above makes its partitions together: asking for some costs as much as for all.
-        exchanged = any(isinstance(each, Exchange) for each in topological(node))
-        start, wave = 0, node.parallelism if exchanged else 1
-        while start < node.parallelism and len(taken) < n:
-            partitions = range(start, min(start + wave, node.parallelism))
-            results = self._run.evaluate(node, BlockOutput(n - len(taken)), partitions)
-            for partition in partitions:
-                for block in results[partition]:
-                    taken.extend(decode_block(block, present_class))
-            start, wave = partitions.stop, wave * _WAVE
-        return taken[:n]
+        return actions.take(self._run, node, n)
 
     def _count(self, node: Node) -> int:
         """Number of elements of a node."""
         self._check_open()
-        if isinstance(node, Persist):
-            self._run.prepare(node)
-            return self._persisted(node).manifest.rows
-        return sum(self._run.evaluate(node, CountOutput()).values())
+        return actions.count(self._run, node)
 
     def _visit(self, node: Node, operator: str, function: UserFunction) -> None:
         """Call a function on the elements or the partitions of a node, for its effect."""
         self._check_open()
-        step = visit_step(operator, function, node.parallelism)
-        self._run.evaluate(node, VisitOutput(step), functions={step.key: function.function})
+        actions.visit(self._run, node, operator, function)
 
     def _persisted(self, node: Node) -> Persisted:
         """What became of a persist."""
@@ -574,14 +528,8 @@ class TSetEnvironment:
         self._check_open()
         persisted = self._run.persisted.get(node.number)
         if persisted is not None:
-            self._delete(persisted.manifest)
+            delete_tset(self._store, self.job_id, persisted.manifest.fingerprint)
             self._run.forget(node)
-
-    def _delete(self, manifest: Manifest) -> None:
-        """Delete a committed TSet: its manifest first, so that nobody finds half of it."""
-        folder = tset_path(self.job_id, manifest.fingerprint)
-        self._store.delete(f"{folder}/manifest.json")
-        self._store.delete(folder)
 
     def _url(self, path: str) -> str:
         """URL of what lies at a path of the store."""
@@ -622,32 +570,15 @@ class TSetEnvironment:
 
     def _persist_noted(self, persisted: Persisted, took: float) -> None:
         """Say what became of a persist, in the log and in the run's records."""
-        manifest = persisted.manifest
-        if persisted.hit is True:
-            found = "found"
-        elif persisted.hit:
-            found = f"computed, {persisted.hit} of {manifest.partitions} partitions found"
-        else:
-            found = "computed"
-        _logger.info(
-            "persisted %s: %s, %d partitions, %d rows, %s, %.3f s",
-            manifest.name,
-            found,
-            manifest.partitions,
-            manifest.rows,
-            _bytes(manifest.nbytes),
-            took,
-        )
+        _logger.info("%s", persist_line(persisted.manifest, persisted.hit, took))
         if self.checkpointing:
-            event = {
-                "event": "persist",
-                "name": manifest.name,
-                "fingerprint": manifest.fingerprint,
-                "hit": persisted.hit,
-                "seconds": round(took, 6),
-                "time": time.time(),
-            }
-            note_event(self._store, self.job_id, self._run.run_id, next(self._events), event)
+            self._recorder.note(
+                event="persist",
+                name=persisted.manifest.name,
+                fingerprint=persisted.manifest.fingerprint,
+                hit=persisted.hit,
+                seconds=round(took, 6),
+            )
 
     def _check_open(self) -> None:
         if self._closed:
@@ -657,7 +588,7 @@ class TSetEnvironment:
 
     def _close_at_exit(self) -> None:
         """Close when the interpreter ends: an uncaught exception is known to it."""
-        self._close(_state_after(getattr(sys, "last_value", None)))
+        self._close(state_after(getattr(sys, "last_value", None)))
 
     def _close(self, state: str) -> None:
         """Release what was started, and say how the run ended."""
@@ -666,75 +597,18 @@ class TSetEnvironment:
         self._closed = True
         atexit.unregister(self._close_at_exit)
         try:
-            self._heartbeat.stop()
             if not self.checkpointing:
                 for persisted in self._run.persisted.values():
-                    self._delete(persisted.manifest)
-            self._store.delete(run_path(self.job_id, self._run.run_id, "sources"))
-            end_run(self._store, self.job_id, self._run.run_id, state)
+                    delete_tset(self._store, self.job_id, persisted.manifest.fingerprint)
+            self._recorder.end(state)
         finally:
             self._run.clear()
             self._cluster.close()
 
     def _described(self) -> dict[str, str]:
         """What the banner and notebooks say."""
-        described = {
-            "Job name": self.name,
-            "Job ID": self.job_id,
-            "Cluster type": self._cluster.kind,
-            "Runtime": f"{platform.python_implementation()} {platform.python_version()}, dask {_versions()['dask']}",
-            "Store": self.store,
-        }
         link = getattr(self._cluster.client, "dashboard_link", None)
-        return {**described, "Dashboard": str(link)} if link else described
-
-    def _banner(self) -> str:
-        """What is said when the environment is up."""
-        lines = [f"{key:<12} : {value}" for key, value in self._described().items()]
-        if not self.checkpointing:
-            lines.append("Checkpointing is off: nothing will be found again.")
-        elif not self._found_again:
-            lines.append(
-                "This job has no ID of its own: nothing will be found again unless it is restarted by the ID above. "
-                f"To fix it, add job_id={self.job_id!r} to TSetEnvironment(…)"
-            )
-        return "\n".join(lines)
-
-
-def _submitted() -> dict[str, Any]:
-    """What the command line told this process."""
-    submitted: dict[str, Any] = json.loads(os.environ.get("DTSET_SUBMITTED", "{}"))
-    return submitted
-
-
-def _program(submitted: Mapping[str, Any]) -> Program:
-    """How this process was started."""
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
-    script = submitted.get("script") or (str(Path(file).resolve()) if file else None)
-    return Program(
-        script=script,
-        arguments=tuple(sys.argv[1:]) if script else (),
-        folder=os.getcwd(),
-        twister2=bool(submitted.get("twister2")),
-        cluster=submitted.get("cluster"),
-        workers=submitted.get("workers"),
-    )
-
-
-def _default_name(program: Program) -> str:
-    """Name of a job that was given none."""
-    if program.script is None:
-        return "python-job"
-    script = Path(program.script)
-    return script.parent.name if script.stem == "__main__" else script.stem
-
-
-def _as_id(name: str) -> str:
-    """A name with what job IDs may hold."""
-    kept = "".join(
-        each if each.isascii() and (each.isalnum() or each in "_.-") else "-" for each in name
-    )
-    return kept.replace("..", "-").strip("-.")[:120] or "python-job"
+        return environment_lines(self.name, self.job_id, self._cluster.kind, self.store, link)
 
 
 def _checked_parallelism(given: int | None, configured: int | None) -> int | None:
@@ -747,25 +621,3 @@ def _checked_parallelism(given: int | None, configured: int | None) -> int | Non
             f"parallelism={parallelism!r}: give the default number of partitions, from 1 on, or leave it out"
         )
     return parallelism
-
-
-def _versions() -> dict[str, str]:
-    """Versions that data and digests depend on."""
-    from importlib.metadata import version
-
-    found = {each: version(each) for each in ("dask", "numpy", "numcodecs")}
-    return {"python": platform.python_version(), **found}
-
-
-def _state_after(error: BaseException | None) -> str:
-    """State of a run that ended with an exception, or without."""
-    if error is None or (isinstance(error, SystemExit) and not error.code):
-        return "completed"
-    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-
-
-def _bytes(number: int) -> str:
-    """A number of bytes, for people."""
-    from dask.utils import format_bytes
-
-    return str(format_bytes(number))

@@ -20,7 +20,7 @@ LAYERS = (
     {"checkpoint"},
     {"execution"},
     {"io", "diagnostics"},
-    {"tset", "environment", "functions", "__init__", "testing"},
+    {"actions", "process", "tset", "environment", "functions", "__init__", "testing"},
     {"cli", "twister2"},
 )
 OWNERS = {

@@ -97,23 +97,16 @@ def _check_at_rest(store: ObjectStore, job_id: str) -> None:
 
 def _carry_out(store: ObjectStore, plan: _Plan) -> None:
     """Delete records before what they speak of, and the job's own last, so that a rest can be cleared again."""
-    from dtset.checkpoint.layout import job_path, tset_path
+    from dtset.checkpoint.clear import delete_tset
+    from dtset.checkpoint.layout import job_path
 
     if plan.fingerprints is not None:
         for fingerprint in plan.fingerprints:
-            _delete_tset(store, tset_path(plan.job_id, fingerprint))
+            delete_tset(store, plan.job_id, fingerprint)
         return
     for fingerprint in store.folders(f"{plan.job_id}/tsets"):
-        _delete_tset(store, tset_path(plan.job_id, fingerprint))
+        delete_tset(store, plan.job_id, fingerprint)
     for folder in store.folders(plan.job_id):
         store.delete(f"{plan.job_id}/{folder}")
     store.delete(job_path(plan.job_id))
     store.delete(plan.job_id)
-
-
-def _delete_tset(store: ObjectStore, folder: str) -> None:
-    """Delete a TSet: its manifest, its partitions' commits, its data."""
-    store.delete(f"{folder}/manifest.json")
-    for generation in store.folders(folder):
-        store.delete(f"{folder}/{generation}/parts")
-    store.delete(folder)

@@ -45,7 +45,9 @@ class Launch:
     keep_variables : bool or None
         What to do with driver state that a changed program committed.
     copy : str or None
-        Path of the copy of the script that is run in its place.
+        File with the copy of the script that is run in its place.
+    stored_copy : str or None
+        Where in the store that copy lies.
 
     Examples
     --------
@@ -65,6 +67,7 @@ class Launch:
     workers: int | None = None
     keep_variables: bool | None = None
     copy: str | None = None
+    stored_copy: str | None = None
 
     @property
     def command(self) -> list[str]:
@@ -86,6 +89,7 @@ class Launch:
         submitted = {
             "name": self.name,
             "script": self.script,
+            "copy": self.stored_copy,
             "twister2": self.twister2,
             "cluster": self.cluster,
             "workers": self.workers,

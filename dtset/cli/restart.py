@@ -116,7 +116,7 @@ def _run_copy(store: ObjectStore, runs: Sequence[RunRecord], launch: Launch) -> 
     with tempfile.TemporaryDirectory(prefix="dtset-") as folder:
         copy = os.path.join(folder, os.path.basename(launch.script))
         Path(copy).write_bytes(source)
-        return run(replace(launch, copy=copy))
+        return run(replace(launch, copy=copy, stored_copy=copies[-1]))
 
 
 def _read_copy(store: ObjectStore, path: str) -> bytes:

@@ -1,0 +1,1 @@
+"""Execution: plans lowered to Dask graphs, and run."""

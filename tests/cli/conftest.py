@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import dtset.errors
+from dtset.cli.main import main
 
 ROOT = Path(dtset.errors.__file__).resolve().parents[1]
 
@@ -66,8 +68,11 @@ class Cli:
         return done
 
     def json(self, *arguments: object) -> Any:
-        """Run a listing command; what it says."""
-        return json.loads(self(*arguments, "--json").stdout)
+        """Run a listing command in this process; what it says."""
+        command = [*map(str, arguments), "--json", "--store", str(self.store)]
+        result = CliRunner().invoke(main, command, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
 
 
 @pytest.fixture

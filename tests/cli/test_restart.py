@@ -95,5 +95,5 @@ def test_driver_state_of_a_changed_program_is_kept_or_reset_by_word(cli: Any) ->
     script.write_text(script.read_text() + "changed = True\n")
     assert "StaleVariablesError" in cli("restart", "job", status=1).stderr
     assert _line(cli("restart", "job", "--keep-variables")) == "A 2"
-    script.write_text(script.read_text() + "changed = 2\n")
+    script.write_text(script.read_text() + "again = True\n")
     assert _line(cli("restart", "job", "--reset-variables")) == "A 0"

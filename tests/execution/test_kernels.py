@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,11 +37,9 @@ def test_groups_are_contiguous_and_of_about_the_same_size(partitions, groups):
 
 def test_an_error_is_noted_once():
     outer, inner = Place("map", "f", 1), Place("filter", "g", 1)
-    try:
-        with outer.noting(), inner.noting():
-            raise ValueError("x")
-    except ValueError as error:
-        assert error.__notes__ == ["dtset: raised in filter g, partition 1"]
+    with pytest.raises(ValueError, match="x") as caught, outer.noting(), inner.noting():
+        raise ValueError("x")
+    assert caught.value.__notes__ == ["dtset: raised in filter g, partition 1"]
 
 
 def test_deals_are_equal_for_equal_pieces_however_they_were_grouped():
@@ -57,8 +56,5 @@ def test_deals_are_equal_for_equal_pieces_however_they_were_grouped():
 def test_deals_are_never_mixed():
     assert common_deal(["a", "a"]) == "a"
     assert common_deal([]) is None
-    try:
+    with pytest.raises(DealChangedError):
         common_deal(["a", "b"])
-    except DealChangedError:
-        return
-    raise AssertionError("two deals were taken for one")

@@ -98,7 +98,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path):
     path.write_text("1\n2\n")
     source = text_source(path, 1, "utf-8", "strict", None)
     path.write_text("1\n2\n3\n")
-    with pytest.raises(SourceChangedError, match="data.txt"):
+    with pytest.raises(SourceChangedError, match=r"data\.txt"):
         lines(source, 1)
 
 

@@ -178,9 +178,9 @@ def test_a_fingerprint_error_comes_before_anything_runs(store, tmp_path):
         handle.write("x")
         return x
 
-    with TSetEnvironment(store=store, cluster="synchronous", job_id="j") as env:
-        with pytest.raises(DTSetError, match="handle"):
-            env.range(3).map(noted).persist()
+    env = TSetEnvironment(store=store, cluster="synchronous", job_id="j")
+    with env, pytest.raises(DTSetError, match="handle"):
+        env.range(3).map(noted).persist()
     assert not (tmp_path / "ran").exists()
     assert not list(Path(store).glob("j/tsets/*"))
     handle.close()

@@ -269,9 +269,8 @@ def test_reduce_and_keyed_reduce_can_be_persisted(store):
 
 
 def test_a_tset_cannot_travel_into_a_function(store):
-    with environment(store) as env:
-        with pytest.raises(UsageError, match="handle"):
-            pickle.dumps(env.range(3))
+    with environment(store) as env, pytest.raises(UsageError, match="handle"):
+        pickle.dumps(env.range(3))
 
 
 def test_large_sequences_go_through_the_store_and_are_removed_at_the_end(store):

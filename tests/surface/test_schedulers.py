@@ -66,9 +66,8 @@ def test_current_client_is_the_default(store, local_cluster):
 def test_client_of_threads_in_this_process(store):
     with Client(
         processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None
-    ) as client:
-        with TSetEnvironment(store=store, cluster=client) as env:
-            assert total_and_processes(env)[:2] == (28, {os.getpid()})
+    ) as client, TSetEnvironment(store=store, cluster=client) as env:
+        assert total_and_processes(env)[:2] == (28, {os.getpid()})
 
 
 def test_resources_start_processes_that_end_with_the_environment(store):

@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import zlib
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import PurePath
@@ -17,7 +17,7 @@ __all__ = ["stable_hash", "target_of"]
 
 _MASK = (1 << 64) - 1
 _NAN_HASH = 0x7FF8_0000_0000_0000
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def target_of(key: object, targets: int) -> int:

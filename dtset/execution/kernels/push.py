@@ -45,7 +45,7 @@ class _Push:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.turns: SimpleQueue[_Turn] = SimpleQueue()
-        self.replies: SimpleQueue[list[Any] | None | type[_Stopped]] = SimpleQueue()
+        self.replies: SimpleQueue[list[Any] | type[_Stopped] | None] = SimpleQueue()
         self.emitted: list[Any] = []
         self.collector = Collector(self.collect_bounded)
 

@@ -1,0 +1,87 @@
+"""The actions: what a run computes of a node, brought to the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from dtset.checkpoint.manifest import Manifest
+from dtset.execution.outputs import BlockOutput, CountOutput, VisitOutput
+from dtset.execution.run import Run
+from dtset.execution.stage import visit_step
+from dtset.plan.nodes import Exchange, Node, Persist, topological
+from dtset.plan.user_function import UserFunction
+from dtset.storage.blocks import decode_block
+from dtset.storage.partition_reader import read_partition
+from dtset.storage.pickling import present_class
+
+__all__ = ["count", "elements", "take", "visit"]
+
+_GROWTH = 4
+
+
+def elements(run: Run, node: Node) -> Iterator[Any]:
+    """All elements of a node, in the order of its partitions.
+
+    Those of a persisted TSet are read here, without a task.
+    """
+    if isinstance(node, Persist):
+        run.prepare(node)
+        yield from _stored_elements(run, run.persisted[node.number].manifest)
+        return
+    results = run.evaluate(node, BlockOutput())
+    for partition in sorted(results):
+        yield from _decoded(results[partition])
+
+
+def take(run: Run, node: Node, n: int) -> list[Any]:
+    """The first elements of a node, from as few partitions as need be."""
+    if n == 0:
+        return []
+    if isinstance(node, Persist):
+        return list(islice(elements(run, node), n))
+    taken: list[Any] = []
+    # An exchange makes its partitions together: to ask for some costs as much as to ask for all.
+    exchanged = any(isinstance(each, Exchange) for each in topological(node))
+    start, wave = 0, node.parallelism if exchanged else 1
+    while start < node.parallelism and len(taken) < n:
+        partitions = range(start, min(start + wave, node.parallelism))
+        results = run.evaluate(node, BlockOutput(n - len(taken)), partitions)
+        for partition in partitions:
+            taken.extend(_decoded(results[partition]))
+        start, wave = partitions.stop, wave * _GROWTH
+    return taken[:n]
+
+
+def count(run: Run, node: Node) -> int:
+    """Number of elements of a node; of a persisted TSet, its manifest says it."""
+    if isinstance(node, Persist):
+        run.prepare(node)
+        return run.persisted[node.number].manifest.rows
+    return sum(run.evaluate(node, CountOutput()).values())
+
+
+def visit(run: Run, node: Node, operator: str, function: UserFunction) -> None:
+    """Call a function on the elements or the partitions of a node, for its effect."""
+    step = visit_step(operator, function, node.parallelism)
+    run.evaluate(node, VisitOutput(step), functions={step.key: function.function})
+
+
+def _stored_elements(run: Run, manifest: Manifest) -> Iterator[Any]:
+    """Elements of a committed TSet."""
+    for part in manifest.parts:
+        for batch in read_partition(
+            run.store,
+            part.path(manifest.path),
+            part.summary,
+            resolver=present_class,
+            allow_pickle=run.settings.allow_pickle,
+        ):
+            yield from batch
+
+
+def _decoded(blocks: list[bytes]) -> Iterator[Any]:
+    """Elements of encoded blocks, with the driver's own classes."""
+    for block in blocks:
+        yield from decode_block(block, present_class)

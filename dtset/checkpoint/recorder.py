@@ -1,0 +1,106 @@
+"""The records of one run: that it began, that it is alive, what it persisted, how it ended."""
+
+from __future__ import annotations
+
+import logging
+import time
+from itertools import count
+from typing import Any
+
+from dtset.checkpoint.job import Job, Program, open_job, save_script
+from dtset.checkpoint.layout import run_path
+from dtset.checkpoint.runs import (
+    Heartbeat,
+    RunRecord,
+    begin_run,
+    end_run,
+    note_event,
+    read_runs,
+)
+from dtset.errors import JobRunningError
+from dtset.storage.objects import ObjectStore
+
+__all__ = ["RunRecorder"]
+
+_logger = logging.getLogger("dtset")
+
+
+class RunRecorder:
+    """Keeps the records of one run, from its beginning to its end.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        Where they lie.
+    job : Job
+        The job; if it exists already, what its record says counts.
+    run_id : str
+        The run.
+    program : Program
+        How it was started.
+    exclusive : bool
+        Whether no other run of the job may be alive.
+    interval, timeout : float
+        Seconds between heartbeats, and seconds after which a run elsewhere counts as interrupted.
+
+    Raises
+    ------
+    JobRunningError
+        With `exclusive`: another run is alive.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        job: Job,
+        run_id: str,
+        program: Program,
+        *,
+        exclusive: bool,
+        interval: float,
+        timeout: float,
+    ) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._numbers = count()
+        self._greet(_alive(store, job.job_id, timeout), job.job_id, exclusive=exclusive)
+        self.job = open_job(store, job)
+        run = begin_run(store, job.job_id, run_id, save_script(store, job.job_id, program))
+        if exclusive:
+            # Two that begin at the same moment see nobody before, but both see both after.
+            earlier = [
+                each
+                for each in _alive(store, job.job_id, timeout)
+                if (each.started, each.run_id) < (run.started, run.run_id)
+            ]
+            if earlier:
+                end_run(store, job.job_id, run_id, "failed")
+                self._greet(earlier, job.job_id, exclusive=True)
+        self._heartbeat = Heartbeat(store, job.job_id, run_id, interval)
+
+    def note(self, **event: Any) -> None:
+        """Write something that happened."""
+        event["time"] = time.time()
+        note_event(self._store, self.job.job_id, self._run_id, next(self._numbers), event)
+
+    def end(self, state: str) -> None:
+        """Write how the run ended, and remove what dies with it."""
+        self._heartbeat.stop()
+        self._store.delete(run_path(self.job.job_id, self._run_id, "sources"))
+        end_run(self._store, self.job.job_id, self._run_id, state)
+
+    @staticmethod
+    def _greet(others: list[RunRecord], job_id: str, *, exclusive: bool) -> None:
+        """Say that other runs are alive."""
+        if not others:
+            return
+        named = ", ".join(f"process {run.pid} on {run.host}" for run in others)
+        message = f"another run of job {job_id} is alive: {named}"
+        if exclusive:
+            raise JobRunningError(f"{message}. Wait for it or stop it, or leave out exclusive=True")
+        _logger.warning("%s. Both give right results; work may be done twice", message)
+
+
+def _alive(store: ObjectStore, job_id: str, timeout: float) -> list[RunRecord]:
+    """Runs of a job that are alive."""
+    return [run for run in read_runs(store, job_id, timeout, ended=False) if run.state == "running"]

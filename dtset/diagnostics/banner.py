@@ -1,0 +1,73 @@
+"""What is said in the log: the banner when a job is up, a line for each persist."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from dtset.checkpoint.manifest import Manifest
+from dtset.diagnostics.amounts import bytes_text
+
+__all__ = ["banner", "environment_lines", "persist_line"]
+
+
+def environment_lines(
+    name: str, job_id: str, kind: str, store: str, dashboard: str | None
+) -> dict[str, str]:
+    """What an environment is, by what people call it."""
+    runtime = (
+        f"{platform.python_implementation()} {platform.python_version()}, dask {version('dask')}"
+    )
+    lines = {
+        "Job name": name,
+        "Job ID": job_id,
+        "Cluster type": kind,
+        "Runtime": runtime,
+        "Store": store,
+    }
+    return lines if dashboard is None else {**lines, "Dashboard": dashboard}
+
+
+def banner(lines: Mapping[str, str], job_id: str, *, checkpointing: bool, has_id: bool) -> str:
+    """What is said when an environment is up.
+
+    Parameters
+    ----------
+    lines : mapping of str to str
+        What it is.
+    job_id : str
+        Its job.
+    checkpointing : bool
+        Whether anything will be found again.
+    has_id : bool
+        Whether the user gave the job's ID.
+
+    Examples
+    --------
+    >>> print(banner({"Job ID": "etl"}, "etl", checkpointing=True, has_id=True))
+    Job ID       : etl
+    """
+    said = [f"{key:<12} : {value}" for key, value in lines.items()]
+    if not checkpointing:
+        said.append("Checkpointing is off: nothing will be found again.")
+    elif not has_id:
+        said.append(
+            "No job ID was given: a new start will find nothing of this one. To have it found again, add "
+            f"job_id={job_id!r} to TSetEnvironment(…)"
+        )
+    return "\n".join(said)
+
+
+def persist_line(manifest: Manifest, hit: bool | int, seconds: float) -> str:
+    """What became of a persist."""
+    if hit is True:
+        found = "found"
+    elif hit:
+        found = f"computed, {hit} of {manifest.partitions} partitions found"
+    else:
+        found = "computed"
+    return (
+        f"persisted {manifest.name}: {found}, {manifest.partitions} partitions, {manifest.rows} rows, "
+        f"{bytes_text(manifest.nbytes)}, {seconds:.3f} s"
+    )

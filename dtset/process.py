@@ -1,0 +1,77 @@
+"""How a process of a job was started, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dtset.checkpoint.job import Program
+
+__all__ = ["default_name", "job_id_of", "state_after", "submission", "this_program", "versions"]
+
+
+def submission() -> dict[str, Any]:
+    """What the command line told this process, if it started it."""
+    told: dict[str, Any] = json.loads(os.environ.get("DTSET_SUBMITTED", "{}"))
+    return told
+
+
+def this_program(submitted: Mapping[str, Any]) -> Program:
+    """How this process was started."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    script = submitted.get("script") or (str(Path(file).resolve()) if file else None)
+    return Program(
+        script=script,
+        arguments=tuple(sys.argv[1:]) if script else (),
+        folder=os.getcwd(),
+        twister2=bool(submitted.get("twister2")),
+        cluster=submitted.get("cluster"),
+        workers=submitted.get("workers"),
+    )
+
+
+def default_name(program: Program) -> str:
+    """Name of a job that was given none: the script's, or its package's."""
+    if program.script is None:
+        return "python-job"
+    script = Path(program.script)
+    return script.parent.name if script.stem == "__main__" else script.stem
+
+
+def job_id_of(name: str, random: str) -> str:
+    """Job ID made of a name, with what job IDs may hold, and something random.
+
+    Examples
+    --------
+    >>> job_id_of("my job", "7f3a")
+    'my-job-7f3a'
+    """
+    kept = "".join(
+        each if each.isascii() and (each.isalnum() or each in "_.-") else "-" for each in name
+    )
+    return f"{kept.replace('..', '-').strip('-.')[:120] or 'python-job'}-{random}"
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that data depend on."""
+    found = {each: version(each) for each in ("dask", "numpy", "numcodecs")}
+    return {"python": platform.python_version(), **found}
+
+
+def state_after(error: BaseException | None) -> str:
+    """State of a run that ended with an exception, or without.
+
+    Examples
+    --------
+    >>> state_after(None), state_after(ValueError())
+    ('completed', 'failed')
+    """
+    if error is None or (isinstance(error, SystemExit) and not error.code):
+        return "completed"
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
