@@ -164,7 +164,9 @@ def main() -> None:
             options.rounds,
         )
     print(f"start-up: {options.cluster} {up - began:.2f} s, Pool {pool_up - up:.2f} s")
-    print(f"J1, {options.cluster}, source {options.source}, median (least to most) of {options.rounds}:")
+    print(
+        f"J1, {options.cluster}, source {options.source}, median (least to most) of {options.rounds}:"
+    )
     print(f"  dtset          {summary(result.ours)} s")
     print(f"  Pool and Zarr  {summary(result.theirs)} s")
     print(f"  ratio          {summary(result.ratios)}")

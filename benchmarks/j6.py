@@ -65,7 +65,9 @@ def main() -> None:
             checked(lambda: bag(client, number), expected),
             options.rounds,
         )
-    print(f"J6, {number} partitions, {options.workers} local workers, median (least to most) of {options.rounds}:")
+    print(
+        f"J6, {number} partitions, {options.workers} local workers, median (least to most) of {options.rounds}:"
+    )
     print(f"  dtset     {summary(result.ours)} s")
     print(f"  dask.bag  {summary(result.theirs)} s")
     print(f"  ratio     {summary(result.ratios)}")

@@ -8,7 +8,8 @@ Examples
 30
 """
 
-from dtset.environment import TSetEnvironment
+from typing import TYPE_CHECKING
+
 from dtset.errors import (
     CodeMismatchError,
     ConfigurationError,
@@ -28,6 +29,9 @@ from dtset.errors import (
 from dtset.fingerprint import fingerprint, version
 from dtset.functions import SourceFunc, TSetContext
 from dtset.tset import CachedTSet, KeyedTSet, PersistedTSet, TSet
+
+if TYPE_CHECKING:
+    from dtset.environment import TSetEnvironment
 
 __version__ = "0.1.0"
 
@@ -56,3 +60,12 @@ __all__ = [
     "fingerprint",
     "version",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the environment when it is asked for: every start of ``dask`` imports this module."""
+    if name == "TSetEnvironment":
+        from dtset.environment import TSetEnvironment
+
+        return TSetEnvironment
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -31,6 +31,7 @@ def this_program(submitted: Mapping[str, Any]) -> Program:
         arguments=tuple(sys.argv[1:]) if script else (),
         folder=os.getcwd(),
         twister2=bool(submitted.get("twister2")),
+        copy=submitted.get("copy"),
         cluster=submitted.get("cluster"),
         workers=submitted.get("workers"),
     )

@@ -48,4 +48,4 @@ print(f"Time taken for persist {(datetime.now() - t1).total_seconds():.3f} s")
 
 # What is persisted is a source for anything else: more operations can be added below it, and the job
 # restarted, without computing what is above it again.
-persisted.reduce(lambda i1, i2: i1 + i2).for_each(lambda i: print("SUM = %d" % i))
+persisted.reduce(lambda i1, i2: i1 + i2).for_each(lambda i: print(f"SUM = {i}"))

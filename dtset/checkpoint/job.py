@@ -126,7 +126,7 @@ def job_ids(store: ObjectStore) -> list[str]:
 
 def save_script(store: ObjectStore, job_id: str, program: Program) -> Program:
     """Keep a copy of the script as it is now; return the program with the copy's path."""
-    if program.script is None:
+    if program.script is None or program.copy is not None:
         return program
     try:
         source = Path(program.script).read_bytes()

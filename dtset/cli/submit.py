@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import uuid
 from pathlib import Path
 
@@ -41,18 +40,21 @@ def submit(
     All that follows SCRIPT is its own. The exit status is the script's; if it fails, the line that
     restarts the job is printed.
     """
+    from dtset.checkpoint.job import Program
     from dtset.checkpoint.layout import check_job_id
     from dtset.cli.launch import Launch, run
+    from dtset.process import default_name, job_id_of
 
     path = script.resolve()
-    name = name or path.stem
+    folder = os.getcwd()
+    name = name or default_name(Program(str(path), args, folder))
     given = job_id if job_id is not None else os.environ.get("DTSET_JOB_ID") or None
     launch = Launch(
-        job_id=check_job_id(_new_job_id(name) if given is None else given),
+        job_id=check_job_id(job_id_of(name, str(uuid.uuid4())) if given is None else given),
         name=name,
         script=str(path),
         arguments=args,
-        folder=os.getcwd(),
+        folder=folder,
         store=_checked_store(store),
         twister2=twister2,
         cluster=cluster,
@@ -70,9 +72,3 @@ def _checked_store(url: str | None) -> str | None:
         return None
     check_writable(configured_store(url, create=True))
     return local_path(url) or url
-
-
-def _new_job_id(name: str) -> str:
-    """ID of a job that was given none: its name, with what IDs may hold, and a random part."""
-    kept = re.sub(r"[^A-Za-z0-9_.-]", "-", name).replace("..", "-").strip("-.")[:120]
-    return f"{kept or 'python-job'}-{uuid.uuid4()}"

@@ -22,7 +22,6 @@ from dtset.execution.scheduler import Graph, Key
 from dtset.execution.shipping import Shipment
 from dtset.execution.stage import Step, TaskSettings
 from dtset.execution.tasks import Stage, classes_in, run_group, split_group
-from dtset.fingerprint.tree import Tree
 from dtset.plan.nodes import PASSED_THROUGH, Exchange, Node, Source, Transform
 
 __all__ = ["KeptBlocks", "Lowered", "Resolved", "Target", "asking_for_classes", "grouped", "lower"]
@@ -47,6 +46,10 @@ class KeptBlocks:
     dealt: bool = False
 
 
+# User code up to this size travels with every task; larger code is a task of its own, brought to each
+# worker once.
+_LARGEST_INLINE = 2**16
+
 Resolved: TypeAlias = Mapping[int, LoadInput | BlockInput | KeptBlocks]
 
 
@@ -62,17 +65,20 @@ class Target:
         What becomes of them.
     partitions : sequence of int
         Which of them.
-    functions : mapping of str to object
-        User functions that the output calls, by the keys of its steps.
-    trees : mapping of int to Tree, optional
-        Fingerprints of the node and of what is above it, where they are known.
+    resolved : mapping
+        By node number, where the elements of persists, and of sequences in the driver's memory, are.
+    shipment : Shipment
+        The user's code.
+    seeds : mapping of int to str
+        By node number, what ``ctx.random`` is seeded with.
     """
 
     node: Node
     output: Output
     partitions: Sequence[int]
-    functions: Mapping[str, object] = field(default_factory=dict)
-    trees: Mapping[int, Tree] | None = None
+    resolved: Mapping[int, LoadInput | BlockInput]
+    shipment: Shipment = field(repr=False)
+    seeds: Mapping[int, str]
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,6 @@ def lower(
     *,
     step_of: Callable[[Source | Transform | Exchange], Step],
     settings: TaskSettings,
-    shipment: Shipment,
     threads: int,
     tasks_per_thread: int,
 ) -> Lowered:
@@ -128,8 +133,6 @@ def lower(
         The step of an operator.
     settings : TaskSettings
         What all tasks are told.
-    shipment : Shipment
-        The user's code.
     threads, tasks_per_thread : int
         How many groups a stage is cut into.
 
@@ -144,8 +147,11 @@ def lower(
         threads=threads,
         tasks=threads * tasks_per_thread,
         token=settings.action,
+        shipment=target.shipment,
     )
-    lowering.graph[lowering.shipment_key] = Task(lowering.shipment_key, _given, shipment)
+    if len(target.shipment.data) > _LARGEST_INLINE:
+        lowering.graph[lowering.shipment_key] = Task(lowering.shipment_key, _given, target.shipment)
+        lowering.shipment = TaskRef(lowering.shipment_key)
     groups = lowering.stage(target.node, target.output, target.partitions, lowering.tasks)
     return Lowered(lowering.graph, groups)
 
@@ -174,6 +180,7 @@ class _Lowering:
     threads: int
     tasks: int
     token: str
+    shipment: Shipment | TaskRef
     graph: Graph = field(default_factory=dict)
 
     @property
@@ -202,7 +209,7 @@ class _Lowering:
             own = [partition for partition in group if partition in wanted]
             if not own:
                 continue
-            key: Key = (f"{name}-{self.token}-{node.number}", index)
+            key: Key = (f"{name}-{self.token}-{node.number}", _rank(index, len(groups)))
             stage = Stage(reading.input_of(own), tuple(reversed(steps)), output)
             upstream = [TaskRef(each) for each in reading.upstream_of(index, own)]
             self.graph[key] = Task(
@@ -211,7 +218,7 @@ class _Lowering:
                 self.settings,
                 stage,
                 own,
-                TaskRef(self.shipment_key),
+                self.shipment,
                 *upstream,
             )
             keys.append((key, own))
@@ -257,6 +264,14 @@ class _Lowering:
             return pieces
 
         return _Reading(lambda _: MergeInput(step), sent, groups)
+
+
+def _rank(index: int, groups: int) -> str:
+    """Name of a group that makes Dask run the first ones first.
+
+    Among tasks that nothing else tells apart, Dask begins with the last in the alphabet.
+    """
+    return f"{groups - 1 - index:05d}"
 
 
 def _nothing(index: int, partitions: Sequence[int]) -> Sequence[Key]:

@@ -141,7 +141,7 @@ class Run:
         """
         self.prepare(node)
         wanted = range(node.parallelism) if partitions is None else partitions
-        target = Target(node, output, wanted, functions or {})
+        target = self._target(node, output, wanted, functions or {})
         return self._resubmitting(lambda attempt: self._computed(target, attempt))
 
     def prepare(self, *nodes: Node) -> None:
@@ -178,14 +178,27 @@ class Run:
 
     def _keep(self, node: Cache) -> KeptBlocks:
         """Run a cache: its elements as they are now, whatever its functions read later."""
+        trees: Mapping[int, Tree] | None = None
         if self.checkpointing:
             try:
-                self.trees[node.number] = self.fingerprint(node.input)
+                trees = self._trees(node.input)
             except FingerprintError:
                 # Only a persist below would need it, and raises it then.
                 self.trees.pop(node.number, None)
-        target = Target(node.input, BlockOutput(), range(node.parallelism))
+            else:
+                self._check_unchanged(node, trees[node.input.number])
+                self.trees[node.number] = trees[node.input.number]
+        target = self._target(node.input, BlockOutput(), range(node.parallelism), trees=trees)
         return self._resubmitting(lambda attempt: self._kept(target, attempt))
+
+    def _check_unchanged(self, node: Cache, tree: Tree) -> None:
+        """Make sure that a cache that was lost comes back as it was: what is below counts on that."""
+        before = self.trees.get(node.number)
+        if before is not None and before.digest != tree.digest:
+            raise DTSetError(
+                f"the cache {node.name or node.number} was lost with its workers, and what it was computed from "
+                "has changed since: cache() it again"
+            )
 
     def _kept(self, target: Target, attempt: int) -> KeptBlocks:
         """Compute partitions and keep them where they are."""
@@ -232,7 +245,7 @@ class Run:
         missing = [each for each in range(node.parallelism) if each not in parts]
         if missing:
             output = PersistOutput(fingerprint, generation)
-            target = Target(node.input, output, missing, trees=trees)
+            target = self._target(node.input, output, missing, trees=trees)
             generation, computed = self._resubmitting(
                 lambda attempt: self._committed(target, attempt)
             )
@@ -307,40 +320,56 @@ class Run:
                     ) from error
         raise AssertionError("unreachable")
 
+    def _target(
+        self,
+        node: Node,
+        output: Output,
+        partitions: Sequence[int],
+        functions: Mapping[str, object] | None = None,
+        trees: Mapping[int, Tree] | None = None,
+    ) -> Target:
+        """What an action wants, with the user's code as it is now: what is submitted again is the same."""
+        resolved: dict[int, LoadInput | BlockInput] = {}
+        objects: dict[str, object] = {"config": dict(self.config), **(functions or {})}
+        for each in self._unresolved(node):
+            if each.number in self.persisted:
+                resolved[each.number] = _load(self.persisted[each.number].manifest)
+            elif isinstance(each, Source) and isinstance(each.data, SequenceSource):
+                resolved[each.number] = self._inlined(each, each.data)
+            elif isinstance(each, Source):
+                objects[str(each.number)] = each.data
+            elif isinstance(each, Transform | Exchange) and each.function is not None:
+                objects[str(each.number)] = each.function.function
+        known = self._trees_if_useful(node) if trees is None else trees
+        distributions = reached_distributions(known.values())
+        shipment = ship(objects, sorted(self.classes), distributions)
+        seeds = {number: f"{self.job_id}/{tree.digest}" for number, tree in known.items()}
+        return Target(node, output, partitions, resolved, shipment, seeds)
+
     def _lowered(self, target: Target, attempt: int) -> Lowered:
         """Lower a target whose persists and caches have been run."""
         scheduler = self.scheduler()
-        resolved: dict[int, LoadInput | BlockInput | KeptBlocks] = {}
-        objects: dict[str, object] = {"config": dict(self.config), **target.functions}
+        kept: dict[int, KeptBlocks] = {}
         for node in self._unresolved(target.node):
-            if node.number in self.kept:
-                resolved[node.number] = self.kept[node.number]
-            elif node.number in self.persisted:
-                resolved[node.number] = _load(self.persisted[node.number].manifest)
-            elif isinstance(node, Source) and isinstance(node.data, SequenceSource):
-                resolved[node.number] = self._inlined(node, node.data)
-            elif isinstance(node, Source):
-                objects[str(node.number)] = node.data
-            elif isinstance(node, Transform | Exchange) and node.function is not None:
-                objects[str(node.number)] = node.function.function
-        trees = self._trees_if_useful(target) or {}
-
-        def seed(node: Node) -> str:
-            tree = trees.get(node.number)
-            return f"{self.job_id}/{node.number if tree is None else tree.digest}"
-
+            if isinstance(node, Cache) and node.number in self.kept:
+                if scheduler.lost(self.kept[node.number].entries.values()):
+                    self.kept[node.number] = self._keep(node)
+                kept[node.number] = self.kept[node.number]
         settings = replace(
             self.settings,
             attempt=attempt,
             capture=scheduler.concurrent,
             action=f"{self.run_id[:8]}-{next(self._actions)}",
         )
+
+        def step(node: Source | Transform | Exchange) -> Step:
+            return _step(node, target.seeds.get(node.number, f"{self.job_id}/{node.number}"))
+
         return lower(
             target,
-            resolved,
-            step_of=lambda each: _step(each, seed(each)),
+            {**target.resolved, **kept},
+            step_of=step,
             settings=settings,
-            shipment=ship(objects, sorted(self.classes), reached_distributions(trees.values())),
             threads=scheduler.threads(),
             tasks_per_thread=self.tasks_per_thread,
         )
@@ -356,19 +385,17 @@ class Run:
                 stack.extend(() if each.number in at_hand else each.inputs)
         return list(needed.values())
 
-    def _trees_if_useful(self, target: Target) -> Mapping[int, Tree] | None:
-        """Fingerprints of a target's operators: ``ctx.random`` is seeded with them.
+    def _trees_if_useful(self, node: Node) -> Mapping[int, Tree]:
+        """Fingerprints of operators that see a ``ctx``: ``ctx.random`` is seeded with them.
 
         None where nobody sees a seed, or where there is no fingerprint: a node's number stands for it.
         """
-        if target.trees is not None or not self.checkpointing:
-            return target.trees
-        if not any(map(_takes_ctx, self._unresolved(target.node))):
-            return None
+        if not self.checkpointing or not any(map(_takes_ctx, self._unresolved(node))):
+            return {}
         try:
-            return self._trees(target.node)
+            return self._trees(node)
         except FingerprintError:
-            return None
+            return {}
 
     def _inlined(self, node: Source, data: SequenceSource) -> BlockInput | LoadInput:
         """Bring a sequence that lies in the driver's memory to where tasks can read it, once."""

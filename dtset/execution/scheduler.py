@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -59,6 +59,9 @@ class Scheduler(Protocol):
     def keep(self, graph: Graph, keys: Sequence[Key]) -> Mapping[Key, Any]:
         """Run a graph; keep the results of some keys where they are, as entries for later graphs."""
 
+    def lost(self, entries: Iterable[Any]) -> bool:
+        """Return whether results that were kept are lost for good."""
+
 
 @dataclass(frozen=True)
 class LocalScheduler:
@@ -91,6 +94,10 @@ class LocalScheduler:
 
         results = self.compute(graph, keys)
         return {key: DataNode(key, result) for key, result in zip(keys, results, strict=True)}
+
+    def lost(self, entries: Iterable[Any]) -> bool:
+        """Return whether results that were kept are lost: those in this process never are."""
+        return False
 
 
 class DistributedScheduler:
@@ -130,6 +137,10 @@ class DistributedScheduler:
     def keep(self, graph: Graph, keys: Sequence[Key]) -> Mapping[Key, Any]:
         """Run a graph; keep the results of some keys in the cluster's memory."""
         return dict(zip(keys, self._finished(graph, keys), strict=True))
+
+    def lost(self, entries: Iterable[Any]) -> bool:
+        """Return whether results that were kept are lost, beyond what Dask makes good by itself."""
+        return any(future.status not in ("finished", "pending") for future in entries)
 
     def _take_text(self, event: tuple[float, str]) -> None:
         """Take what a user function printed; called by the client."""

@@ -64,9 +64,12 @@ def test_current_client_is_the_default(store, local_cluster):
 
 
 def test_client_of_threads_in_this_process(store):
-    with Client(
-        processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None
-    ) as client, TSetEnvironment(store=store, cluster=client) as env:
+    with (
+        Client(
+            processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None
+        ) as client,
+        TSetEnvironment(store=store, cluster=client) as env,
+    ):
         assert total_and_processes(env)[:2] == (28, {os.getpid()})
 
 
