@@ -29,8 +29,10 @@ from dtset.plan.nodes import Node, Source, SourceData
 from dtset.plan.sources import FunctionSource, RangeSource, SequenceSource
 from dtset.plan.user_function import UserFunction, user_function
 from dtset.process import (
+    BegunRun,
     default_name,
     job_id_of,
+    report,
     state_after,
     submission,
     this_program,
@@ -162,6 +164,7 @@ class TSetEnvironment:
                 interval=interval,
                 timeout=timeout,
             )
+            report(BegunRun(self.job_id, run_id, self._store.url))
         except BaseException:
             self._cluster.close()
             raise

@@ -7,19 +7,54 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dtset.checkpoint.job import Program
 
-__all__ = ["default_name", "job_id_of", "state_after", "submission", "this_program", "versions"]
+__all__ = [
+    "BegunRun",
+    "default_name",
+    "job_id_of",
+    "read_report",
+    "report",
+    "state_after",
+    "submission",
+    "this_program",
+    "versions",
+]
+
+
+@dataclass(frozen=True)
+class BegunRun:
+    """A run that a script began, told to the command line that started the script."""
+
+    job_id: str
+    run_id: str
+    store: str
 
 
 def submission() -> dict[str, Any]:
     """What the command line told this process, if it started it."""
     told: dict[str, Any] = json.loads(os.environ.get("DTSET_SUBMITTED", "{}"))
     return told
+
+
+def report(run: BegunRun) -> None:
+    """Tell the command line that started this process, if one did, of a run that has begun."""
+    path = os.environ.get("DTSET_REPORT")
+    if path:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(f"{json.dumps(asdict(run))}\n")
+
+
+def read_report(path: Path) -> list[BegunRun]:
+    """Read what a script has told of its runs."""
+    if not path.exists():
+        return []
+    return [BegunRun(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
 
 
 def this_program(submitted: Mapping[str, Any]) -> Program:

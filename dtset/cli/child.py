@@ -35,9 +35,7 @@ class _Forwarding:
             child.send_signal(number)
 
 
-def run_child(
-    command: Sequence[str], folder: str, environment: Mapping[str, str]
-) -> tuple[int, int]:
+def run_child(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> int:
     """Run a command to its end; while it runs, signals are the child's affair.
 
     Parameters
@@ -51,20 +49,20 @@ def run_child(
 
     Returns
     -------
-    tuple of int
-        Process ID, and exit status: negative, the number of the signal that killed it.
+    int
+        Its exit status; negative, the number of the signal that killed it.
 
     Examples
     --------
     >>> import sys
-    >>> run_child([sys.executable, "-c", "raise SystemExit(3)"], "/", {})[1]
+    >>> run_child([sys.executable, "-c", "raise SystemExit(3)"], "/", {})
     3
     """
     forwarding = _Forwarding()
     with _handling(forwarding):
         child = subprocess.Popen(command, cwd=folder, env=dict(environment))
         forwarding.to(child)
-        return child.pid, child.wait()
+        return child.wait()
 
 
 @contextmanager

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import socket
 import sys
-import time
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +17,7 @@ import click
 from dtset.errors import StoreError
 
 if TYPE_CHECKING:
-    from dtset.storage.objects import ObjectStore
+    from dtset.process import BegunRun
 
 __all__ = ["Launch", "run"]
 
@@ -134,49 +134,36 @@ def run(launch: Launch) -> int:
         The exit status to pass on: the script's, or 128 and the number of the signal that killed it.
     """
     from dtset.cli.child import run_child
+    from dtset.process import read_report
 
-    began = time.time()
-    pid, status = run_child(launch.command, launch.folder, launch.environment(os.environ))
-    if status == 0:
-        return 0
-    _after_failure(launch, pid, status, began)
-    return status if status > 0 else 128 - status
+    with tempfile.TemporaryDirectory(prefix="dtset-") as folder:
+        report = Path(folder) / "runs"
+        environment = launch.environment({**os.environ, "DTSET_REPORT": str(report)})
+        status = run_child(launch.command, launch.folder, environment)
+        if status != 0:
+            _after_failure(launch, status, read_report(report))
+    return status if status >= 0 else 128 - status
 
 
-def _after_failure(launch: Launch, pid: int, status: int, began: float) -> None:
-    """Make the record of a failed run say so, and say how to restart the job."""
-    from dtset.checkpoint.job import find_job
-    from dtset.cli.options import configured_store
+def _after_failure(launch: Launch, status: int, begun: Sequence[BegunRun]) -> None:
+    """Make the records of a failed script's runs say so, and say how to restart its jobs."""
+    from dtset.checkpoint.runs import end_run
+    from dtset.cli.options import is_configured
+    from dtset.storage.objects import open_store
 
-    try:
-        store = configured_store(launch.store)
-    except StoreError:
-        # Without a store there is no record to restart from, and the script has said so itself.
-        return
-    try:
-        recorded = find_job(store, launch.job_id) is not None
-        if recorded and status > 0:
-            _end_as_failed(store, launch.job_id, pid, began)
-    except StoreError as error:
-        # The exit status is the script's, whatever becomes of this.
-        click.echo(f"Warning: the job's record cannot be looked at: {error}", err=True)
-        return
-    if recorded:
-        command = ["dtset", "restart", launch.job_id]
-        if launch.store is not None:
-            command += ["--store", store.url]
-        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    for run in begun:
+        if status > 0:
+            try:
+                end_run(open_store(run.store, create=False), run.job_id, run.run_id, "failed")
+            except StoreError as error:
+                # The exit status is the script's, whatever becomes of this.
+                click.echo(f"Warning: that the run failed cannot be noted: {error}", err=True)
+    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    for job_id, store in dict.fromkeys((run.job_id, run.store) for run in begun):
+        command = ["dtset", "restart", job_id]
+        if launch.store is not None or not is_configured(store):
+            command += ["--store", store]
         click.echo(
-            f"The script {how}. What the job had committed stays; to restart it:\n  {shlex.join(command)}",
+            f"The script {how}. What job {job_id} had committed stays; to restart it:\n  {shlex.join(command)}",
             err=True,
         )
-
-
-def _end_as_failed(store: ObjectStore, job_id: str, pid: int, began: float) -> None:
-    """Note that a process failed, where it ended without noting anything itself."""
-    from dtset.checkpoint.runs import end_run, read_runs
-    from dtset.settings import seconds
-
-    for each in read_runs(store, job_id, seconds("heartbeat.timeout"), ended=False):
-        if (each.host, each.pid) == (socket.gethostname(), pid) and each.started >= began:
-            end_run(store, job_id, each.run_id, "failed")

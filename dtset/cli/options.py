@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from dtset.errors import StoreError
+
 if TYPE_CHECKING:
     from dtset.storage.objects import ObjectStore
 
-__all__ = ["cluster_options", "configured_store", "json_option", "store_option"]
+__all__ = ["cluster_options", "configured_store", "is_configured", "json_option", "store_option"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _SCHEDULERS = ("synchronous", "threads", "processes")
@@ -107,3 +109,11 @@ def configured_store(url: str | None, *, create: bool = False) -> ObjectStore:
     if url == "":
         raise click.BadParameter("give a URL or a path", param_hint="'--store'")
     return open_store(setting("store") if url is None else url, create=create)
+
+
+def is_configured(url: str) -> bool:
+    """Whether a store is the one that commands use when they are given none."""
+    try:
+        return configured_store(None).url == url
+    except StoreError:
+        return False

@@ -165,7 +165,7 @@ def test_the_interrupt_of_a_terminal_reaches_the_script_once(cli: Any) -> None:
         command = cli.command("submit", script)
         os.execve(command[0], command, environment)
     shown, interrupted, deadline = b"", False, time.monotonic() + 60
-    while b"taken" not in shown:
+    while not re.search(rb"taken \d", shown):
         assert time.monotonic() < deadline
         shown += os.read(terminal, 1000)
         if b"ready" in shown and not interrupted:
@@ -175,3 +175,33 @@ def test_the_interrupt_of_a_terminal_reaches_the_script_once(cli: Any) -> None:
     os.close(terminal)
     assert b"taken 1" in shown, shown
     assert os.waitstatus_to_exitcode(status) == 4
+
+
+def test_script_with_a_store_and_an_id_of_its_own_gets_its_restart_line(cli):
+    cli.script(
+        """
+        import sys
+        from dtset import TSetEnvironment
+        env = TSetEnvironment(job_id="own", store="elsewhere", cluster="synchronous")
+        sys.exit(3)
+        """
+    )
+    said = cli("submit", "script.py", status=3).stderr
+    assert "dtset restart own --store" in said
+    assert str(cli.folder / "elsewhere") in said
+    listed = json.loads(cli("jobs", "--json", "--store", "elsewhere").stdout)
+    assert [job["state"] for job in listed] == ["failed"]
+
+
+def test_as_submitted_runs_the_first_script_however_often(cli):
+    source = """
+        from dtset import TSetEnvironment
+        with TSetEnvironment(cluster="synchronous") as env:
+            print("THIS IS", "OLD")
+        """
+    cli.script(source)
+    cli("submit", "--job-id", "kept", "script.py")
+    cli.script(source.replace("OLD", "NEW"))
+    for _ in range(2):
+        assert "THIS IS OLD" in cli("restart", "kept", "--as-submitted").stdout
+    assert "THIS IS NEW" in cli("restart", "kept").stdout
