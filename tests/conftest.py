@@ -1,5 +1,15 @@
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+
 import pytest
 
 from dtset import TSetEnvironment
@@ -14,3 +24,50 @@ def store(tmp_path_factory):
 def env(store):
     with TSetEnvironment(store=store, cluster="synchronous", job_id="test", parallelism=2) as env:
         yield env
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    endpoint = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(endpoint, timeout=5).close()
+                break
+            except (urllib.error.URLError, OSError):
+                assert server.poll() is None, "moto's server ended by itself"
+                assert time.monotonic() < deadline, "moto's server does not answer"
+                time.sleep(0.1)
+        yield endpoint
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture
+def s3_options(s3_endpoint: str) -> dict[str, object]:
+    return {
+        "key": "testing-key",
+        "secret": "testing-secret",
+        "client_kwargs": {"endpoint_url": s3_endpoint, "region_name": "eu-west-1"},
+    }
+
+
+@pytest.fixture
+def s3_url(s3_options: dict[str, object]) -> str:
+    import s3fs
+
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    s3fs.S3FileSystem(**s3_options).mkdir(bucket)
+    return f"s3://{bucket}/some/folder"
