@@ -39,11 +39,14 @@ class KeptBlocks:
         For each group, its key and its entry in graphs that read it.
     dealt : bool
         Whether an exchange decided which elements are in which partition.
+    classes : set of (str, str)
+        The user's classes that occur, by module and qualified name.
     """
 
     groups: Sequence[Sequence[int]]
     entries: Mapping[Key, Any] = field(repr=False)
-    dealt: bool = False
+    dealt: bool
+    classes: frozenset[tuple[str, str]]
 
 
 # User code up to this size travels with every task; larger code is a task of its own, brought to each

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, TypeVar
@@ -163,7 +163,21 @@ class Run:
 
     def _trees(self, node: Node) -> dict[int, Tree]:
         """Fingerprints of a node and of what is above it, up to persists and caches."""
-        return node_trees(node, self.trees, config=self.config, ignore=self.ignore)
+        return node_trees(node, self._stored_trees(), config=self.config, ignore=self.ignore)
+
+    def _stored_trees(self) -> dict[int, Tree]:
+        """What stands for elements that are at hand, with the code that their classes have now."""
+        trees = {
+            number: stored_tree(
+                each.manifest.name, each.manifest.digest, _present_classes(each.manifest.classes)
+            )
+            for number, each in self.persisted.items()
+        }
+        for number, tree in self.trees.items():
+            kept = self.kept.get(number)
+            names = () if kept is None else (f"{module}:{name}" for module, name in kept.classes)
+            trees[number] = stored_tree("cache", tree.digest, _present_classes(names))
+        return trees
 
     def forget(self, node: Node) -> None:
         """Let go of a cache's memory, or of what is known of a persist."""
@@ -205,16 +219,17 @@ class Run:
         lowered = self._lowered(target, attempt)
         keys = [key for key, _ in lowered.groups]
         entries = self.scheduler().keep(lowered.graph, keys)
-        self.classes.update(*self.scheduler().compute(*asking_for_classes(entries)))
+        occurring = self.scheduler().compute(*asking_for_classes(entries))
+        classes = frozenset[tuple[str, str]]().union(*occurring)
+        self.classes.update(classes)
         groups = [partitions for _, partitions in lowered.groups]
-        return KeptBlocks(groups, entries, dealt=self._has_exchange(target.node))
+        return KeptBlocks(groups, entries, self._has_exchange(target.node), classes)
 
     def _persist(self, node: Persist) -> Persisted:
         """Run a persist: look it up, compute what is missing, commit it."""
         began = time.perf_counter()
         persisted = self._looked_up_or_computed(node)
         manifest = persisted.manifest
-        self.trees[node.number] = stored_tree(manifest.name, manifest.digest, manifest.classes)
         self.classes.update(_pair(name) for name in manifest.classes)
         self.on_persist(persisted, time.perf_counter() - began)
         return persisted
@@ -464,6 +479,11 @@ def _pair(name: str) -> tuple[str, str]:
     """Module and qualified name of a class, of their form in a manifest."""
     module, _, qualname = name.partition(":")
     return module, qualname
+
+
+def _present_classes(names: Iterable[str]) -> dict[str, str]:
+    """Fingerprints that classes have in the present program, by ``module:qualname``."""
+    return {name: _present_fingerprint(*_pair(name)) or "absent" for name in names}
 
 
 def _present_fingerprint(module: str, qualname: str) -> str | None:

@@ -246,6 +246,26 @@ class Record:
     __hash__ = None
 
 
+def test_a_class_that_is_edited_in_the_session_is_seen_below_persists_and_caches(
+    store, monkeypatch
+):
+    def doubled(record):
+        return record.doubled()
+
+    def tripled(self):
+        return 3 * self.x
+
+    with environment(store) as env:
+        for stored in (env.range(3).map(Record).persist(), env.range(3).map(Record).cache()):
+            assert stored.map(doubled).persist().collect() == [0, 2, 4]
+            with monkeypatch.context() as patch:
+                patch.setattr(Record, "doubled", tripled)
+                edited = stored.map(doubled).persist()
+                assert edited.hit is False
+                assert edited.collect() == [0, 3, 6]
+            assert stored.map(doubled).persist().hit is True
+
+
 def test_two_runs_at_once_are_both_right(store):
     with environment(store) as one, environment(store) as other:
         first = one.range(4).map(str).persist()
