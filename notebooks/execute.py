@@ -16,6 +16,7 @@ STORE = Path("/tmp/dtset-notebooks")
 
 
 def main() -> None:
+    """Execute all notebooks."""
     for path in sorted(Path(__file__).parent.glob("*.ipynb")):
         shutil.rmtree(STORE, ignore_errors=True)
         notebook = nbformat.read(path, as_version=4)

@@ -33,7 +33,7 @@ class _Commands(click.Group):
             raise _Refused(str(error)) from error
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("dtset", cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Run programs as jobs whose persisted TSets survive, and look after what they have stored."""
 

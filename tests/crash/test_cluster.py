@@ -82,3 +82,33 @@ def test_what_functions_print_reaches_the_drivers_stdout_once(program, cluster):
         program.job_id = f"job-{str(where)[:3]}"
         environment = {} if where is None else {"DASK_DTSET__CLUSTER": where}
         assert sorted(program.run(**environment).splitlines()) == expected, where
+
+
+CACHING = """
+import time
+from pathlib import Path
+from dtset import TSetEnvironment
+
+folder = Path(__file__).parent
+with TSetEnvironment() as env:
+    cached = env.range(1000, parallelism=8).map(lambda x: 2 * x).cache()
+    (folder / "cached").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.05)
+    print("SUM", cached.reduce(lambda a, b: a + b).first())
+    print("PERSISTED", cached.map(str).persist().count())
+"""
+
+
+def test_a_cache_that_was_lost_with_its_workers_comes_back(program, cluster):
+    program.write(CACHING)
+    process = program.start(DASK_DTSET__CLUSTER=cluster.address)
+    wait_for((program.folder / "cached").exists)
+    for worker in cluster.workers:
+        kill_all(worker)
+    cluster.start_worker()
+    (program.folder / "go").touch()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert f"SUM {2 * sum(range(1000))}" in out
+    assert "PERSISTED 1000" in out
