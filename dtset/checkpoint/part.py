@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dtset.checkpoint.layout import data_path, part_path
-from dtset.errors import StoreError
+from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_writer import PartitionSummary
 from dtset.storage.records import seal, unseal
 
 __all__ = ["Part", "commit_part", "find_part", "read_parts"]
+
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Part:
         return data_path(generation_path, self.partition, self.attempt)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a record holds."""
+        """Return what a manifest holds of it."""
         return {
             "partition": self.partition,
             "attempt": self.attempt,
@@ -71,12 +74,27 @@ class Part:
 
 
 def find_part(store: ObjectStore, generation_path: str, partition: int) -> Part | None:
-    """Find the commit of a partition; a torn record counts as absent."""
+    """Find the commit of a partition; a torn record counts as absent.
+
+    Raises
+    ------
+    CorruptCheckpointError
+        The record is whole, but of another format or another place than its path says.
+    """
+    path = part_path(generation_path, partition)
     try:
-        record = unseal(store.get(part_path(generation_path, partition)))
+        record = unseal(store.get(path))
     except FileNotFoundError:
         return None
-    return None if record is None else Part.from_json(record)
+    if record is None:
+        return None
+    found = (record.get("format"), record.get("generation"), record.get("partition"))
+    if found != (FORMAT, generation_path, partition):
+        raise CorruptCheckpointError(
+            f"{store.url}/{path}: expected the record of partition {partition} of {generation_path}, in format {FORMAT}; "
+            f"found {json.dumps(found)}. If it was moved here, move it back; else remove it, and it is computed again"
+        )
+    return Part.from_json(record)
 
 
 def commit_part(store: ObjectStore, generation_path: str, part: Part) -> Part:
@@ -86,7 +104,7 @@ def commit_part(store: ObjectStore, generation_path: str, part: Part) -> Part:
     """
     store.sync(part.path(generation_path))
     path = part_path(generation_path, part.partition)
-    record = seal(part.to_json())
+    record = seal({"format": FORMAT, "generation": generation_path, **part.to_json()})
     if store.create(path, record):
         return part
     winner = find_part(store, generation_path, part.partition)

@@ -37,7 +37,8 @@ def program_tree() -> Tree:
 def _parts() -> Iterator[Tree]:
     """Trees of the user's modules, by name."""
     for name, module in sorted(sys.modules.items()):
-        if not isinstance(module, ModuleType) or not is_user_module(name):
+        # Where processes were spawned, the script is there under a second name.
+        if name == "__mp_main__" or not isinstance(module, ModuleType) or not is_user_module(name):
             continue
         file = getattr(module, "__file__", None)
         if file is not None and file.endswith(".py"):

@@ -171,4 +171,5 @@ def described(node: Node) -> str:
     function = node.function if isinstance(node, Transform | Exchange) else None
     if isinstance(node, Source):
         function = getattr(node.data, "function", None)
-    return node.operator if function is None else f"{node.operator} {function.label}"
+    label = node.name if isinstance(node, Persist | Cache) else getattr(function, "label", None)
+    return node.operator if label is None else f"{node.operator} {label}"
