@@ -13,7 +13,7 @@ from dtset.twister2 import SHIM
 from dtset.twister2.environment import Twister2Environment
 
 ROOT = Path(dtset.__file__).resolve().parents[1]
-SEED = Path(__file__).with_name("seed.py")
+SEED = Path(__file__).parents[2] / "examples" / "tset_checkpointing.py"
 
 
 def _environment(*path: Path) -> dict[str, str]:
