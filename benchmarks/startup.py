@@ -9,6 +9,7 @@ whose persists are all found; ``LocalCluster`` is Dask's own, which a script wit
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,10 @@ def main(name, store):
 if __name__ == "__main__":
     main(*sys.argv[1:])
 """
-CANDIDATES = ("imports", "synchronous", "threads", "local", "LocalCluster", "processes", "loky")
+CANDIDATES = ["imports", "synchronous", "threads", "local", "LocalCluster", "processes"]
+# Compared where it is installed: nothing of ours needs it.
+if importlib.util.find_spec("loky") is not None:
+    CANDIDATES.append("loky")
 
 
 def main() -> None:

@@ -23,10 +23,11 @@ from dtset.diagnostics.banner import banner, environment_lines, persist_line
 from dtset.diagnostics.console import attach_console
 from dtset.errors import ConfigurationError, UsageError
 from dtset.execution.cluster import choose_cluster
+from dtset.execution.inline import snapshot
 from dtset.execution.run import Persisted, Run
 from dtset.execution.stage import TaskSettings
 from dtset.plan.nodes import Node, Source, SourceData
-from dtset.plan.sources import FunctionSource, RangeSource, SequenceSource
+from dtset.plan.sources import FunctionSource, RangeSource
 from dtset.plan.user_function import UserFunction, user_function
 from dtset.process import (
     BegunRun,
@@ -201,6 +202,7 @@ class TSetEnvironment:
             enabled=self.checkpointing,
         )
         self._closed = False
+        self._process = os.getpid()
         atexit.register(self._close_at_exit)
         _logger.info(
             "%s",
@@ -530,9 +532,20 @@ class TSetEnvironment:
         """Drop a persisted TSet from the store."""
         self._check_open()
         persisted = self._run.persisted.get(node.number)
-        if persisted is not None:
-            delete_tset(self._store, self.job_id, persisted.manifest.fingerprint)
-            self._run.forget(node)
+        if persisted is None:
+            return
+        self._run.forget(node)
+        fingerprint = persisted.manifest.fingerprint
+        if any(each.manifest.fingerprint == fingerprint for each in self._run.persisted.values()):
+            return
+        if self._recorder.others():
+            _logger.warning(
+                "the data of %s stay in the store: another run of job %s is alive, and may read them",
+                persisted.manifest.name,
+                self.job_id,
+            )
+            return
+        delete_tset(self._store, self.job_id, fingerprint)
 
     def _url(self, path: str) -> str:
         """URL of what lies at a path of the store."""
@@ -569,7 +582,9 @@ class TSetEnvironment:
             elements = list(data)
         except TypeError as error:
             raise UsageError(f"parallelize() takes an iterable or a mapping: {error}") from error
-        return self._source("parallelize", SequenceSource(elements), parallelism)
+        partitions = self._partitions(parallelism)
+        taken = snapshot(elements, partitions, self._run.settings.batch_size)
+        return self._source("parallelize", taken, partitions)
 
     def _persist_noted(self, persisted: Persisted, took: float) -> None:
         """Say what became of a persist, in the log and in the run's records."""
@@ -591,6 +606,9 @@ class TSetEnvironment:
 
     def _close_at_exit(self) -> None:
         """Close when the interpreter ends: an uncaught exception is known to it."""
+        if os.getpid() != self._process:
+            # A fork of the process: the environment is its parent's.
+            return
         self._close(state_after(getattr(sys, "last_value", None)))
 
     def _close(self, state: str) -> None:

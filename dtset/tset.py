@@ -543,7 +543,11 @@ class PersistedTSet(TSet):
         return self._persisted.hit
 
     def unpersist(self) -> None:
-        """Drop the data from the store: the TSet, and what was made from it, can no longer be computed."""
+        """Drop the data: the TSet, and what was made from it, can no longer be computed.
+
+        They stay in the store while another TSet of this run has the same data, or another run of the
+        job is alive.
+        """
         self._env._drop(self._node)
 
     def _let_go(self) -> None:

@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
+
+import psutil
 
 ENVIRONMENT = {
     key: value for key, value in os.environ.items() if not key.startswith(("DTSET_", "DASK_"))
@@ -69,7 +72,12 @@ class Program:
 
 def kill_all(process: subprocess.Popen[str]) -> None:
     """``kill -9`` of a process and of all that it started."""
+    started = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGKILL)
+    for each in started:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    psutil.wait_procs(started, timeout=20)
     process.wait()
     for stream in (process.stdout, process.stderr):
         if stream is not None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dtset.checkpoint.layout import generation_path, group_path, manifest_path
+from dtset.checkpoint.layout import generation_path, group_path, manifest_path, part_path
 from dtset.checkpoint.part import Part
 from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.fingerprint.tree import Tree, from_json, to_json
@@ -149,11 +149,27 @@ def find_manifest(store: ObjectStore, job_id: str, fingerprint: str) -> Manifest
     return Manifest.from_json(record)
 
 
+def _check_parts(store: ObjectStore, manifest: Manifest) -> None:
+    """Make sure that what is about to be committed is still there: a store may be cleaned up by hand."""
+    there = {entry.path for entry in store.list(f"{manifest.path}/parts")}
+    gone = [
+        part.partition
+        for part in manifest.parts
+        if part_path(manifest.path, part.partition) not in there
+    ]
+    if gone:
+        raise StoreError(
+            f"{store.url}/{manifest.path}: partitions {gone} of {manifest.name} were committed, and are gone: "
+            f"something removes objects from the store. Stop it, and restart job {manifest.job_id}"
+        )
+
+
 def commit_manifest(store: ObjectStore, manifest: Manifest, *, replace: bool = False) -> Manifest:
     """Commit a TSet, unless another run was first; return the one that counts.
 
     With `replace`, an older commit of the same TSet is superseded instead.
     """
+    _check_parts(store, manifest)
     # One group's metadata may be written by two runs: they name their own attempts, and both are right.
     group = {f"{part.partition}-{part.attempt}": part.summary for part in manifest.parts}
     store.put(f"{manifest.group}/zarr.json", root_metadata(group), durable=True)

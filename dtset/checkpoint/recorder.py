@@ -63,6 +63,7 @@ class RunRecorder:
         self._store = store
         self._run_id = run_id
         self._numbers = count()
+        self._timeout = timeout
         self._greet(_alive(store, job.job_id, timeout), job.job_id, exclusive=exclusive)
         self.job = open_job(store, job)
         run = begin_run(store, job.job_id, run_id, save_script(store, job.job_id, program))
@@ -77,6 +78,11 @@ class RunRecorder:
                 end_run(store, job.job_id, run_id, "failed")
                 self._greet(earlier, job.job_id, exclusive=True)
         self._heartbeat = Heartbeat(store, job.job_id, run_id, interval)
+
+    def others(self) -> list[RunRecord]:
+        """Other runs of the job that are alive."""
+        alive = _alive(self._store, self.job.job_id, self._timeout)
+        return [run for run in alive if run.run_id != self._run_id]
 
     def note(self, **event: Any) -> None:
         """Write something that happened."""

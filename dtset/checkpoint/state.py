@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from dtset.checkpoint.variables import Commit, check_program, commit_variables, last_commit
+from dtset.checkpoint.variables import (
+    Commit,
+    Variable,
+    check_program,
+    commit_variables,
+    last_commit,
+)
 from dtset.errors import UsageError
 from dtset.fingerprint.program import program_tree
 from dtset.storage.objects import ObjectStore
@@ -52,12 +58,11 @@ class State:
     def init(self, name: str, default: Any) -> Any:
         """Return the committed value of a variable, else its default."""
         last = self._committed()
-        if last is not None and name in last.values:
+        value = default
+        if last is not None and name in last.variables and self._keep is not False:
             if self._keep is None:
-                check_program(name, last, program_tree())
-            value = default if self._keep is False else last.values[name]
-        else:
-            value = default
+                check_program(name, last.variables[name], program_tree())
+            value = last.variables[name].value
         self._values[name] = value
         return value
 
@@ -70,13 +75,18 @@ class State:
         self._values[name] = value
 
     def commit(self) -> None:
-        """Commit all variables at once; those of earlier commits that this run has not named stay."""
+        """Commit all variables at once.
+
+        Those of earlier commits that this run has not named stay, as made by the program that made them.
+        """
         if not self._enabled:
             return
         last = self._committed()
-        earlier = dict(last.values) if last is not None and self._keep is not False else {}
+        earlier = last.variables if last is not None and self._keep is not False else {}
         number = 1 if last is None else last.number + 1
-        commit = Commit(number, {**earlier, **self._values}, program_tree())
+        program = program_tree()
+        own = {name: Variable(value, program) for name, value in self._values.items()}
+        commit = Commit(number, {**earlier, **own})
         commit_variables(
             self._store, self._job_id, self._run_id, commit, allow_pickle=self._allow_pickle
         )

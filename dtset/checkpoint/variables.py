@@ -15,9 +15,24 @@ from dtset.storage.objects import ObjectStore
 from dtset.storage.pickling import present_class
 from dtset.storage.records import seal, unseal
 
-__all__ = ["Commit", "changed_parts", "check_program", "commit_variables", "last_commit"]
+__all__ = [
+    "Commit",
+    "Variable",
+    "changed_parts",
+    "check_program",
+    "commit_variables",
+    "last_commit",
+]
 
 FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A value of the driver's, and the program that made it."""
+
+    value: Any = field(repr=False)
+    program: Tree = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -28,15 +43,12 @@ class Commit:
     ----------
     number : int
         Which commit of the job, from 1.
-    values : mapping of str to object
-        The variables.
-    program : Tree
-        The program that made them.
+    variables : mapping of str to Variable
+        All variables of the job; those that a run has not named keep the program that made them.
     """
 
     number: int
-    values: Mapping[str, Any] = field(repr=False)
-    program: Tree = field(repr=False)
+    variables: Mapping[str, Variable]
 
 
 def last_commit(store: ObjectStore, job_id: str, *, allow_pickle: bool) -> Commit | None:
@@ -53,9 +65,14 @@ def last_commit(store: ObjectStore, job_id: str, *, allow_pickle: bool) -> Commi
             raise CorruptCheckpointError(
                 f"{store.url}/{path}: expected variables in format {FORMAT}, found {record.get('format')!r}"
             )
+        programs = [from_json(rows) for rows in record["programs"]]
         block = base64.b64decode(record["values"])
         (values,) = decode_block(block, present_class, allow_pickle=allow_pickle)
-        return Commit(record["number"], values, from_json(record["program"]))
+        variables = {
+            name: Variable(value, programs[record["made_by"][name]])
+            for name, value in values.items()
+        }
+        return Commit(record["number"], variables)
     return None
 
 
@@ -63,25 +80,28 @@ def commit_variables(
     store: ObjectStore, job_id: str, run_id: str, commit: Commit, *, allow_pickle: bool
 ) -> None:
     """Write a commit; it is there in full, or not at all."""
-    block = encode_block([dict(commit.values)], allow_pickle=allow_pickle)
+    values = {name: variable.value for name, variable in commit.variables.items()}
+    programs = {each.program.digest: each.program for each in commit.variables.values()}
+    numbers = {digest: number for number, digest in enumerate(programs)}
     record = {
         "format": FORMAT,
         "number": commit.number,
-        "values": base64.b64encode(block).decode(),
-        "program": to_json(commit.program),
+        "values": base64.b64encode(encode_block([values], allow_pickle=allow_pickle)).decode(),
+        "made_by": {name: numbers[each.program.digest] for name, each in commit.variables.items()},
+        "programs": [to_json(program) for program in programs.values()],
     }
     store.create(variables_path(job_id, commit.number, run_id), seal(record))
 
 
-def check_program(name: str, commit: Commit, program: Tree) -> None:
-    """Make sure that variables were committed by the present program.
+def check_program(name: str, variable: Variable, program: Tree) -> None:
+    """Make sure that a variable was made by the present program.
 
     Raises
     ------
     StaleVariablesError
-        They were committed by another; the message names what changed.
+        It was made by another; the message names what changed.
     """
-    changed = changed_parts(commit.program, program)
+    changed = changed_parts(variable.program, program)
     if changed:
         raise StaleVariablesError(
             f"the variable {name!r} was committed by another program: {', '.join(changed)} changed since. "

@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 import dask.config
 from dask.system import CPU_COUNT
 
-from dtset.errors import ConfigurationError
+from dtset.errors import ConfigurationError, DTSetError, UsageError
 from dtset.execution.scheduler import DistributedScheduler, LocalScheduler, Scheduler
 from dtset.settings import setting, whole_number
 
@@ -29,6 +30,11 @@ _DASK_SCHEDULERS = (
     "processes",
     "multiprocessing",
 )
+
+
+_CLOSING = 10.0
+
+_logger = logging.getLogger("dtset")
 
 
 @dataclass
@@ -53,12 +59,20 @@ class Cluster:
     in_process: bool = False
     _scheduler: Scheduler | None = None
     _closing: Sequence[Any] = ()
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def scheduler(self, run_id: str) -> Scheduler:
         """Return what runs Dask graphs; start or reach it if this is the first time."""
-        if self._scheduler is None:
-            self._scheduler, self._closing = self.connect(run_id)
-        return self._scheduler
+        with self._lock:
+            if self._scheduler is None:
+                try:
+                    self._scheduler, self._closing = self.connect(run_id)
+                except (OSError, RuntimeError) as error:
+                    raise DTSetError(
+                        f"{self.kind} could not be started or reached: {error}. Start the job again, or give it "
+                        "another cluster=, such as 'threads'"
+                    ) from error
+            return self._scheduler
 
     @property
     def client(self) -> Any:
@@ -68,8 +82,13 @@ class Cluster:
     def close(self) -> None:
         """Release what was started, and nothing else."""
         closing, self._closing, self._scheduler = self._closing, (), None
-        for each in closing:
-            each.close()
+        # What does not answer any more is not waited for: the processes end with this one.
+        with dask.config.set({"distributed.comm.timeouts.connect": "2s"}):
+            for each in closing:
+                try:
+                    each.close(timeout=_CLOSING)
+                except (OSError, TimeoutError) as error:
+                    _logger.warning("the cluster was not closed as it should be: %s", error)
 
 
 def choose_cluster(cluster: object, resources: Sequence[Mapping[str, Any]] | None) -> Cluster:
@@ -93,6 +112,11 @@ def choose_cluster(cluster: object, resources: Sequence[Mapping[str, Any]] | Non
     ConfigurationError
         The cluster or the resources are in no known form.
     """
+    if in_task():
+        raise UsageError(
+            "a TSetEnvironment cannot be opened inside of a function that runs on a worker: it would wait for the "
+            "worker that waits for it. Make it in the driver"
+        )
     if cluster is not None:
         return _given(cluster)
     if setting("cluster") is not None:
@@ -107,6 +131,19 @@ def choose_cluster(cluster: object, resources: Sequence[Mapping[str, Any]] | Non
     if configured is not None and configured not in ("dask.distributed", "distributed"):
         return _given(configured)
     return _local_processes([{"instances": CPU_COUNT}])
+
+
+def in_task() -> bool:
+    """Whether this is a task of a Dask worker."""
+    if "distributed" not in sys.modules:
+        return False
+    from distributed import get_worker
+
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True
 
 
 def _current_client() -> Any:

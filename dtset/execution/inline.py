@@ -1,9 +1,10 @@
-"""Sequences in the driver's memory, on their way to tasks: in the graph if small, else through the store."""
+"""Sequences in the driver's memory: taken as they are now, and brought to tasks."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from dtset.checkpoint.layout import data_path
@@ -11,57 +12,94 @@ from dtset.checkpoint.part import Part
 from dtset.execution.inputs import BlockInput, LoadInput
 from dtset.execution.stage import TaskSettings
 from dtset.plan.context import TSetContext
-from dtset.plan.sources import SequenceSource
-from dtset.storage.blocks import block_classes, encode_block
+from dtset.plan.sources import share
+from dtset.storage.blocks import block_classes, decode_block, encode_block
 from dtset.storage.partition_writer import PartitionWriter
 
-__all__ = ["inlined"]
+__all__ = ["SequenceSource", "inlined", "snapshot"]
 
 _MOST_BYTES = 2**20
 
 
-def inlined(
-    data: SequenceSource, parallelism: int, settings: TaskSettings, path: str
-) -> tuple[BlockInput | LoadInput, set[tuple[str, str]]]:
-    """Bring a sequence to where tasks can read it.
+@dataclass(frozen=True, eq=False)
+class SequenceSource:
+    """A sequence as it was when it was given: what is changed in it later is not seen.
 
     Parameters
     ----------
-    data : SequenceSource
+    blocks : mapping of int to sequence of bytes
+        By partition, the elements as encoded blocks.
+    """
+
+    blocks: Mapping[int, Sequence[bytes]] = field(repr=False)
+
+    def identity(self) -> object:
+        """Return what the elements depend on: the elements."""
+        return [element for partition in sorted(self.blocks) for element in self._of(partition)]
+
+    def elements(self, ctx: TSetContext) -> Iterator[Any]:
+        """Return the elements of one partition."""
+        return self._of(ctx.index)
+
+    def batches(self, partition: int) -> Iterator[list[Any]]:
+        """Return the elements of one partition, in batches."""
+        return (decode_block(block) for block in self.blocks[partition])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the blocks take."""
+        return sum(len(block) for sent in self.blocks.values() for block in sent)
+
+    @property
+    def classes(self) -> set[tuple[str, str]]:
+        """The user's classes that occur, by module and qualified name."""
+        blocks = (block for sent in self.blocks.values() for block in sent)
+        return {each for block in blocks for each in block_classes(block)}
+
+    def _of(self, partition: int) -> Iterator[Any]:
+        """Elements of one partition."""
+        return (element for batch in self.batches(partition) for element in batch)
+
+
+def snapshot(sequence: Sequence[Any], parallelism: int, batch_size: int) -> SequenceSource:
+    """Take a sequence as it is now, cut into contiguous partitions.
+
+    Raises
+    ------
+    UsageError
+        An element cannot travel to a worker.
+    """
+    blocks = {}
+    for partition in range(parallelism):
+        first, last = share(len(sequence), partition, parallelism)
+        blocks[partition] = [
+            encode_block(sequence[start : min(start + batch_size, last)])
+            for start in range(first, last, batch_size)
+        ]
+    return SequenceSource(blocks)
+
+
+def inlined(source: SequenceSource, settings: TaskSettings, path: str) -> BlockInput | LoadInput:
+    """Bring a sequence to where tasks can read it: in the graph if it is small, else through the store.
+
+    Parameters
+    ----------
+    source : SequenceSource
         The elements.
-    parallelism : int
-        Number of partitions.
     settings : TaskSettings
         Tell of the store.
     path : str
-        Where in the store to write what is larger than 1 MiB.
+        Where in the store to write what is larger than 1 MiB; it stays there until the run ends.
 
     Returns
     -------
     BlockInput or LoadInput
         What tasks read.
-    set of (str, str)
-        The user's classes that occur, by module and qualified name.
     """
-    blocks: dict[int, list[bytes]] = {}
-    size = 0
-    for partition in range(parallelism):
-        blocks[partition] = []
-        for batch in _batches(data, partition, parallelism, settings.batch_size):
-            blocks[partition].append(encode_block(batch))
-            size += len(blocks[partition][-1])
-            if size > _MOST_BYTES:
-                return _stored(data, parallelism, settings, path)
-    classes = {each for sent in blocks.values() for block in sent for each in block_classes(block)}
-    return BlockInput(blocks), classes
-
-
-def _stored(
-    data: SequenceSource, parallelism: int, settings: TaskSettings, path: str
-) -> tuple[LoadInput, set[tuple[str, str]]]:
-    """Write a sequence to the store, where it stays until the run ends."""
+    if source.nbytes <= _MOST_BYTES:
+        return BlockInput(source.blocks)
     parts = {}
-    for partition in range(parallelism):
+    for partition in source.blocks:
         attempt = uuid.uuid4().hex[:12]
         writer = PartitionWriter(
             settings.store,
@@ -69,20 +107,7 @@ def _stored(
             codec=settings.codec,
             allow_pickle=settings.allow_pickle,
         )
-        for batch in _batches(data, partition, parallelism, settings.batch_size):
+        for batch in source.batches(partition):
             writer.append(batch)
         parts[partition] = Part(partition, attempt, settings.run_id, 0.0, writer.finish(), {})
-    classes = {each for part in parts.values() for each in part.summary.classes}
-    return LoadInput("parallelize", path, parts), classes
-
-
-def _batches(
-    data: SequenceSource, partition: int, parallelism: int, size: int
-) -> Iterator[list[Any]]:
-    """Elements of a partition, in batches."""
-    ctx = TSetContext(
-        index=partition, parallelism=parallelism, id="parallelize", name="parallelize"
-    )
-    elements = list(data.elements(ctx))
-    for start in range(0, len(elements), size):
-        yield elements[start : start + size]
+    return LoadInput("parallelize", path, parts)

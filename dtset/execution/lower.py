@@ -72,8 +72,8 @@ class Target:
         By node number, where the elements of persists, and of sequences in the driver's memory, are.
     shipment : Shipment
         The user's code.
-    seeds : mapping of int to str
-        By node number, what ``ctx.random`` is seeded with.
+    digests : mapping of int to str
+        Fingerprints, by node number, of operators that see them as ``ctx.id`` and ``ctx.random``.
     """
 
     node: Node
@@ -81,7 +81,7 @@ class Target:
     partitions: Sequence[int]
     resolved: Mapping[int, LoadInput | BlockInput]
     shipment: Shipment = field(repr=False)
-    seeds: Mapping[int, str]
+    digests: Mapping[int, str]
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,14 @@ _INTERVAL = 1.0
 def watch(parent: int) -> None:
     """End this process, from now on, when its parent is not, or no longer, the process given.
 
+    Ctrl-C in a terminal is the driver's affair: it would end what the driver needs to end in order.
+
     Parameters
     ----------
     parent : int
         Process ID of the driver.
     """
+    os.setpgid(0, 0)
     threading.Thread(target=_watch, args=(parent,), name="dtset-parent-watch", daemon=True).start()
 
 

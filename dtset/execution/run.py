@@ -16,7 +16,7 @@ from dtset.checkpoint.resolution import Hit, resolve
 from dtset.errors import DTSetError, FingerprintError, UsageError
 from dtset.execution.exchange.pieces import DealChangedError, common_deal
 from dtset.execution.failures import TaskFailedError
-from dtset.execution.inline import inlined
+from dtset.execution.inline import SequenceSource, inlined
 from dtset.execution.inputs import BlockInput, LoadInput
 from dtset.execution.lower import KeptBlocks, Lowered, Target, asking_for_classes, lower
 from dtset.execution.outputs import (
@@ -45,7 +45,6 @@ from dtset.plan.nodes import (
     described,
     topological,
 )
-from dtset.plan.sources import SequenceSource
 from dtset.storage.objects import ObjectStore
 from dtset.storage.pickling import present_class
 
@@ -111,6 +110,7 @@ class Run:
     kept: dict[int, KeptBlocks] = field(default_factory=dict)
     sources: dict[int, BlockInput | LoadInput] = field(default_factory=dict)
     trees: dict[int, Tree] = field(default_factory=dict)
+    unknown: dict[int, FingerprintError] = field(default_factory=dict)
     classes: set[tuple[str, str]] = field(default_factory=set)
     _actions: count[int] = field(default_factory=count)
 
@@ -163,6 +163,9 @@ class Run:
 
     def _trees(self, node: Node) -> dict[int, Tree]:
         """Fingerprints of a node and of what is above it, up to persists and caches."""
+        for each in self._unresolved(node):
+            if each.number in self.unknown:
+                raise self.unknown[each.number]
         return node_trees(node, self._stored_trees(), config=self.config, ignore=self.ignore)
 
     def _stored_trees(self) -> dict[int, Tree]:
@@ -184,10 +187,11 @@ class Run:
         self.kept.pop(node.number, None)
         self.persisted.pop(node.number, None)
         self.trees.pop(node.number, None)
+        self.unknown.pop(node.number, None)
 
     def clear(self) -> None:
         """Let go of all that is kept in memory."""
-        for each in (self.persisted, self.kept, self.sources, self.trees):
+        for each in (self.persisted, self.kept, self.sources, self.trees, self.unknown):
             each.clear()
 
     def _keep(self, node: Cache) -> KeptBlocks:
@@ -196,9 +200,9 @@ class Run:
         if self.checkpointing:
             try:
                 trees = self._trees(node.input)
-            except FingerprintError:
-                # Only a persist below would need it, and raises it then.
-                self.trees.pop(node.number, None)
+            except FingerprintError as error:
+                # What it was computed from may change: a persist below raises this, now or later.
+                self.unknown[node.number] = error
             else:
                 self._check_unchanged(node, trees[node.input.number])
                 self.trees[node.number] = trees[node.input.number]
@@ -256,7 +260,7 @@ class Run:
             else:
                 fingerprint, parts = resolution.fingerprint, dict(resolution.parts)
         if node.refresh:
-            generation, parts = f"r{self.run_id}", {}
+            generation, parts = f"r{uuid.uuid4().hex}", {}
         missing = [each for each in range(node.parallelism) if each not in parts]
         if missing:
             output = PersistOutput(fingerprint, generation)
@@ -320,20 +324,22 @@ class Run:
             try:
                 return submit(attempt)
             except TaskFailedError as failure:
-                raise failure.unpack() from None
-            except SchedulerLostError as error:
+                error = failure.unpack()
+                break
+            except SchedulerLostError as lost:
                 raise DTSetError(
-                    f"the Dask scheduler does not answer any more: {error}. "
+                    f"the Dask scheduler does not answer any more: {lost}. "
                     f"What was committed stays: job {self.job_id} can be restarted, on this cluster or on another"
-                ) from error
-            except (WorkersLostError, DealChangedError) as error:
+                ) from lost
+            except (WorkersLostError, DealChangedError) as lost:
                 if attempt >= self.resubmissions:
                     raise DTSetError(
-                        f"tasks were lost with their workers {attempt + 1} times: {error}. "
+                        f"tasks were lost with their workers {attempt + 1} times: {lost}. "
                         "Look at the workers' logs for the cause, often too little memory for a partition; "
                         f"what was committed stays, and job {self.job_id} can be restarted"
-                    ) from error
-        raise AssertionError("unreachable")
+                    ) from lost
+        # Raised here, it keeps the cause that it had.
+        raise error
 
     def _target(
         self,
@@ -358,8 +364,8 @@ class Run:
         known = self._trees_if_useful(node) if trees is None else trees
         distributions = reached_distributions(known.values())
         shipment = ship(objects, sorted(self.classes), distributions)
-        seeds = {number: f"{self.job_id}/{tree.digest}" for number, tree in known.items()}
-        return Target(node, output, partitions, resolved, shipment, seeds)
+        digests = {number: tree.digest for number, tree in known.items()}
+        return Target(node, output, partitions, resolved, shipment, digests)
 
     def _lowered(self, target: Target, attempt: int) -> Lowered:
         """Lower a target whose persists and caches have been run."""
@@ -378,7 +384,7 @@ class Run:
         )
 
         def step(node: Source | Transform | Exchange) -> Step:
-            return _step(node, target.seeds.get(node.number, f"{self.job_id}/{node.number}"))
+            return _step(node, self.job_id, target.digests.get(node.number, str(node.number)))
 
         return lower(
             target,
@@ -416,9 +422,8 @@ class Run:
         """Bring a sequence that lies in the driver's memory to where tasks can read it, once."""
         if node.number not in self.sources:
             path = run_path(self.job_id, self.run_id, f"sources/{node.number}")
-            found, classes = inlined(data, node.parallelism, self.settings, path)
-            self.sources[node.number] = found
-            self.classes.update(classes)
+            self.sources[node.number] = inlined(data, self.settings, path)
+            self.classes.update(data.classes)
         return self.sources[node.number]
 
 
@@ -429,20 +434,20 @@ def _load(manifest: Manifest) -> LoadInput:
     )
 
 
-def _step(node: Source | Transform | Exchange, seed: str) -> Step:
-    """Step of an operator."""
+def _step(node: Source | Transform | Exchange, job_id: str, digest: str) -> Step:
+    """Step of an operator; what its functions see of it is the same in every run of the same program."""
     function = None if isinstance(node, Source) else node.function
     takes_value = node.operator == "compute" and _gives_value(node)
     return Step(
         key=str(node.number),
         operator=node.operator,
         label=described(node).removeprefix(node.operator).strip(),
-        id=f"{node.operator}-{node.number}",
+        id=f"{node.operator}-{digest[:12]}",
         name=node.name or node.operator,
         form=None if function is None else function.form,
         takes_ctx=function is not None and function.takes_ctx,
         takes_value=takes_value,
-        seed=seed,
+        seed=f"{job_id}/{digest}",
         parallelism=node.parallelism,
     )
 

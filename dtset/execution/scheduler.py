@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -86,7 +87,14 @@ class LocalScheduler:
 
     def compute(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         """Run a graph; return the results of some keys."""
-        return list(self.get(graph, list(keys)))
+        try:
+            return list(self.get(graph, list(keys)))
+        except BrokenExecutor as error:
+            raise DTSetError(
+                f"a process of Dask's {self.kind!r} scheduler ended: {error}. That scheduler imports the script again in "
+                "each process, so that a script needs `if __name__ == '__main__':` around what it does; without one, "
+                "use worker processes of dtset's own (leave out cluster=) or cluster='threads'"
+            ) from error
 
     def keep(self, graph: Graph, keys: Sequence[Key]) -> Mapping[Key, Any]:
         """Run a graph; keep the results of some keys in this process."""
@@ -118,9 +126,9 @@ class DistributedScheduler:
     def __init__(self, kind: str, client: Client, run_id: str) -> None:
         self.kind = kind
         self.client = client
-        # One queue for text and for futures that are done keeps their order, and the main thread
-        # prints: a notebook shows what other threads print in whatever cell.
-        self._events: SimpleQueue[Future | str] = SimpleQueue()
+        # One queue an action, for text and for futures that are done, keeps their order; the thread of
+        # the action prints: a notebook shows what other threads print in whatever cell.
+        self._actions: list[SimpleQueue[Future | str]] = []
         client.subscribe_topic(topic_of(run_id), self._take_text)
 
     def threads(self) -> int:
@@ -144,7 +152,11 @@ class DistributedScheduler:
 
     def _take_text(self, event: tuple[float, str]) -> None:
         """Take what a user function printed; called by the client."""
-        self._events.put(event[1])
+        actions = self._actions
+        if actions:
+            actions[-1].put(event[1])
+        else:
+            sys.stdout.write(event[1])
 
     def _finished(self, graph: Graph, keys: Sequence[Key]) -> list[Future]:
         """Submit a graph; return the futures of some keys when all are done.
@@ -154,12 +166,14 @@ class DistributedScheduler:
         submitted = {key: node for key, node in graph.items() if not _is_future(node)}
         with _translated():
             futures: list[Future] = self.client.get(submitted, list(keys), sync=False, retries=0)
+        events: SimpleQueue[Future | str] = SimpleQueue()
+        self._actions = [*self._actions, events]
         for future in futures:
-            future.add_done_callback(self._events.put)
+            future.add_done_callback(events.put)
         pending = {future.key for future in futures}
         try:
             while pending:
-                event = self._events.get()
+                event = events.get()
                 if isinstance(event, str):
                     sys.stdout.write(event)
                 elif event.key in pending:
@@ -170,6 +184,8 @@ class DistributedScheduler:
         except BaseException:
             self.client.cancel(futures, force=True)
             raise
+        finally:
+            self._actions = [each for each in self._actions if each is not events]
         return futures
 
 

@@ -56,9 +56,12 @@ def run_group(
                 results[partition] = stage.output.consume(batches, scope, opened.deal)
     except (DealChangedError, StoreNotSharedError):
         raise
-    except Exception as error:
-        raise packed(error, program) from None
-    return GroupResult(results, opened.deal)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        failure = packed(error, program)
+    else:
+        return GroupResult(results, opened.deal)
+    # Raised here, it has no context: that would travel along, however deep its traceback is.
+    raise failure
 
 
 def split_group(result: GroupResult, targets: Sequence[int]) -> Piece:

@@ -140,9 +140,14 @@ def _describe_enum(cls: EnumType, parts: list[Part]) -> Description:
         written = isinstance(
             value, (FunctionType, staticmethod, classmethod, property, DynamicClassAttribute)
         )
-        if written or not name.startswith("_"):
+        if written or not _is_enums_own(name):
             parts.append(Part(f"has {name}", value, "method" if written else "attribute", name))
     return Description(("enum", cls.__name__, *members), parts, "class")
+
+
+def _is_enums_own(name: str) -> bool:
+    """Whether an attribute is the machinery's of enums: ``_member_map_``, ``__doc__``."""
+    return name.startswith("_") and name.endswith("_")
 
 
 _MEMBER_STATE = frozenset(("_value_", "_name_", "_sort_order_", "_inverted_"))

@@ -8,6 +8,7 @@ is entered first (the members are told apart by refinement, as states of an auto
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -18,7 +19,10 @@ from dtset.fingerprint.tree import Tree
 __all__ = ["Edge", "Node", "digest_all", "path_to", "tree_of"]
 
 _MOST_SHOWN = 32
-_SECRET = ("password", "secret", "token", "key")
+_SECRET = re.compile(
+    r"pass|pwd|secret|token|key|auth|cred|dsn|private|session|cookie|salt|://[^/@\s]*@",
+    re.IGNORECASE,
+)
 _SELF_NAMED = frozenset(("helper", "class", "module", "library", "distribution"))
 
 
@@ -166,9 +170,9 @@ def _hex(node: Node) -> str:
 
 
 def _shown(node: Node, name: str) -> str | None:
-    if node.shown is None or any(word in name.lower() for word in _SECRET):
+    if node.shown is None or name.startswith("environment ") or _SECRET.search(name):
         return None
-    return node.shown
+    return None if _SECRET.search(node.shown) else node.shown
 
 
 def _children(node: Node) -> tuple[Tree, ...]:

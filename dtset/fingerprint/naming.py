@@ -10,7 +10,12 @@ from typing import Any
 from dtset.fingerprint.description import Mark, library
 from dtset.fingerprint.origin import is_user_module
 
-__all__ = ["by_name", "hidden_instance", "is_log", "module_of", "sentinel_name"]
+__all__ = ["added_to_log", "by_name", "hidden_instance", "is_log", "module_of", "sentinel_name"]
+
+
+_LOGGER_STATE = frozenset(
+    (*vars(logging.Logger("a")), "manager", "parent", "root", "_cache", "handlers", "filters")
+)
 
 
 def module_of(obj: Any) -> str | None:
@@ -41,6 +46,16 @@ def by_name(obj: Any, module_name: str | None = None) -> Mark | None:
 def is_log(obj: object) -> bool:
     """Whether an object only takes what is written to a log."""
     return isinstance(obj, (logging.Logger, logging.LoggerAdapter, logging.Handler))
+
+
+def added_to_log(obj: object) -> dict[str, object]:
+    """What a logger, adapter or handler holds that the standard library did not put there."""
+    state = getattr(obj, "__dict__", {})
+    if isinstance(obj, logging.LoggerAdapter):
+        return {name: value for name, value in state.items() if value and name != "manager"}
+    if isinstance(obj, logging.Logger):
+        return {name: value for name, value in state.items() if name not in _LOGGER_STATE}
+    return {}
 
 
 def sentinel_name(obj: object) -> str | None:

@@ -27,7 +27,7 @@ from dtset.fingerprint.functions import (
     describe_method,
     describe_partial,
 )
-from dtset.fingerprint.naming import by_name, is_log, sentinel_name
+from dtset.fingerprint.naming import added_to_log, by_name, is_log, sentinel_name
 from dtset.fingerprint.origin import Distribution, is_user_module
 from dtset.fingerprint.plain import ATOMS, encode_plain, show
 from dtset.fingerprint.pruning import Reads
@@ -193,7 +193,13 @@ def _class(value: Any, context: Context) -> Description | None:
 
 
 def _log(value: Any, context: Context) -> Description | None:
-    return Description(("log",)) if is_log(value) else None
+    if not is_log(value):
+        return None
+    # What the user added to it can be read back: a class with methods, attributes, an adapter's extra.
+    parts = parts_of(sorted(added_to_log(value).items()), "attribute")
+    if is_user_module(type(value).__module__):
+        parts.append(Part("class", type(value), "global", type(value).__name__))
+    return Description(("log",), parts)
 
 
 def _enum_member(value: Any, context: Context) -> Description | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -58,18 +59,18 @@ def find_files(urlpath: Urls, storage_options: Mapping[str, Any]) -> tuple[Any, 
     names = [os.path.expanduser(os.fspath(url)) for url in urls]
     if len({split_protocol(name)[0] for name in names}) > 1:
         raise ConfigurationError(
-            f"files of one source lie in one file system; these do not: {names}"
+            f"files of one source lie in one file system; these do not: {[*map(_shown, names)]}"
         )
     try:
         fs, _ = url_to_fs(names[0], **storage_options)
     except (ImportError, ValueError) as error:
-        raise ConfigurationError(f"{names[0]} cannot be read: {error}") from error
+        raise ConfigurationError(f"{_shown(names[0])} cannot be read: {error}") from error
     files = []
     for name in names:
         found = _found(fs, strip_protocol(name) if "://" in name else os.path.abspath(name))
         if not found:
             raise FileNotFoundError(
-                f"no file is named {name}: look at the path, and at the glob in it"
+                f"no file is named {_shown(name)}: look at the path, and at the glob in it"
             )
         files += [
             DataFile(path, int(info["size"]), identity_of(fs, path, info)) for path, info in found
@@ -96,6 +97,11 @@ def identity_of(fs: Any, path: str, info: Mapping[str, Any] | None = None) -> st
         if all(value not in (None, "", "null") for value in values):
             return ";".join(f"{key}={value}" for key, value in zip(keys, values, strict=True))
     return f"sha256={hashlib.sha256(fs.cat_file(path)).hexdigest()}"
+
+
+def _shown(url: str) -> str:
+    """A URL without the user and the password in it."""
+    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def _found(fs: Any, path: str) -> list[tuple[str, Mapping[str, Any]]]:

@@ -27,7 +27,7 @@ class TSetContext:
     parallelism : int
         Number of partitions.
     id : str
-        Label of the operator in this run.
+        Label of the operator: another one for another program.
     name : str
         Name given with ``set_name``, else the operator's.
     worker_id : int or str

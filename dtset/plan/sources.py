@@ -1,16 +1,16 @@
-"""Sources that need nothing but Python: a user's function, a range, a sequence."""
+"""Sources that need nothing but Python: a user's function, a range."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from dtset.plan.context import TSetContext
 from dtset.plan.user_function import Form, UserFunction
 
-__all__ = ["FunctionSource", "RangeSource", "SequenceSource", "share"]
+__all__ = ["FunctionSource", "RangeSource", "share"]
 
 
 def share(length: int, index: int, parallelism: int) -> tuple[int, int]:
@@ -70,22 +70,8 @@ class RangeSource:
 
     def elements(self, ctx: TSetContext) -> Iterator[int]:
         """Return the integers of one partition."""
-        numbers = range(self.start, self.stop, self.step)
-        first, last = share(len(numbers), ctx.index, ctx.parallelism)
-        return iter(numbers[first:last])
-
-
-@dataclass(frozen=True, eq=False)
-class SequenceSource:
-    """A sequence that lies in the driver's memory, cut into contiguous partitions."""
-
-    sequence: Sequence[Any]
-
-    def identity(self) -> object:
-        """Return what the elements depend on: the sequence's."""
-        return list(self.sequence)
-
-    def elements(self, ctx: TSetContext) -> Iterator[Any]:
-        """Return the elements of one partition."""
-        first, last = share(len(self.sequence), ctx.index, ctx.parallelism)
-        return iter(self.sequence[first:last])
+        # Not len(): a range may have more elements than a machine word counts.
+        length = max(0, (self.stop - self.start + self.step - (self.step > 0 or -1)) // self.step)
+        first, last = share(length, ctx.index, ctx.parallelism)
+        begin = self.start + first * self.step
+        return iter(range(begin, begin + (last - first) * self.step, self.step))

@@ -92,5 +92,5 @@ class ArrayStream:
 def _corrupt(where: str, expected: str, found: str) -> CorruptCheckpointError:
     return CorruptCheckpointError(
         f"stored data is damaged: {where}: expected {expected}, found {found}. "
-        "Run `dtset verify` on the job, then clear this TSet or let it be computed anew"
+        "Compute this TSet anew with persist(refresh=True), or remove it with `dtset clear`"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from dtset import CorruptCheckpointError
@@ -29,6 +31,8 @@ def attempt(objects, partition=0, name="a1", elements=(1, 2), classes=None):
 
 
 def manifest(objects, parts, **changes):
+    for part in parts:
+        commit_part(objects, PATH, part)
     fields = {
         "job_id": JOB, "fingerprint": FINGERPRINT, "generation": "0", "name": "n", "operators": ("range",),
         "parts": parts, "tree": leaf("t", "x"), "seconds": 1.0, "created": 2.0, **changes,
@@ -78,7 +82,10 @@ def test_the_first_manifest_counts_unless_it_is_replaced(objects):
     one, other = attempt(objects, name="a1"), attempt(objects, name="a2", elements=(5,))
     commit_manifest(objects, manifest(objects, [one]))
     assert commit_manifest(objects, manifest(objects, [other])).parts == (one,)
-    replaced = manifest(objects, [other], generation="r1")
+    replaced = manifest(objects, [other])
+    other_path = generation_path(JOB, FINGERPRINT, "r1")
+    commit_part(objects, other_path, other)
+    replaced = dataclasses.replace(replaced, generation="r1")
     commit_manifest(objects, replaced, replace=True)
     assert find_manifest(objects, JOB, FINGERPRINT).generation == "r1"
 

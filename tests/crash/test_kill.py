@@ -172,3 +172,44 @@ def test_a_partition_that_raised_is_computed_again_and_others_are_not(program):
     assert "SUM 240" in out
     again = sorted(map(int, _without(computed(program), before)))
     assert again == sorted(set(range(12)) - committed)
+
+
+def test_a_fork_that_exits_leaves_the_run_alone(program):
+    program.write(
+        """
+        import os, sys
+        from dtset import TSetEnvironment
+        env = TSetEnvironment(cluster="threads")
+        env.range(3).count()
+        pid = os.fork()
+        if pid == 0:
+            sys.exit(0)
+        os.waitpid(pid, 0)
+        from pathlib import Path
+        print("ENDED", bool(list(Path(__file__).parent.glob("store/job/runs/*/end.json"))))
+        """
+    )
+    assert program.run() == "ENDED False\n"
+
+
+def test_ctrl_c_in_a_terminal_ends_a_job_at_once_and_it_restarts(program):
+    program.write(SLOW.replace("CLUSTER", "None"))
+    process = program.start()
+    wait_for(lambda: len(program.parts()) >= 2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=25)
+    assert process.returncode != 0
+    assert "KeyboardInterrupt" in err
+    wait_for(lambda: not _working(program))
+    committed = program.parts()
+    before = computed(program)
+    assert f"SUM {SUM}" in program.run()
+    again = {int(each) for each in _without(computed(program), before)}
+    assert not again & committed
+
+
+def _working(program):
+    store = str(program.folder)
+    return any(
+        store in " ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])
+    )

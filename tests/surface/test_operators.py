@@ -359,3 +359,7 @@ def test_stop_iteration_in_a_function_loses_nothing_silently(env):
     ):
         with pytest.raises(RuntimeError, match="StopIteration"):
             tset.collect()
+
+
+def test_ranges_longer_than_a_machine_word_counts(env):
+    assert env.range(2**70, parallelism=2).take(2) == [0, 1]

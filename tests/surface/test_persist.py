@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import zarr
 
-from dtset import FingerprintError, TSetEnvironment, UsageError
+from dtset import FingerprintError, StoreError, TSetEnvironment, UsageError
 
 
 def environment(store, **arguments):
@@ -301,3 +301,85 @@ def test_large_sequences_go_through_the_store_and_are_removed_at_the_end(store):
         assert tset.map(len).persist().collect() == [len(each) for each in data]
         assert list(Path(store).glob("job/runs/*/sources/*"))
     assert not list(Path(store).glob("job/runs/*/sources/*/*"))
+
+
+def test_parallelized_data_are_those_of_the_moment_however_they_change(store):
+    with environment(store) as env:
+        data = [[1], [2]]
+        tset = env.parallelize(data)
+        assert tset.collect() == [[1], [2]]
+        data[0].append(99)
+        assert tset.persist().collect() == [[1], [2]]
+    with environment(store) as env:
+        changed = env.parallelize([[1, 99], [2]]).persist()
+        assert changed.hit is False
+        assert changed.collect() == [[1, 99], [2]]
+        assert env.parallelize([[1], [2]]).persist().hit is True
+
+
+def test_what_was_cached_without_a_fingerprint_cannot_be_persisted_later(store):
+    namespace = {"H": [object()]}
+    exec("def kind(x): return type(H).__name__", namespace)
+    with environment(store) as env:
+        cached = env.range(3).map(namespace["kind"]).cache()
+        namespace["H"] = 5
+        assert cached.collect() == ["list"] * 3
+        with pytest.raises(FingerprintError):
+            cached.persist()
+        assert env.range(3).map(namespace["kind"]).persist().collect() == ["int"] * 3
+
+
+def test_refresh_computes_every_time(store, tmp_path):
+    source = tmp_path / "value"
+    with environment(store) as env:
+        for value in ("1", "2", "3"):
+            source.write_text(value)
+            read = env.create_source(lambda: [source.read_text()], 1).persist(refresh=True)
+            assert read.hit is False
+            assert read.collect() == [value]
+    with environment(store) as env:
+        assert env.create_source(lambda: [source.read_text()], 1).persist().collect() == ["3"]
+
+
+def test_what_functions_see_of_their_operator_does_not_hang_on_others(store):
+    def labelled(x, ctx):
+        return ctx.id
+
+    with environment(store) as env:
+        first = env.range(1).map(labelled).persist().collect()
+        env.range(5).map(str).filter(bool)
+        assert env.range(1).map(labelled).collect() == first
+
+
+def test_unpersist_leaves_what_another_tset_of_the_run_has_too(store):
+    with environment(store) as env:
+        source = env.range(4).map(str)
+        one, other = source.persist("one"), source.persist("other")
+        one.unpersist()
+        assert other.collect() == ["0", "1", "2", "3"]
+        other.unpersist()
+        assert not list(Path(store).glob("job/tsets/*/*"))
+
+
+def test_unpersist_leaves_what_another_run_may_read(store, caplog):
+    with environment(store) as one, environment(store) as other:
+        persisted = one.range(4).persist()
+        found = other.range(4).persist()
+        persisted.unpersist()
+        assert "another run" in caplog.text
+        assert found.collect() == [0, 1, 2, 3]
+
+
+def test_a_store_that_loses_parts_while_they_are_written_is_never_committed(store):
+    import shutil
+
+    folder = Path(store)
+
+    def breaking(x, ctx):
+        if ctx.index == 3:
+            shutil.rmtree(folder / "job" / "tsets", ignore_errors=True)
+        return x
+
+    with environment(store) as env, pytest.raises(StoreError, match="gone"):
+        env.range(8).map(breaking).persist()
+    assert not list(folder.glob("job/tsets/*/manifest.json"))

@@ -156,3 +156,101 @@ def test_memory_store_needs_threads():
         assert env.range(4).persist().hit is True
     with pytest.raises(ConfigurationError):
         TSetEnvironment(store="memory://here")
+
+
+def test_actions_of_several_threads_on_one_environment(store, local_cluster):
+    from concurrent.futures import ThreadPoolExecutor
+
+    for cluster in (local_cluster, "threads"):
+        with TSetEnvironment(store=store, cluster=cluster, parallelism=4) as env:
+
+            def total(n, env=env):
+                return env.range(n).map(lambda x: x + 1).persist().reduce(operator.add).first()
+
+            with ThreadPoolExecutor(4) as pool:
+                assert list(pool.map(total, [5, 6, 7, 5])) == [15, 21, 28, 15]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), RecursionError("deep")])
+def test_what_ends_programs_ends_the_action_and_not_the_workers(store, local_cluster, error):
+    def fail(x):
+        raise error
+
+    for cluster in (local_cluster, "threads"):
+        with TSetEnvironment(store=store, cluster=cluster) as env:
+            with pytest.raises(type(error)) as caught:
+                env.range(3).map(fail).collect()
+            assert "map fail" in "".join(caught.value.__notes__)
+            assert env.range(3).count() == 3
+
+
+def test_endless_recursion_is_an_error(store, local_cluster):
+    def deeper(x):
+        return deeper(x + 1)
+
+    for cluster in (local_cluster, "threads"):
+        with TSetEnvironment(store=store, cluster=cluster) as env, pytest.raises(RecursionError):
+            env.range(3).map(deeper).collect()
+
+
+class Unsayable(Exception):
+    def __str__(self):
+        raise ZeroDivisionError
+
+
+class Holding(Exception):
+    def __init__(self, code):
+        super().__init__("holding", code)
+        self.code = code
+        self.lock = threading.Lock()
+
+
+def test_exceptions_of_all_kinds_keep_their_types_and_causes(store, local_cluster):
+    class Local(ValueError):
+        pass
+
+    def chained(x):
+        try:
+            {}["missing"]
+        except KeyError as missing:
+            raise OwnError(1, "chain") from missing
+
+    def raising(error):
+        def fail(x):
+            raise error
+
+        return fail
+
+    for cluster in (local_cluster, "threads"):
+        with TSetEnvironment(store=store, cluster=cluster) as env:
+            with pytest.raises(OwnError) as caught:
+                env.range(1).map(chained).collect()
+            assert isinstance(caught.value.__cause__, KeyError)
+            with pytest.raises(Unsayable):
+                env.range(1).map(lambda x: raise_(Unsayable)).collect()
+            with pytest.raises(Holding) as caught:
+                env.range(1).map(lambda x: raise_(Holding)).collect()
+            assert caught.value.code == 7
+            with pytest.raises(ValueError, match="nearest"):
+                env.range(1).map(lambda x: raise_local()).collect()
+
+
+def raise_(kind):
+    raise kind(7) if kind is Holding else kind()
+
+
+def raise_local():
+    class Local(ValueError):
+        pass
+
+    raise Local("nearest")
+
+
+def test_an_environment_inside_of_a_task_is_refused(store, local_cluster):
+    def nested(x):
+        with TSetEnvironment(store=store) as inner:
+            return inner.range(3).count()
+
+    env = TSetEnvironment(store=store, cluster=local_cluster)
+    with env, pytest.raises(TypeError, match="inside of a function"):
+        env.range(1).map(nested).collect()

@@ -93,3 +93,23 @@ def test_values_come_back_as_they_were(store, value):
         found = env.init_variable("v", 0)
         assert found == value
         assert type(found) is type(value)
+
+
+STALE = """
+import sys
+from dtset import TSetEnvironment
+
+with TSetEnvironment(cluster="synchronous") as env:
+    for name in NAMES:
+        print(name, env.init_variable(name, 0))
+        env.update_variable(name, 111)
+        env.commit()
+"""
+
+
+def test_a_commit_of_other_variables_does_not_vouch_for_those_of_another_program(tmp_path):
+    program = Program(tmp_path)
+    program.write(STALE.replace("NAMES", "['x']"))
+    assert program.run() == "x 0\n"
+    program.write(STALE.replace("NAMES", "['y', 'x']"))
+    assert "StaleVariablesError" in program.run(fails=True)

@@ -44,10 +44,10 @@ class Place:
         """Add a note to what is raised inside that says where, once."""
         try:
             yield
-        except Exception as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise self.noted(error) from error.__cause__
 
-    def noted(self, error: Exception) -> Exception:
+    def noted(self, error: BaseException) -> BaseException:
         """Return the error with the note.
 
         A ``StopIteration`` becomes a `RuntimeError`, as in a generator: let through, it would end the
