@@ -15,7 +15,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from dtset import actions
 from dtset.checkpoint.clear import delete_tset
-from dtset.checkpoint.job import Job
+from dtset.checkpoint.job import Job, find_job
 from dtset.checkpoint.layout import check_job_id
 from dtset.checkpoint.recorder import RunRecorder
 from dtset.checkpoint.state import State
@@ -150,12 +150,18 @@ class TSetEnvironment:
                     "'synchronous', or give a store that workers reach"
                 )
             check_writable(self._store)
+            recorded = find_job(self._store, self.job_id)
+            self.parallelism = (
+                default_parallelism
+                or (recorded and recorded.parallelism)
+                or self._cluster.threads(run_id)
+            )
             self._recorder = RunRecorder(
                 self._store,
                 Job(
                     job_id=self.job_id,
                     name=self.name,
-                    parallelism=default_parallelism or self._cluster.threads or 1,
+                    parallelism=self.parallelism,
                     created=time.time(),
                     versions=versions(),
                 ),
@@ -169,7 +175,6 @@ class TSetEnvironment:
         except BaseException:
             self._cluster.close()
             raise
-        self.parallelism = default_parallelism or self._recorder.job.parallelism
         settings = TaskSettings(
             store=self._store,
             job_id=self.job_id,
@@ -492,7 +497,7 @@ class TSetEnvironment:
         waiting: list[TSet | LazyAction] = []
         for each in self._waiting:
             if isinstance(each, PersistedTSet) and each._node.number in self._run.persisted:
-                each._let_go()
+                each._let_go(self._run.persisted[each._node.number])
             elif not (isinstance(each, CachedTSet) and each._node.number in self._run.kept):
                 waiting.append(each)
         self._waiting = waiting

@@ -550,14 +550,16 @@ class PersistedTSet(TSet):
         """
         self._env._drop(self._node)
 
-    def _let_go(self) -> None:
+    def _let_go(self, persisted: Persisted) -> None:
         """Let what is above become garbage: the store has the elements."""
+        self._result: Persisted | None = persisted
         if isinstance(self._node, Persist):
             self._node = replace(self._node, input=None)
 
     @property
     def _persisted(self) -> Persisted:
-        return self._env._persisted(self._node)
+        known: Persisted | None = getattr(self, "_result", None)
+        return self._env._persisted(self._node) if known is None else known
 
 
 class _CachedKeyedTSet(CachedTSet, KeyedTSet):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,20 +14,17 @@ import dask.config
 from dask.system import CPU_COUNT
 
 from dtset.errors import ConfigurationError, DTSetError, UsageError
-from dtset.execution.scheduler import DistributedScheduler, LocalScheduler, Scheduler
+from dtset.execution.scheduler import (
+    SYNCHRONOUS,
+    DistributedScheduler,
+    LocalScheduler,
+    Scheduler,
+)
 from dtset.settings import setting, whole_number
 
 __all__ = ["Cluster", "choose_cluster"]
 
-_DASK_SCHEDULERS = (
-    "synchronous",
-    "sync",
-    "single-threaded",
-    "threads",
-    "threading",
-    "processes",
-    "multiprocessing",
-)
+_DASK_SCHEDULERS = (*SYNCHRONOUS, "threads", "threading", "processes", "multiprocessing")
 
 
 _CLOSING = 10.0
@@ -47,15 +42,15 @@ class Cluster:
         What the banner calls it.
     connect : callable
         Returns what runs Dask graphs, and what to close in the end, outermost last.
-    threads : int or None
-        Number of worker threads, where it is known before anything is started.
+    known_threads : int, optional
+        Number of worker threads, where it is known before anything is started or reached.
     in_process : bool
         Whether tasks run in the driver's own process.
     """
 
     kind: str
     connect: Callable[[str], tuple[Scheduler, Sequence[Any]]] = field(repr=False)
-    threads: int | None
+    known_threads: int | None = None
     in_process: bool = False
     _scheduler: Scheduler | None = None
     _closing: Sequence[Any] = ()
@@ -73,6 +68,11 @@ class Cluster:
                         "another cluster=, such as 'threads'"
                     ) from error
             return self._scheduler
+
+    def threads(self, run_id: str) -> int:
+        """Return the number of worker threads, reaching the cluster if need be."""
+        known = self.known_threads
+        return self.scheduler(run_id).threads() if known is None else known
 
     @property
     def client(self) -> Any:
@@ -183,55 +183,58 @@ def _of_dask(scheduler: Any) -> Cluster:
     from dask.base import get_scheduler
 
     kind = scheduler if isinstance(scheduler, str) else type(scheduler).__name__
-    separate = kind in ("processes", "multiprocessing")
     local = LocalScheduler(kind, get_scheduler(scheduler=scheduler))
-    return Cluster(kind, lambda run_id: (local, ()), local.threads(), in_process=not separate)
+    in_process = kind in (*SYNCHRONOUS, "threads", "threading")
+    return Cluster(kind, lambda run_id: (local, ()), local.threads(), in_process)
 
 
 def _of_client(client: Any) -> Cluster:
     """A client that is somebody else's."""
     kind = type(client.cluster).__name__ if client.cluster is not None else client.scheduler.address
-    return Cluster(
-        kind,
-        lambda run_id: (DistributedScheduler(kind, client, run_id), ()),
-        threads=max(1, sum(client.nthreads().values())),
-    )
+    return Cluster(kind, lambda run_id: (DistributedScheduler(kind, client, run_id), ()))
 
 
 def _of_address(address: str, *, kind: str | None = None, target: Any = None) -> Cluster:
     """A cluster to reach with a client of ours."""
-    from distributed import Client
-
-    try:
-        client = Client(target or address, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"no Dask scheduler answers at {address}: start one with `dask scheduler`, or give another cluster= ({error})"
-        ) from error
     kind = kind or address
-    return Cluster(
-        kind,
-        lambda run_id: (DistributedScheduler(kind, client, run_id), ()),
-        threads=max(1, sum(client.nthreads().values())),
-        _closing=(client,),
-    )
+
+    def connect(run_id: str) -> tuple[Scheduler, Sequence[Any]]:
+        from distributed import Client
+
+        try:
+            client = Client(target or address, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"no Dask scheduler answers at {address}: start one with `dask scheduler`, or give another cluster= "
+                f"({error})"
+            ) from error
+        return DistributedScheduler(kind, client, run_id), (client,)
+
+    return Cluster(kind, connect)
 
 
 def _local_processes(resources: Sequence[Mapping[str, Any]]) -> Cluster:
     """Worker processes on this machine, started when there is something to compute."""
     instances = [_instances(each) for each in resources]
     threads = sum(count * cpu for count, cpu, _ in instances)
+    count = sum(each for each, _, _ in instances)
+    kind = f"{count} local worker process{'es' if count > 1 else ''}"
 
     def connect(run_id: str) -> tuple[Scheduler, Sequence[Any]]:
         from distributed import Client
 
-        started = _started(instances)
-        client = Client(started, set_as_default=False)
-        client.wait_for_workers(sum(count for count, _, _ in instances))
-        return DistributedScheduler("local processes", client, run_id), (client, started)
+        from dtset.execution.local_processes import LocalProcesses
 
-    count = sum(each for each, _, _ in instances)
-    return Cluster(f"{count} local worker process{'es' if count > 1 else ''}", connect, threads)
+        processes = LocalProcesses(instances)
+        try:
+            client = Client(processes.cluster, set_as_default=False)
+            client.wait_for_workers(count)
+        except BaseException:
+            processes.close(timeout=_CLOSING)
+            raise
+        return DistributedScheduler(kind, client, run_id), (client, processes)
+
+    return Cluster(kind, connect, known_threads=threads)
 
 
 def _instances(resource: Mapping[str, Any]) -> tuple[int, int, int | None]:
@@ -248,59 +251,3 @@ def _instances(resource: Mapping[str, Any]) -> tuple[int, int, int | None]:
             "with numbers of at least 1"
         )
     return count, cpu, ram
-
-
-def _started(instances: Sequence[tuple[int, int, int | None]]) -> Any:
-    """Start a scheduler and workers in processes that end with this one."""
-    from distributed.deploy.spec import SpecCluster
-    from distributed.deploy.subprocess import SubprocessScheduler, SubprocessWorker
-
-    watch = f"from dtset.execution.parent_watch import watch; watch({os.getpid()})"
-    preload_nanny = [*dask.config.get("distributed.nanny.preload"), watch]
-    workers: dict[int, Any] = {}
-    for count, cpu, ram in instances:
-        for _ in range(count):
-            options: dict[str, Any] = {
-                "host": "127.0.0.1",
-                "nthreads": cpu,
-                "silence_logs": logging.WARNING,
-                "preload_nanny": preload_nanny,
-            }
-            if ram is not None:
-                options["memory_limit"] = ram
-            workers[len(workers)] = {
-                "cls": SubprocessWorker,
-                "options": {"worker_kwargs": options},
-            }
-    scheduler_options = {
-        "host": "127.0.0.1",
-        "port": 0,
-        "dashboard": False,
-        "dashboard_address": None,
-        "preload": [*dask.config.get("distributed.scheduler.preload"), watch],
-    }
-    scheduler = {
-        "cls": SubprocessScheduler,
-        "options": {"scheduler_kwargs": scheduler_options},
-    }
-    with _inherited_configuration():
-        return SpecCluster(
-            workers=workers, scheduler=scheduler, name="dtset", silence_logs=logging.WARN
-        )
-
-
-@contextmanager
-def _inherited_configuration() -> Iterator[None]:
-    """Let the processes started inside have this process's Dask configuration, and log warnings only."""
-    variable = "DASK_INTERNAL_INHERIT_CONFIG"
-    quiet = {"distributed": {"logging": {"distributed": "warning"}}}
-    before = os.environ.get(variable)
-    configuration = dask.config.merge(dask.config.global_config, quiet)
-    os.environ[variable] = dask.config.serialize(configuration)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[variable]
-        else:
-            os.environ[variable] = before

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from dask._task_spec import Task, TaskRef
 
+from dtset.execution.code import StoredShipment
 from dtset.execution.inputs import (
     BlockInput,
     Input,
@@ -49,10 +50,6 @@ class KeptBlocks:
     classes: frozenset[tuple[str, str]]
 
 
-# User code up to this size travels with every task; larger code is a task of its own, brought to each
-# worker once.
-_LARGEST_INLINE = 2**16
-
 Resolved: TypeAlias = Mapping[int, LoadInput | BlockInput | KeptBlocks]
 
 
@@ -70,7 +67,7 @@ class Target:
         Which of them.
     resolved : mapping
         By node number, where the elements of persists, and of sequences in the driver's memory, are.
-    shipment : Shipment
+    shipment : Shipment or StoredShipment
         The user's code.
     digests : mapping of int to str
         Fingerprints, by node number, of operators that see them as ``ctx.id`` and ``ctx.random``.
@@ -80,7 +77,7 @@ class Target:
     output: Output
     partitions: Sequence[int]
     resolved: Mapping[int, LoadInput | BlockInput]
-    shipment: Shipment = field(repr=False)
+    shipment: Shipment | StoredShipment = field(repr=False)
     digests: Mapping[int, str]
 
 
@@ -152,9 +149,6 @@ def lower(
         token=settings.action,
         shipment=target.shipment,
     )
-    if len(target.shipment.data) > _LARGEST_INLINE:
-        lowering.graph[lowering.shipment_key] = Task(lowering.shipment_key, _given, target.shipment)
-        lowering.shipment = TaskRef(lowering.shipment_key)
     groups = lowering.stage(target.node, target.output, target.partitions, lowering.tasks)
     return Lowered(lowering.graph, groups)
 
@@ -168,11 +162,6 @@ def asking_for_classes(entries: Mapping[Key, Any]) -> tuple[Graph, list[Key]]:
     return graph, keys
 
 
-def _given(shipment: Shipment) -> Shipment:
-    """Return the user's code: the task that brings it to the workers."""
-    return shipment
-
-
 @dataclass
 class _Lowering:
     """A graph in the making."""
@@ -183,13 +172,8 @@ class _Lowering:
     threads: int
     tasks: int
     token: str
-    shipment: Shipment | TaskRef
+    shipment: Shipment | StoredShipment
     graph: Graph = field(default_factory=dict)
-
-    @property
-    def shipment_key(self) -> Key:
-        """Key of the user's code."""
-        return f"ship-code-{self.token}"
 
     def stage(
         self, node: Node, output: Output, partitions: Sequence[int], tasks: int

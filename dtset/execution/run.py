@@ -14,6 +14,7 @@ from dtset.checkpoint.manifest import Manifest, commit_manifest
 from dtset.checkpoint.part import Part
 from dtset.checkpoint.resolution import Hit, resolve
 from dtset.errors import DTSetError, FingerprintError, UsageError
+from dtset.execution.code import sent
 from dtset.execution.exchange.pieces import DealChangedError, common_deal
 from dtset.execution.failures import TaskFailedError
 from dtset.execution.inline import SequenceSource, inlined
@@ -363,7 +364,7 @@ class Run:
                 objects[str(each.number)] = each.function.function
         known = self._trees_if_useful(node) if trees is None else trees
         distributions = reached_distributions(known.values())
-        shipment = ship(objects, sorted(self.classes), distributions)
+        shipment = sent(ship(objects, sorted(self.classes), distributions), self.settings)
         digests = {number: tree.digest for number, tree in known.items()}
         return Target(node, output, partitions, resolved, shipment, digests)
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from dtset.checkpoint.layout import run_path
 from dtset.errors import StoreNotSharedError
+from dtset.execution.code import StoredShipment, program_of
 from dtset.execution.exchange.pieces import DealChangedError, Piece, digest_of
 from dtset.execution.failures import packed
 from dtset.execution.inputs import Input
 from dtset.execution.outputs import Output
 from dtset.execution.printing import captured
 from dtset.execution.results import GroupResult
-from dtset.execution.shipping import Shipment, receive
+from dtset.execution.shipping import Shipment
 from dtset.execution.stage import Scope, Step, TaskSettings
 from dtset.execution.steps import through
 from dtset.storage.blocks import block_classes
@@ -39,13 +40,13 @@ def run_group(
     settings: TaskSettings,
     stage: Stage,
     partitions: Sequence[int],
-    shipment: Shipment,
+    shipment: Shipment | StoredShipment,
     *upstream: Any,
 ) -> GroupResult:
     """Run a stage over a group of partitions, one by one."""
     worker_id = _worker_id()
     _check_store(settings)
-    program = receive(shipment, settings.action)
+    program = program_of(shipment, settings)
     results: dict[int, Any] = {}
     try:
         opened = stage.input.open(upstream)

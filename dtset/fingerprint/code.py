@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from dtset.fingerprint.flow import Block, blocks, same_handler
+from dtset.fingerprint.flow import flow
 from dtset.fingerprint.instructions import Instruction, decode, variables
 from dtset.fingerprint.pruning import Capture, Reads, prune
 from dtset.fingerprint.references import Reference, references
@@ -168,57 +168,22 @@ class _Reader:
         return seen
 
     def body(self) -> list[object]:
-        """Encode all blocks, numbered in the order in which they are first mentioned."""
-        made = blocks(self.found, self.positions)
-        numbers: dict[int, int] = {}
-        waiting: list[Block] = []
+        """Encode the steps in the order of their numbers; only ways on that are not to the next are written."""
         encoded: list[object] = []
-        done = 0
-        for start in made:
-            if id(start) not in numbers and (start is made[0] or not start.is_exit):
-                self.mention(start, numbers, waiting)
-            elif start.is_exit and id(start) not in numbers and not _is_mentioned(start, made):
-                encoded.append(self.block(start, numbers, waiting))
-            while done < len(waiting):
-                encoded.append(self.block(waiting[done], numbers, waiting))
-                done += 1
+        for number, step in enumerate(flow(self.found, self.positions, self.captures)):
+            encoded.append(self.token(step.position, step.op))
+            if step.follows != number + 1:
+                encoded.append(("then", step.follows))
+            if step.jump is not None:
+                encoded.append(("jump", step.jump))
+            if step.catch is not None:
+                encoded.append(("catch", *step.catch))
         return encoded
 
-    def mention(self, block: Block, numbers: dict[int, int], waiting: list[Block]) -> int:
-        if id(block) not in numbers:
-            numbers[id(block)] = len(numbers)
-            waiting.append(block)
-        return numbers[id(block)]
-
-    def block(self, block: Block, numbers: dict[int, int], waiting: list[Block]) -> list[object]:
-        tokens = [self.token(position, item) for position, item in block.items]
-        after = block.follows
-        if (
-            block.jump is None
-            and after is not None
-            and after.is_exit
-            and same_handler(after, block)
-        ):
-            tokens += [self.token(position, item) for position, item in after.items]
-            after = None
-        result: list[object] = [tokens]
-        if after is not None:
-            result.append(("then", self.exit_or_number(after, numbers, waiting)))
-        if block.jump is not None:
-            target = self.exit_or_number(block.jump.target, numbers, waiting)
-            result.append(("jump", block.jump.op, target))
-        if block.catches is not None and block.handler is not None:
-            target = self.exit_or_number(block.catches, numbers, waiting)
-            result.append(("catch", target, block.handler.depth, block.handler.lasti))
-        return result
-
-    def exit_or_number(self, block: Block, numbers: dict[int, int], waiting: list[Block]) -> object:
-        """Write an exit where it is mentioned (the compiler copies short ones); number the rest."""
-        if block.is_exit and block.catches is not block:
-            return self.block(block, numbers, waiting)
-        return self.mention(block, numbers, waiting)
-
-    def token(self, position: int, item: Instruction) -> object:
+    def token(self, position: int, op: str) -> object:
+        item = self.found[position]
+        if item.target is not None:
+            return op
         if item.op == "LOAD_CONST" or item.op == "RETURN_CONST" or item.op == "KW_NAMES":
             return (item.op, self.constant(item.const, position))
         if item.names:
@@ -244,15 +209,6 @@ class _Reader:
             given = [self.variable(name) for name in nested.free]
             return ("code", nested.digest, given)
         return _plain_constant(value)
-
-
-def _is_mentioned(block: Block, made: list[Block]) -> bool:
-    return any(
-        block is other.follows
-        or block is other.catches
-        or (other.jump is not None and other.jump.target is block)
-        for other in made
-    )
 
 
 def _plain_constant(value: Any) -> Any:

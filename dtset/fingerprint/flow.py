@@ -1,58 +1,54 @@
 """The flow of a code object in a form that does not depend on how its source is laid out.
 
 The compiler threads jumps and copies short exits only where line numbers allow, so that the same
-expression on two lines compiles to other jumps than on one. Blocks undo that: jumps to jumps
-are followed, blocks that only follow each other are joined, exits are written where they are reached.
+expression on two lines compiles to other jumps than on one. Here jumps are followed, equal ways on to
+an exit are one, and steps are numbered as they are first come to from the entry.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from dtset.fingerprint.instructions import Handler, Instruction
+from dtset.fingerprint.instructions import Instruction
 
-__all__ = ["Block", "Conditional", "blocks", "same_handler"]
+__all__ = ["Step", "flow"]
 
 _ENDS = frozenset(
-    (
-        "RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT",
-        "JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT",
-    )
-)  # fmt: skip
+    ("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT")
+)
 _ALWAYS = frozenset(("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"))
+_ON_TRUTH = frozenset(
+    ("JUMP_IF_TRUE_OR_POP", "JUMP_IF_FALSE_OR_POP", "POP_JUMP_IF_TRUE", "POP_JUMP_IF_FALSE")
+)
 
 
-@dataclass(slots=True)
-class Conditional:
-    """The jump that ends a block: its name without direction, and where it goes."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An instruction that counts, by position, and the numbers of the steps that may come next."""
+
+    position: int
+    op: str
+    follows: int | None
+    jump: int | None
+    catch: tuple[int, int, bool] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Exits:
+    """Positions that may come after one; the name of its jump, without direction."""
 
     op: str
-    target: Block
+    follows: int | None
+    jump: int | None
+    catch: int | None
 
 
-@dataclass(slots=True, eq=False)
-class Block:
-    """Instructions that run one after the other, and what comes after them."""
-
-    handler: Handler | None
-    items: list[tuple[int, Instruction]] = field(default_factory=list)
-    jump: Conditional | None = None
-    follows: Block | None = None
-    catches: Block | None = None
-
-    @property
-    def is_exit(self) -> bool:
-        """Whether the code leaves here."""
-        return self.jump is None and self.follows is None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the block only leads on."""
-        return not self.items and self.jump is None
-
-
-def blocks(found: list[Instruction], positions: list[int]) -> list[Block]:
-    """Cut instructions into blocks, the entry first, the others in the order of the code.
+def flow(
+    found: list[Instruction], positions: list[int], captures: Mapping[int, object]
+) -> list[Step]:
+    """List the steps of a code object, numbered from the entry on.
 
     Parameters
     ----------
@@ -60,149 +56,135 @@ def blocks(found: list[Instruction], positions: list[int]) -> list[Block]:
         All instructions.
     positions : list of int
         Those that count.
+    captures : mapping of int to object
+        What counts of an instruction besides itself, by position.
     """
-    made = _cut(found, positions)
-    for block in made:
-        _thread(block)
-    return _joined(made)
+    return _Flow(found, positions, captures).steps()
 
 
-def _cut(found: list[Instruction], positions: list[int]) -> list[Block]:
-    counts = set(positions)
-    starts = {0}
-    starts.update(item.target for item in found if item.target is not None)
-    starts.update(item.handler.target for item in found if item.handler is not None)
-    made: list[Block] = []
-    at: dict[int, Block] = {}
-    current: Block | None = None
-    for position, item in enumerate(found):
-        if position in starts or current is None or item.handler is not current.handler:
-            block = Block(item.handler)
-            if current is not None:
-                current.follows = block
-            made.append(block)
-            current = block
-        if position in starts:
-            at[position] = current
-        if position not in counts:
-            continue
-        current.items.append((position, item))
-        if item.op in _ENDS or item.target is not None:
-            ended, current = current, None
-            if item.op not in _ENDS:
-                current = Block(None)
-                ended.follows = current
-                made.append(current)
-                current.handler = found[position + 1].handler if position + 1 < len(found) else None
-    for block in made:
-        _resolve(block, at)
-    return made
+class _Flow:
+    def __init__(
+        self, found: list[Instruction], positions: list[int], captures: Mapping[int, object]
+    ) -> None:
+        self.found = found
+        self.positions = positions
+        self.captures = captures
+        self.counts = bytearray(len(found))
+        for position in positions:
+            self.counts[position] = 1
+        self.exits: dict[int, _Exits] = {}
+        self.same: dict[int, int] = {}
+        self.known: dict[tuple[object, ...], int] = {}
+        self.numbers: dict[int, int] = {}
 
+    def steps(self) -> list[Step]:
+        if (entry := self.settled(0)) is not None:
+            self.merge(entry)
+            self.number(entry)
+        for position in self.positions:
+            # Code that nothing reaches still counts, so that no edit of it goes unseen.
+            if position not in self.exits and self.found[position].op not in _ALWAYS:
+                self.merge(position)
+                self.number(position)
+        return [self.step(position) for position in self.numbers]
 
-def _resolve(block: Block, at: dict[int, Block]) -> None:
-    if block.items:
-        last = block.items[-1][1]
-        if last.target is not None:
-            block.items.pop()
-            target = at[last.target]
-            if last.op in _ALWAYS:
-                block.follows = target
+    def settled(self, position: int) -> int | None:
+        """Follow what only leads on; a loop that does nothing else is a step by itself."""
+        passed: set[int] | None = None
+        while position < len(self.found):
+            if not self.counts[position]:
+                position += 1
+                continue
+            item = self.found[position]
+            if item.op not in _ALWAYS or item.target is None:
+                return position
+            if passed is None:
+                passed = set()
+            if position in passed:
+                return position
+            passed.add(position)
+            position = item.target
+        return None
+
+    def after(self, position: int) -> _Exits:
+        item = self.found[position]
+        catch = None if item.handler is None else self.settled(item.handler.target)
+        if item.op in _ALWAYS:
+            return _Exits("JUMP", position, None, catch)
+        follows = None if item.op in _ENDS else self.settled(position + 1)
+        if item.target is None:
+            return _Exits(item.op, follows, None, catch)
+        op, jump = _undirected(item.op), self.settled(item.target)
+        for _ in self.found:
+            if jump is None or not op.endswith("_OR_POP"):
+                break
+            there = self.found[jump]
+            there_op = _undirected(there.op)
+            if there_op not in _ON_TRUTH or there.target is None:
+                break
+            truth = "TRUE" if "TRUE" in op else "FALSE"
+            if truth in there_op:
+                op, jump = there_op, self.settled(there.target)
             else:
-                block.jump = Conditional(_undirected(last.op), target)
-    if block.handler is not None:
-        block.catches = at[block.handler.target]
+                op, jump = f"POP_JUMP_IF_{truth}", self.settled(jump + 1)
+        return _Exits(op, follows, jump, catch)
+
+    def merge(self, entry: int) -> None:
+        """Find the positions from which the code goes on in the same way, last ones first."""
+        stack = [entry]
+        while stack:
+            position = stack.pop()
+            if position < 0:
+                self.close(~position)
+            elif position not in self.exits:
+                exits = self.exits[position] = self.after(position)
+                stack.append(~position)
+                stack += [
+                    after
+                    for after in (exits.catch, exits.jump, exits.follows)
+                    if after is not None and after not in self.exits
+                ]
+
+    def close(self, position: int) -> None:
+        item, exits, same = self.found[position], self.exits[position], self.same
+        ways = (exits.follows, exits.jump, exits.catch)
+        if any(way is not None and way not in same for way in ways):
+            # It leads back to where it came from.
+            same[position] = position
+            return
+        key = (
+            exits.op,
+            None if item.target is not None else item.arg,
+            item.name,
+            self.captures.get(position),
+            *(None if way is None else same[way] for way in ways),
+            None if item.handler is None else (item.handler.depth, item.handler.lasti),
+        )
+        same[position] = self.known.setdefault(key, position)
+
+    def number(self, entry: int) -> None:
+        waiting = deque((entry,))
+        while waiting:
+            position: int | None = waiting.popleft()
+            while position is not None:
+                position = self.same[position]
+                if position in self.numbers:
+                    break
+                self.numbers[position] = len(self.numbers)
+                exits = self.exits[position]
+                waiting += [way for way in (exits.jump, exits.catch) if way is not None]
+                position = exits.follows
+
+    def step(self, position: int) -> Step:
+        exits, handler = self.exits[position], self.found[position].handler
+        catch = None
+        if handler is not None and exits.catch is not None:
+            catch = (self.numbers[self.same[exits.catch]], handler.depth, handler.lasti)
+        return Step(position, exits.op, self.of(exits.follows), self.of(exits.jump), catch)
+
+    def of(self, position: int | None) -> int | None:
+        return None if position is None else self.numbers[self.same[position]]
 
 
 def _undirected(op: str) -> str:
     return op.replace("_FORWARD", "").replace("_BACKWARD", "").replace("_NO_INTERRUPT", "")
-
-
-def _through(block: Block) -> Block:
-    """Follow blocks that hold nothing to the first that holds something."""
-    seen = {block}
-    while block.is_empty and block.follows is not None and block.follows not in seen:
-        block = block.follows
-        seen.add(block)
-    return block
-
-
-def _thread(block: Block) -> None:
-    if block.follows is not None:
-        block.follows = _through(block.follows)
-    if block.catches is not None:
-        block.catches = _through(block.catches)
-    jump = block.jump
-    for _ in range(1000):
-        if jump is None:
-            return
-        jump.target = target = _through(jump.target)
-        if not jump.op.endswith("_OR_POP") or target.items or target.jump is None:
-            return
-        if target is jump.target and target.jump is jump:
-            return
-        truth = "TRUE" if "TRUE" in jump.op else "FALSE"
-        if target.jump.op not in _ON_TRUTH:
-            return
-        if truth in target.jump.op:
-            jump.op, jump.target = target.jump.op, target.jump.target
-        elif target.follows is not None:
-            jump.op, jump.target = f"POP_JUMP_IF_{truth}", target.follows
-
-
-_ON_TRUTH = frozenset(
-    ("JUMP_IF_TRUE_OR_POP", "JUMP_IF_FALSE_OR_POP", "POP_JUMP_IF_TRUE", "POP_JUMP_IF_FALSE")
-)
-
-
-def _joined(made: list[Block]) -> list[Block]:
-    """Join blocks that only follow each other; leave out what only held jumps."""
-    used = _reached([_through(made[0])])
-    known = set(map(id, used))
-    # Code that nothing reaches still counts, so that no edit of it goes unseen.
-    used += _reached([b for b in made if b.items and id(b) not in known], known)
-    reached: dict[int, int] = {id(used[0]): 1}
-    for block in used:
-        for after in (block.follows, block.jump.target if block.jump else None):
-            if after is not None:
-                reached[id(after)] = reached.get(id(after), 0) + 1
-        if block.catches is not None:
-            reached[id(block.catches)] = reached.get(id(block.catches), 0) + 2
-    gone: set[int] = set()
-    for block in used:
-        while (
-            id(block) not in gone
-            and block.jump is None
-            and (after := block.follows) is not None
-            and after is not block
-            and reached.get(id(after), 0) == 1
-            and same_handler(after, block)
-        ):
-            gone.add(id(after))
-            block.items += after.items
-            block.jump, block.follows = after.jump, after.follows
-    return [block for block in used if id(block) not in gone]
-
-
-def _reached(starts: list[Block], known: set[int] | None = None) -> list[Block]:
-    order: list[Block] = []
-    seen = set() if known is None else set(known)
-    waiting = list(reversed(starts))
-    while waiting:
-        block = waiting.pop()
-        if id(block) in seen:
-            continue
-        seen.add(id(block))
-        order.append(block)
-        after = (block.catches, block.jump.target if block.jump else None, block.follows)
-        waiting.extend(next_block for next_block in after if next_block is not None)
-    return order
-
-
-def same_handler(one: Block, other: Block) -> bool:
-    """Whether exceptions raised in two blocks go the same way."""
-    if one.handler is None or other.handler is None:
-        return one.handler is other.handler
-    return one.catches is other.catches and (one.handler.depth, one.handler.lasti) == (
-        other.handler.depth,
-        other.handler.lasti,
-    )

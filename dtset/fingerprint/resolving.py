@@ -303,7 +303,7 @@ def _note_outside(qualified: str, code: CodeType) -> None:
     _noted[key] = code
     _logger.warning(
         "%s uses %s: what it reads that way is not part of its fingerprint, so a change of it goes unseen. "
-        "Name files with depends_on=[...]; take random numbers from ctx.random.",
+        "Give what it depends on as a parameter or through config=; take random numbers from ctx.random.",
         code.co_qualname,
         qualified,
     )

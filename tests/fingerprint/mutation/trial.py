@@ -30,7 +30,13 @@ from dtset.fingerprint.pruning import Reads
 from tests.fingerprint.mutation.equivalence import same_flow
 from tests.fingerprint.mutation.mutants import Mutation, mutated, mutations
 from tests.fingerprint.mutation.packages import MODULES, Users, sources
-from tests.fingerprint.mutation.rewrites import ALL, MOVES, NotApplicableError, rewrite_names, rewritten
+from tests.fingerprint.mutation.rewrites import (
+    ALL,
+    MOVES,
+    NotApplicableError,
+    rewrite_names,
+    rewritten,
+)
 
 _T = TypeVar("_T")
 CANNOT_TELL = "cannot tell"
@@ -116,7 +122,15 @@ def _is_last(users: Users, number: int, module: ModuleType) -> bool:
         return made.__code__ in consts
     later = users.tree.body[number + 1 :]
     return made is not None and not any(
-        name in [getattr(each, "name", ""), *(getattr(n, "id", "") for n in ast.walk(each) if isinstance(getattr(n, "ctx", None), ast.Store))]
+        name
+        in [
+            getattr(each, "name", ""),
+            *(
+                getattr(n, "id", "")
+                for n in ast.walk(each)
+                if isinstance(getattr(n, "ctx", None), ast.Store)
+            ),
+        ]
         for each in later
     )
 
@@ -236,7 +250,11 @@ def try_rewrite(target: Target, kind: str, seed: int, outcome: Outcome) -> None:
     for asked, old, new in zip(target.asked, target.digests, digests, strict=True):
         if old != new:
             outcome.misses.append(f"{title}: fingerprint of {asked}")
-    if isinstance(statement, ast.FunctionDef) and kind != "lambda and def" and not _same_body(before, code):
+    if (
+        isinstance(statement, ast.FunctionDef)
+        and kind != "lambda and def"
+        and not _same_body(before, code)
+    ):
         outcome.misses.append(f"{title}: code digest")
 
 
@@ -269,7 +287,9 @@ def run(
     return found
 
 
-def _spread_mutants(listed: list[Target], wanted: int, rng: random.Random, outcome: Outcome) -> None:
+def _spread_mutants(
+    listed: list[Target], wanted: int, rng: random.Random, outcome: Outcome
+) -> None:
     by_kind: dict[str, list[tuple[Target, Mutation]]] = {}
     for target in listed:
         for mutation in mutations(target.users.tree.body[target.number]):
@@ -282,7 +302,9 @@ def _spread_mutants(listed: list[Target], wanted: int, rng: random.Random, outco
         try_mutant(target, mutation, outcome)
 
 
-def _spread_rewrites(listed: list[Target], wanted: int, rng: random.Random, outcome: Outcome) -> None:
+def _spread_rewrites(
+    listed: list[Target], wanted: int, rng: random.Random, outcome: Outcome
+) -> None:
     by_kind: list[list[tuple[Target, str]]] = []
     for kind in rewrite_names():
         possible = [(target, kind) for target in listed]
@@ -303,7 +325,13 @@ def _in_turn(groups: list[list[_T]]) -> Iterator[_T]:
 
 def table(outcomes: dict[str, Outcome]) -> str:
     """Counts of each package and of all."""
-    heads = ("functions and values", "mutants", "same instructions", "rewrites", "read by reachable code")
+    heads = (
+        "functions and values",
+        "mutants",
+        "same instructions",
+        "rewrites",
+        "read by reachable code",
+    )
     whole = Outcome()
     lines = [f"{'':16}" + "".join(f"{head:>24}" for head in (*heads, "false hits", "false misses"))]
     for package, outcome in outcomes.items():
