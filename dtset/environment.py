@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import sys
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,6 +36,7 @@ from dtset.process import (
     state_after,
     submission,
     this_program,
+    uncaught,
     versions,
 )
 from dtset.settings import seconds, setting, whole_number
@@ -417,14 +417,17 @@ class TSetEnvironment:
         StaleVariablesError
             A program that has changed since committed it, and `keep_variables` does not say what to do.
         """
+        self._check_open()
         return self._state.init(name, default)
 
     def update_variable(self, name: str, value: Any) -> None:
         """Set a variable that `init_variable` has returned; it lasts once it is committed."""
+        self._check_open()
         self._state.update(name, value)
 
     def commit(self) -> None:
-        """Commit all variables at once."""
+        """Commit all variables at once; the last commit of a job counts, whichever run made it."""
+        self._check_open()
         self._state.commit()
 
     # Running ------------------------------------------------------------------------------------
@@ -442,7 +445,6 @@ class TSetEnvironment:
         for each in tsets or tuple(self._waiting):
             if isinstance(each, LazyAction):
                 each.run()
-                self._waiting = [one for one in self._waiting if one is not each]
             elif isinstance(each, PersistedTSet | CachedTSet):
                 self._run.prepare(each._node)
             else:
@@ -491,6 +493,10 @@ class TSetEnvironment:
         self._check_open()
         self._waiting.append(each)
         return each
+
+    def _done(self, each: LazyAction) -> None:
+        """Forget what has been carried out."""
+        self._waiting = [one for one in self._waiting if one is not each]
 
     def _cut(self) -> None:
         """Let go of what waits no more, and of what is above persisted TSets."""
@@ -614,7 +620,7 @@ class TSetEnvironment:
         if os.getpid() != self._process:
             # A fork of the process: the environment is its parent's.
             return
-        self._close(state_after(getattr(sys, "last_value", None)))
+        self._close(state_after(uncaught()))
 
     def _close(self, state: str) -> None:
         """Release what was started, and say how the run ended."""
@@ -622,6 +628,8 @@ class TSetEnvironment:
             return
         self._closed = True
         atexit.unregister(self._close_at_exit)
+        if self._waiting:
+            _logger.warning("closed before these were carried out: %s", self._waiting)
         try:
             if not self.checkpointing:
                 for persisted in self._run.persisted.values():

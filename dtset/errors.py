@@ -14,7 +14,7 @@
     ├── EmptyTSetError (ValueError)          ask for a value only where there are elements
     └── StoreError (OSError)                 look at the store
         ├── StoreNotSharedError              use a store that all workers reach
-        ├── CorruptCheckpointError           verify, then clear or recompute
+        ├── CorruptCheckpointError           clear what is damaged, or compute it anew
         └── UntrustedCheckpointError         find out who wrote it
 
 An exception raised by a user's function is none of these: it keeps its type and
@@ -28,7 +28,6 @@ __all__ = [
     "ConfigurationError",
     "CorruptCheckpointError",
     "DTSetError",
-    "DTSetWarning",
     "EmptyTSetError",
     "FingerprintError",
     "JobNotFoundError",
@@ -44,10 +43,6 @@ __all__ = [
 
 class DTSetError(Exception):
     """Base of all errors that dtset itself raises."""
-
-
-class DTSetWarning(UserWarning):
-    """Base of all warnings that dtset itself issues."""
 
 
 class FingerprintError(DTSetError, TypeError):

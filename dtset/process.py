@@ -23,6 +23,7 @@ __all__ = [
     "state_after",
     "submission",
     "this_program",
+    "uncaught",
     "versions",
 ]
 
@@ -60,7 +61,12 @@ def read_report(path: Path) -> list[BegunRun]:
 def this_program(submitted: Mapping[str, Any]) -> Program:
     """How this process was started."""
     file = getattr(sys.modules.get("__main__"), "__file__", None)
-    script = submitted.get("script") or (str(Path(file).resolve()) if file else None)
+    script = str(Path(file).resolve()) if file else None
+    # A script that a submitted one starts in turn has inherited its environment, but is another program.
+    if script in (submitted.get("script"), submitted.get("runs")):
+        script = submitted.get("script")
+    else:
+        submitted = {}
     return Program(
         script=script,
         arguments=tuple(sys.argv[1:]) if script else (),
@@ -98,6 +104,12 @@ def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that data depend on."""
     found = {each: version(each) for each in ("dask", "numpy", "numcodecs")}
     return {"python": platform.python_version(), **found}
+
+
+def uncaught() -> BaseException | None:
+    """The exception that is ending a script; an interactive session outlives those of its inputs."""
+    interactive = getattr(sys.modules.get("__main__"), "__file__", None) is None
+    return None if interactive else getattr(sys, "last_value", None)
 
 
 def state_after(error: BaseException | None) -> str:

@@ -251,7 +251,7 @@ class TSet:
         f : callable
             ``f(x)`` or ``f(x, ctx)``.
         """
-        self.lazy_for_each(f).run()
+        self._env._visit(self._node, "for_each", user_function("for_each", f))
 
     def lazy_for_each(self, f: Callable[..., Any]) -> LazyAction:
         """Prepare `for_each`; ``env.run()`` carries it out."""
@@ -267,7 +267,7 @@ class TSet:
         f : callable
             ``f(itr)`` or ``f(itr, ctx)``.
         """
-        self.lazy_sink(f).run()
+        self._env._visit(self._node, "sink", user_function("sink", f))
 
     def lazy_sink(self, f: Callable[..., Any]) -> LazyAction:
         """Prepare `sink`; ``env.run()`` carries it out."""
@@ -284,7 +284,7 @@ class TSet:
         return list(self._env._elements(self._node))
 
     def first(self) -> Any:
-        """Compute the first element; no more partitions than needed.
+        """Compute the first element, from the first partition and then from ever more at once.
 
         Raises
         ------
@@ -297,7 +297,7 @@ class TSet:
         return found[0]
 
     def take(self, n: int) -> list[Any]:
-        """Compute the first elements; no more partitions than needed.
+        """Compute the first elements, from the first partition and then from ever more at once.
 
         Parameters
         ----------
@@ -441,9 +441,8 @@ class TSet:
 
     def _visit(self, operator: str, f: Callable[..., Any]) -> LazyAction:
         function = user_function(operator, f)
-        return self._env._pending(
-            LazyAction(partial(self._env._visit, self._node, operator, function), operator)
-        )
+        action = partial(self._env._visit, self._node, operator, function)
+        return self._env._pending(LazyAction(self._env, action, operator))
 
 
 class KeyedTSet(TSet):
@@ -543,7 +542,7 @@ class PersistedTSet(TSet):
         return self._persisted.hit
 
     def unpersist(self) -> None:
-        """Drop the data: the TSet, and what was made from it, can no longer be computed.
+        """Drop the data: this TSet, and what is made from it later, can no longer be computed.
 
         They stay in the store while another TSet of this run has the same data, or another run of the
         job is alive.
@@ -573,13 +572,15 @@ class _PersistedKeyedTSet(PersistedTSet, KeyedTSet):
 class LazyAction:
     """An action that is prepared; ``env.run()`` carries it out."""
 
-    def __init__(self, action: Callable[[], None], operator: str) -> None:
+    def __init__(self, env: TSetEnvironment, action: Callable[[], None], operator: str) -> None:
+        self._env = env
         self._action = action
         self._operator = operator
 
     def run(self) -> None:
-        """Carry the action out."""
+        """Carry the action out; ``env.run()`` does not do so again."""
         self._action()
+        self._env._done(self)
 
     def __repr__(self) -> str:
         return f"<LazyAction {self._operator}>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -70,32 +70,40 @@ def resolve(
         A hit whose elements are of classes that have changed since is a miss, stored under a
         fingerprint of its own, so that reverting the change hits again.
     """
-    while (manifest := find_manifest(store, job_id, fingerprint)) is not None:
-        present = _present(manifest.classes, class_fingerprint_of)
-        if present == manifest.classes:
+    while True:
+        manifest = find_manifest(store, job_id, fingerprint)
+        parts = {} if manifest is not None else _parts(store, job_id, fingerprint, generation)
+        classes = dict(manifest.classes) if manifest is not None else _classes(parts)
+        present = _present(classes, class_fingerprint_of)
+        if present != classes:
+            fingerprint = _with_classes(fingerprint, present)
+        elif manifest is not None:
             return Hit(manifest)
-        fingerprint = _with_classes(fingerprint, present)
-    generations = _generations(store, job_id, fingerprint) if generation is None else {generation}
-    parts = {
+        else:
+            return Miss(fingerprint, {} if generation is None else parts[generation])
+
+
+def _parts(
+    store: ObjectStore, job_id: str, fingerprint: str, generation: str | None
+) -> dict[str, dict[int, Part]]:
+    """Committed partitions, by generation: of one, or of all where it is not known yet which."""
+    if generation is not None:
+        generations: Iterable[str] = (generation,)
+    else:
+        generations = store.folders(tset_path(job_id, fingerprint))
+    return {
         each: read_parts(store, generation_path(job_id, fingerprint, each)) for each in generations
     }
-    classes = {
+
+
+def _classes(parts: Mapping[str, Mapping[int, Part]]) -> dict[str, str]:
+    """Fingerprints of the classes that occur in partitions."""
+    return {
         name: each
         for committed in parts.values()
         for part in committed.values()
         for name, each in part.classes.items()
     }
-    present = _present(classes, class_fingerprint_of)
-    if present != classes:
-        return Miss(_with_classes(fingerprint, present), {})
-    return Miss(fingerprint, {} if generation is None else parts[generation])
-
-
-def _generations(store: ObjectStore, job_id: str, fingerprint: str) -> set[str]:
-    """Generations of a TSet that have committed partitions."""
-    folder = tset_path(job_id, fingerprint)
-    paths = (entry.path.removeprefix(f"{folder}/") for entry in store.list(folder))
-    return {path.split("/")[0] for path in paths if "/parts/" in path}
 
 
 def _present(

@@ -81,6 +81,8 @@ class State:
         """
         if not self._enabled:
             return
+        # Another run may have committed since: what this one has not named is as that one left it.
+        self._looked_up = False
         last = self._committed()
         earlier = last.variables if last is not None and self._keep is not False else {}
         number = 1 if last is None else last.number + 1

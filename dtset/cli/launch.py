@@ -89,6 +89,7 @@ class Launch:
         submitted = {
             "name": self.name,
             "script": self.script,
+            "runs": self.script if self.copy is None else self.copy,
             "copy": self.stored_copy,
             "twister2": self.twister2,
             "cluster": self.cluster,

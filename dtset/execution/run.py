@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -185,10 +186,8 @@ class Run:
 
     def forget(self, node: Node) -> None:
         """Let go of a cache's memory, or of what is known of a persist."""
-        self.kept.pop(node.number, None)
         self.persisted.pop(node.number, None)
-        self.trees.pop(node.number, None)
-        self.unknown.pop(node.number, None)
+        self._free(node.number)
 
     def clear(self) -> None:
         """Let go of all that is kept in memory."""
@@ -208,7 +207,14 @@ class Run:
                 self._check_unchanged(node, trees[node.input.number])
                 self.trees[node.number] = trees[node.input.number]
         target = self._target(node.input, BlockOutput(), range(node.parallelism), trees=trees)
-        return self._resubmitting(lambda attempt: self._kept(target, attempt))
+        kept = self._resubmitting(lambda attempt: self._kept(target, attempt))
+        weakref.finalize(node.lifetime, self._free, node.number).atexit = False
+        return kept
+
+    def _free(self, number: int) -> None:
+        """Let go of what was kept for a cache that nothing refers to any more."""
+        for each in (self.kept, self.trees, self.unknown):
+            each.pop(number, None)
 
     def _check_unchanged(self, node: Cache, tree: Tree) -> None:
         """Make sure that a cache that was lost comes back as it was: what is below counts on that."""
@@ -332,7 +338,13 @@ class Run:
                     f"the Dask scheduler does not answer any more: {lost}. "
                     f"What was committed stays: job {self.job_id} can be restarted, on this cluster or on another"
                 ) from lost
-            except (WorkersLostError, DealChangedError) as lost:
+            except DealChangedError as changed:
+                if attempt >= self.resubmissions:
+                    raise DTSetError(
+                        f"what is above an exchange gave something else each time it ran again: {changed}. Persist or "
+                        "cache it above the exchange, or make it depend on nothing but its input and ctx.random"
+                    ) from changed
+            except WorkersLostError as lost:
                 if attempt >= self.resubmissions:
                     raise DTSetError(
                         f"tasks were lost with their workers {attempt + 1} times: {lost}. "

@@ -73,6 +73,8 @@ def describe_class(cls: type, context: Context) -> Description:
     if Reads.ANNOTATIONS in context.reads or _reads_annotations(cls):
         annotations = vars(cls).get("__annotations__") or {}
         parts += [Part(f"annotation {n}", v, "annotation", n) for n, v in annotations.items()]
+        if "__orig_bases__" in vars(cls):
+            parts.append(Part("written bases", vars(cls)["__orig_bases__"], "base", "arguments"))
     if Reads.SUBCLASSES in context.reads:
         parts += _subclasses(cls)
     return Description(label, parts + _registered(cls), "class")
@@ -94,7 +96,7 @@ def _namespace(cls: type, context: Context) -> list[Part]:
     getters = frozenset(vars(cls)["_fields"]) if _is_named_tuple(cls) else frozenset[str]()
     parts: list[Part] = []
     for name, value in sorted(vars(cls).items()):
-        if name in _NEVER or name in getters or _is_generated(name, value):
+        if _is_pythons(name, value) or name in getters or _is_generated(name, value):
             continue
         if isinstance(value, (MemberDescriptorType, GetSetDescriptorType)):
             continue
@@ -109,6 +111,11 @@ def _namespace(cls: type, context: Context) -> list[Part]:
         )
         parts.append(Part(f"has {name}", held, noun, name))
     return parts
+
+
+def _is_pythons(name: str, value: object) -> bool:
+    """Whether Python itself put something into a class; a property called `__doc__` is the user's."""
+    return name in _NEVER and (not hasattr(type(value), "__get__") or name.startswith("__annotate"))
 
 
 def _is_generated(name: str, value: object) -> bool:
@@ -135,7 +142,12 @@ def _describe_enum(cls: EnumType, parts: list[Part]) -> Description:
         for key, value in sorted(state.items()):
             parts.append(Part(f"member {name}.{key}", value, "member", f"{name}.{key}"))
     for name, value in sorted(vars(cls).items()):
-        if name in members or name in _NEVER or _is_generated(name, value) or name in _ENUM_OWN:
+        if (
+            name in members
+            or _is_pythons(name, value)
+            or _is_generated(name, value)
+            or name in _ENUM_OWN
+        ):
             continue
         written = isinstance(
             value, (FunctionType, staticmethod, classmethod, property, DynamicClassAttribute)

@@ -34,7 +34,7 @@ _SEEN_BY = {
     **dict.fromkeys(("__doc__", "getdoc", "pydoc", "help", "doctest"), Reads.DOCS),
     **dict.fromkeys(
         (
-            "__annotations__", "get_type_hints", "get_annotations", "singledispatch",
+            "__annotations__", "__orig_bases__", "get_original_bases", "get_type_hints", "get_annotations", "singledispatch",
             "singledispatchmethod", "register", "dataclass", "make_dataclass", "NamedTuple",
             "TypedDict", "validate_call", "beartype", "typechecked", "BaseModel",
         ),

@@ -142,7 +142,7 @@ def _exception_table(table: bytes) -> list[tuple[int, int, int, int, bool]]:
     ]
 
 
-def stack_effect(item: Instruction) -> int:
-    """How many values an instruction that does not jump leaves on the stack, less those it takes."""
+def stack_effect(item: Instruction, *, jump: bool = False) -> int:
+    """How many values an instruction leaves on the stack, less those it takes."""
     operand = item.arg if item.code >= dis.HAVE_ARGUMENT else None
-    return dis.stack_effect(item.code, operand, jump=False)
+    return dis.stack_effect(item.code, operand, jump=jump)

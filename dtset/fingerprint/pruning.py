@@ -43,6 +43,11 @@ class Kept:
 _NO_EFFECT = frozenset(
     ("NOP", "RESUME", "PRECALL", "MAKE_CELL", "COPY_FREE_VARS", "SETUP_ANNOTATIONS", "NOT_TAKEN")
 )
+_LEAVES = frozenset(
+    ("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT")
+    + ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
+)
+_EFFECTS = ("STORE_", "DELETE_", "YIELD_", "SEND", "IMPORT_")
 # Decorators known not to read annotations.
 _INNOCENT = frozenset(
     (
@@ -85,14 +90,64 @@ def prune(code: CodeType, found: list[Instruction], reads: Reads, keeps_annotati
 
 
 def _span(found: list[Instruction], end: int, count: int) -> int | None:
-    """Where the straight run that ends before `end` and leaves `count` values starts."""
+    """Where the run that ends before `end` and leaves `count` values starts."""
     left, start = count, end
     while left > 0 or (start > 0 and found[start - 1].op == "KW_NAMES"):
         start -= 1
-        if start < 0 or found[start].target is not None:
+        if start < 0:
             return None
+        if found[start].target is not None:
+            return _branched_span(found, end, count)
         left -= stack_effect(found[start])
     return start if left == 0 else None
+
+
+def _branched_span(found: list[Instruction], end: int, count: int) -> int | None:
+    """The same for a run with branches in it, which nothing enters in its middle or leaves before its end."""
+    depths = _depths(found)
+    base = depths[end] - count if end in depths else None
+    for start in range(end - 1, -1, -1):
+        depth = depths.get(start)
+        if base is None or depth is None or depth < base:
+            return None
+        if depth == base and _is_closed(found, start, end):
+            return start
+    return None
+
+
+def _is_closed(found: list[Instruction], start: int, end: int) -> bool:
+    for position, item in enumerate(found):
+        inside = start <= position < end
+        targets = [item.target, item.handler.target if item.handler and inside else None]
+        for target in targets:
+            if target is None:
+                continue
+            if inside and not start <= target <= end:
+                return False
+            if not inside and start < target <= end and position < end:
+                return False
+    return True
+
+
+def _depths(found: list[Instruction]) -> dict[int, int]:
+    """How many values lie on the stack before each instruction that is reached."""
+    depths: dict[int, int] = {}
+    waiting = [(0, 0)]
+    while waiting:
+        position, depth = waiting.pop()
+        while position < len(found) and position not in depths:
+            depths[position] = depth
+            item = found[position]
+            if item.handler is not None:
+                pushed = 2 if item.handler.lasti else 1
+                waiting.append((item.handler.target, item.handler.depth + pushed))
+            if item.target is not None:
+                waiting.append((item.target, depth + stack_effect(item, jump=True)))
+            if item.op in _LEAVES:
+                break
+            depth += stack_effect(item)
+            position += 1
+    return depths
 
 
 def _trim_function(
@@ -127,11 +182,16 @@ def _trim_function(
         begin: int | None = tuple_at
         if found[tuple_at].op == "BUILD_TUPLE":
             begin = _span(found, tuple_at, found[tuple_at].arg)
-        if begin is not None:
+        if begin is not None and not _has_effect(found[begin:end]):
             dropped.update(range(begin, end))
             found[made].arg = flags & ~4
     captures[body] = Capture(variables, keeps)
     return dropped
+
+
+def _has_effect(run: list[Instruction]) -> bool:
+    """Whether annotations do more than give a value: `x: (y := 5)` binds a variable."""
+    return any(item.op.startswith(_EFFECTS) for item in run)
 
 
 def _after_calls(found: list[Instruction], position: int) -> tuple[int, int]:
@@ -188,4 +248,6 @@ def _trim_variable_annotation(found: list[Instruction], position: int) -> set[in
     if position < 3 or found[position - 2].name != "__annotations__":
         return set()
     start = _span(found, position - 2, 1)
-    return set() if start is None else set(range(start, position + 1))
+    if start is None or _has_effect(found[start:position]):
+        return set()
+    return set(range(start, position + 1))

@@ -113,11 +113,19 @@ class Persist:
         return () if self.input is None else (self.input,)
 
 
+class Lifetime:
+    """Ends when the last node that holds it is gone."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Cache:
-    """Elements that are kept in memory until the handle is gone."""
+    """Elements that are kept in memory until nothing refers to them any more.
+
+    Copies of the node share its `lifetime`: when that is gone, they all are.
+    """
 
     input: Node
+    lifetime: Lifetime = field(default_factory=Lifetime)
     operator: str = "cache"
     name: str | None = None
     number: int = field(default_factory=_numbers.__next__)

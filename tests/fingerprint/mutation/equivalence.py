@@ -4,12 +4,17 @@ Both are run side by side in thought: from the entry on, along every branch and 
 instructions have to come in the same order. Unconditional jumps and instructions without effect are passed
 over, so neither layout nor constants that nothing loads count. Locals may have other names as long as each
 stands for one other.
+
+What a statement made when it ran is compared part by part: two `class C(object)` and `class C` are the same.
 """
 
 from __future__ import annotations
 
 import dis
+import functools
+import types
 from types import CodeType
+from typing import Any
 
 _SILENT = frozenset(
     ("NOP", "CACHE", "RESUME", "PRECALL", "EXTENDED_ARG", "MAKE_CELL", "COPY_FREE_VARS")
@@ -149,3 +154,58 @@ def _signature(code: CodeType) -> tuple[tuple[str, ...], int, int, int, int]:
 
 def _undirected(name: str) -> str:
     return name.replace("_FORWARD", "").replace("_BACKWARD", "")
+
+
+_PYTHONS = frozenset(
+    ("__dict__", "__weakref__", "__module__", "__doc__", "__qualname__", "_abc_impl")
+)
+_WRAPPERS = (staticmethod, classmethod)
+
+
+def same_made(one: Any, other: Any) -> bool:
+    """Whether two objects that two runs of a module made are the same, as far as that is plain to see."""
+    return _same_made(one, other, set())
+
+
+def _same_made(one: Any, other: Any, seen: set[tuple[int, int]]) -> bool:
+    if one is other or (id(one), id(other)) in seen:
+        return True
+    if type(one) is not type(other) and not isinstance(one, type):
+        return False
+    seen.add((id(one), id(other)))
+
+    def all_same(first: Any, second: Any) -> bool:
+        pairs = zip(first, second, strict=False)
+        return len(first) == len(second) and all(_same_made(a, b, seen) for a, b in pairs)
+
+    if isinstance(one, types.FunctionType):
+        cells = [[cell for cell in each.__closure__ or ()] for each in (one, other)]
+        return (
+            same_flow(one.__code__, other.__code__)
+            and all_same(one.__defaults__ or (), other.__defaults__ or ())
+            and _same_made(one.__kwdefaults__, other.__kwdefaults__, seen)
+            and all_same(*([cell.cell_contents for cell in each] for each in cells))
+            and _same_made(vars(one), vars(other), seen)
+        )
+    if isinstance(one, type) and isinstance(other, type):
+        names = [[name for name in vars(each) if name not in _PYTHONS] for each in (one, other)]
+        return (
+            (one.__module__, one.__name__, type(one))
+            == (other.__module__, other.__name__, type(other))
+            and all_same(one.__bases__, other.__bases__)
+            and names[0] == names[1]
+            and all(_same_made(vars(one)[name], vars(other)[name], seen) for name in names[0])
+        )
+    if isinstance(one, _WRAPPERS):
+        return _same_made(one.__func__, other.__func__, seen)
+    if isinstance(one, property):
+        return all_same((one.fget, one.fset, one.fdel), (other.fget, other.fset, other.fdel))
+    if isinstance(one, functools.partial):
+        return all_same(*((p.func, p.args, p.keywords) for p in (one, other)))
+    if isinstance(one, (list, tuple)):
+        return all_same(one, other)
+    if isinstance(one, dict):
+        return all_same(list(one.items()), list(other.items()))
+    if isinstance(one, (types.MemberDescriptorType, types.GetSetDescriptorType)):
+        return bool(one.__name__ == other.__name__)
+    return repr(one) == repr(other) and (" at 0x" not in repr(one))

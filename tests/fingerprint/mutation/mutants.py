@@ -80,7 +80,10 @@ def _below(
         if isinstance(value, list):
             documented = name == "body" and isinstance(node, _SCOPES) and _is_text(value[:1])
             for number, child in enumerate(value):
-                if isinstance(child, ast.AST) and not (documented and number == 0):
+                if name == "bases" and isinstance(child, ast.Subscript):
+                    # `Base[T]` is an annotation: the base is what the brackets are behind.
+                    yield from _below(child.value, child, "value", None, own, within)
+                elif isinstance(child, ast.AST) and not (documented and number == 0):
                     yield from _below(child, node, name, number, own, within)
         elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
             yield from _below(value, node, name, None, own, within)

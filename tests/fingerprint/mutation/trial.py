@@ -1,7 +1,7 @@
 """A trial: mutants and rewrites of many functions, each compared with the original by its fingerprint.
 
-A mutant counts if its instructions differ on some path (`equivalence`); an equal digest is then a false
-hit. A rewrite with another digest is a false miss. Compared are the whole fingerprints of what the
+A mutant counts if its instructions differ on some path and, where only what runs at definition is mutated,
+if what it makes differs (both judged by `equivalence`, not by dtset); an equal digest is then a false hit. A rewrite with another digest is a false miss. Compared are the whole fingerprints of what the
 statement defines and of one function that uses it, and the digest of the code alone.
 
     python -m tests.fingerprint.mutation.trial --mutants 500 --rewrites 500 [--package json] [--seed 1]
@@ -27,7 +27,7 @@ from dtset.errors import FingerprintError
 from dtset.fingerprint import Session, fingerprint
 from dtset.fingerprint.code import analyse
 from dtset.fingerprint.pruning import Reads
-from tests.fingerprint.mutation.equivalence import same_flow
+from tests.fingerprint.mutation.equivalence import same_flow, same_made
 from tests.fingerprint.mutation.mutants import Mutation, mutated, mutations
 from tests.fingerprint.mutation.packages import MODULES, Users, sources
 from tests.fingerprint.mutation.rewrites import (
@@ -87,6 +87,11 @@ def targets(users: Users) -> list[Target]:
     """Statements of a module whose digests can be told."""
     found = []
     with users.running({}) as module:
+        # What the clock or a generator gave is another value each time.
+        again = {
+            name: _digest(module, name) for name in vars(module) if callable(vars(module)[name])
+        }
+    with users.running({}) as module:
         readers = {
             number: _reads(users.codes[number])
             for number, each in enumerate(users.tree.body)
@@ -95,7 +100,11 @@ def targets(users: Users) -> list[Target]:
         for number, statement in enumerate(users.tree.body):
             asked = _asked(users, number, statement, readers)
             digests = [_digest(module, name) for name in asked]
-            kept = [n for n, digest in enumerate(digests) if digest != CANNOT_TELL]
+            kept = [
+                n
+                for n, digest in enumerate(digests)
+                if digest != CANNOT_TELL and digest == again.get(asked[n])
+            ]
             if kept:
                 sees = Reads.NOTHING
                 for n in kept:
@@ -207,15 +216,31 @@ def try_mutant(target: Target, mutation: Mutation, outcome: Outcome) -> None:
     if analyse(before).digest == analyse(code).digest:
         outcome.hits.append(f"{title}: code digest")
     try:
-        digests = _after(target, code)
+        with users.running({target.number: code}) as module:
+            made = vars(module).copy()
+            digests = [_digest(module, each) for each in target.asked]
     except (Exception, SystemExit):
         outcome.counts["does not load"] += 1
         return
+    hits = [n for n, digest in enumerate(digests) if digest == target.digests[n]]
+    if hits and _made_the_same(target, made):
+        outcome.counts["same objects"] += 1
+        return
     outcome.counts["mutants"] += 1
     outcome.counts[mutation.kind.partition(":")[0]] += 1
-    for asked, old, new in zip(target.asked, target.digests, digests, strict=True):
-        if old == new:
-            outcome.hits.append(f"{title}: fingerprint of {asked}")
+    outcome.hits += [f"{title}: fingerprint of {target.asked[n]}" for n in hits]
+
+
+def _made_the_same(target: Target, made: dict[str, object]) -> bool:
+    """Whether a mutated statement made what the original makes: `class C(object)` and `class C`."""
+    statement = target.users.tree.body[target.number]
+    names = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    defined = getattr(statement, "name", None)
+    names = [defined] if defined is not None else names
+    with target.users.running({}) as module:
+        return all(
+            same_made(vars(module)[name], made.get(name)) for name in names if name in vars(module)
+        )
 
 
 def try_rewrite(target: Target, kind: str, seed: int, outcome: Outcome) -> None:
