@@ -7,13 +7,13 @@ from itertools import islice
 from typing import Any
 
 from dtset.checkpoint.manifest import Manifest
+from dtset.checkpoint.part import read_elements
 from dtset.execution.outputs import BlockOutput, CountOutput, VisitOutput
 from dtset.execution.run import Run
 from dtset.execution.stage import visit_step
 from dtset.plan.nodes import Exchange, Node, Persist, topological
 from dtset.plan.user_function import UserFunction
 from dtset.storage.blocks import decode_block
-from dtset.storage.partition_reader import read_partition
 from dtset.storage.pickling import present_class
 
 __all__ = ["count", "elements", "take", "visit"]
@@ -71,10 +71,11 @@ def visit(run: Run, node: Node, operator: str, function: UserFunction) -> None:
 def _stored_elements(run: Run, manifest: Manifest) -> Iterator[Any]:
     """Elements of a committed TSet."""
     for part in manifest.parts:
-        for batch in read_partition(
+        for batch in read_elements(
             run.store,
-            part.path(manifest.path),
-            part.summary,
+            manifest.name,
+            manifest.path,
+            part,
             resolver=present_class,
             allow_pickle=run.settings.allow_pickle,
         ):

@@ -13,6 +13,13 @@ from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
 from dtset import actions
+from dtset.arguments import (
+    a_boolean,
+    a_folder,
+    a_mapping,
+    a_name,
+    a_number_of_partitions,
+)
 from dtset.checkpoint.clear import delete_tset
 from dtset.checkpoint.job import Job, find_job
 from dtset.checkpoint.layout import check_job_id
@@ -74,8 +81,10 @@ class TSetEnvironment:
         one thread and 512 MiB each (Twister2's form).
     cluster : object, optional
         A `distributed.Client`, a Cluster object, a scheduler address, or the name of a scheduler of
-        Dask's (``"synchronous"``, ``"threads"``). Default: the current Client, else Dask's configured
-        scheduler, else worker processes on this machine, started when there is something to compute.
+        Dask's (``"synchronous"``, ``"threads"``). Default: what the command line says, else
+        `resources`, else the current Client, else the settings ``dtset.cluster`` and ``dtset.workers``,
+        else Dask's configured scheduler, else worker processes on this machine, started when there is
+        something to compute.
     config : mapping, optional
         What user functions see as ``ctx.config``; part of the fingerprint of those that take a ``ctx``.
     exclusive : bool
@@ -121,19 +130,27 @@ class TSetEnvironment:
         self._closed = True
         submitted = submission()
         attach_console(submitted)
-        program = this_program(submitted)
-        self.name = name or submitted.get("name") or default_name(program)
+        # Known now: when the interpreter ends, it has forgotten the script.
+        self._program = program = this_program(submitted)
+        self.name = a_name("name", name) or submitted.get("name") or default_name(program)
         given_id = job_id if job_id is not None else os.environ.get("DTSET_JOB_ID") or None
         self.job_id = check_job_id(
             job_id_of(self.name, str(uuid.uuid4())) if given_id is None else given_id
         )
-        self.config: Mapping[str, Any] = dict(config or {})
+        self.config: Mapping[str, Any] = dict(a_mapping("config", config))
+        for what, switch in (("exclusive", exclusive), ("keep_variables", keep_variables)):
+            a_boolean(what, switch)
+        checkpoints = a_boolean("checkpointing", checkpointing)
         self.checkpointing = bool(
-            setting("checkpointing.enable") if checkpointing is None else checkpointing
+            setting("checkpointing.enable") if checkpoints is None else checkpoints
         )
+        url = a_folder("store", setting("store") if store is None else store)
+        options = a_mapping("storage_options", storage_options)
         if keep_variables is None:
             keep_variables = submitted.get("keep_variables")
-        default_parallelism = _checked_parallelism(parallelism, setting("parallelism"))
+        default_parallelism = a_number_of_partitions(
+            "parallelism", setting("parallelism") if parallelism is None else parallelism
+        )
         run_id = uuid.uuid4().hex
         interval, timeout = seconds("heartbeat.interval"), seconds("heartbeat.timeout")
         tasks_per_thread = whole_number("scheduling.tasks-per-thread", least=1)
@@ -141,9 +158,9 @@ class TSetEnvironment:
         batch_size = whole_number("batch-size", least=1)
         codec = chunk_codec(setting("codec"), "uint8").name
         self._waiting: list[TSet | LazyAction] = []
-        self._cluster = choose_cluster(cluster, resources)
+        self._cluster = choose_cluster(cluster, resources, submitted)
         try:
-            self._store = open_store(os.fspath(store or setting("store")), storage_options)
+            self._store = open_store(url, options)
             if not self._cluster.in_process and self._store.url.startswith("memory:"):
                 raise ConfigurationError(
                     "a memory:// store is seen by this process alone: use it with cluster='threads' or "
@@ -620,7 +637,7 @@ class TSetEnvironment:
         if os.getpid() != self._process:
             # A fork of the process: the environment is its parent's.
             return
-        self._close(state_after(uncaught()))
+        self._close(state_after(uncaught(self._program)))
 
     def _close(self, state: str) -> None:
         """Release what was started, and say how the run ended."""
@@ -643,15 +660,3 @@ class TSetEnvironment:
         """What the banner and notebooks say."""
         link = getattr(self._cluster.client, "dashboard_link", None)
         return environment_lines(self.name, self.job_id, self._cluster.kind, self.store, link)
-
-
-def _checked_parallelism(given: int | None, configured: int | None) -> int | None:
-    """Default number of partitions that the user asked for."""
-    parallelism = configured if given is None else given
-    if parallelism is None:
-        return None
-    if isinstance(parallelism, bool) or not isinstance(parallelism, int) or parallelism < 1:
-        raise ConfigurationError(
-            f"parallelism={parallelism!r}: give the default number of partitions, from 1 on, or leave it out"
-        )
-    return parallelism

@@ -38,9 +38,18 @@ class BegunRun:
 
 
 def submission() -> dict[str, Any]:
-    """What the command line told this process, if it started it."""
+    """What the command line told this process, if it started it.
+
+    A script that a submitted one starts in turn inherits the environment, but was told nothing.
+    """
     told: dict[str, Any] = json.loads(os.environ.get("DTSET_SUBMITTED", "{}"))
-    return told
+    return told if _script() in (told.get("script"), told.get("runs")) else {}
+
+
+def _script() -> str | None:
+    """Absolute path of the script; None in a notebook or an interactive session."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    return str(Path(file).resolve()) if file else None
 
 
 def report(run: BegunRun) -> None:
@@ -60,13 +69,7 @@ def read_report(path: Path) -> list[BegunRun]:
 
 def this_program(submitted: Mapping[str, Any]) -> Program:
     """How this process was started."""
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
-    script = str(Path(file).resolve()) if file else None
-    # A script that a submitted one starts in turn has inherited its environment, but is another program.
-    if script in (submitted.get("script"), submitted.get("runs")):
-        script = submitted.get("script")
-    else:
-        submitted = {}
+    script = submitted.get("script") or _script()
     return Program(
         script=script,
         arguments=tuple(sys.argv[1:]) if script else (),
@@ -106,10 +109,9 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **found}
 
 
-def uncaught() -> BaseException | None:
+def uncaught(program: Program) -> BaseException | None:
     """The exception that is ending a script; an interactive session outlives those of its inputs."""
-    interactive = getattr(sys.modules.get("__main__"), "__file__", None) is None
-    return None if interactive else getattr(sys, "last_value", None)
+    return None if program.script is None else getattr(sys, "last_value", None)
 
 
 def state_after(error: BaseException | None) -> str:

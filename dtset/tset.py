@@ -387,6 +387,8 @@ class TSet:
 
     def lazy_persist(self, name: str | None = None, refresh: bool = False) -> PersistedTSet:
         """Prepare `persist`; the first action below it, or ``env.run()``, carries it out."""
+        if name is not None and (not isinstance(name, str) or not name):
+            raise ConfigurationError(f"persist() takes a name, and was given {name!r}")
         node = Persist(input=self._node, parallelism=self.parallelism, name=name, refresh=refresh)
         return self._env._pending(self._persisted_class(self._env, node))
 

@@ -20,7 +20,7 @@ LAYERS = (
     {"checkpoint"},
     {"execution"},
     {"io", "diagnostics"},
-    {"actions", "process", "tset", "environment", "functions", "__init__", "testing"},
+    {"actions", "arguments", "process", "tset", "environment", "functions", "__init__", "testing"},
     {"cli", "twister2"},
 )
 OWNERS = {

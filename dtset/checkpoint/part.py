@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dtset.checkpoint.layout import data_path, part_path
 from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.storage.objects import ObjectStore
+from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionSummary
+from dtset.storage.pickling import ClassResolver
 from dtset.storage.records import seal, unseal
 
-__all__ = ["Part", "commit_part", "find_part", "read_parts"]
+__all__ = ["Part", "commit_part", "find_part", "read_elements", "read_parts"]
 
 FORMAT = 1
 
@@ -130,3 +132,31 @@ def read_parts(store: ObjectStore, generation_path: str) -> dict[int, Part]:
             if part is not None:
                 parts[part.partition] = part
     return parts
+
+
+def read_elements(
+    store: ObjectStore,
+    name: str,
+    generation_path: str,
+    part: Part,
+    *,
+    resolver: ClassResolver,
+    allow_pickle: bool,
+) -> Iterator[list[Any]]:
+    """Batches of the elements of a committed partition.
+
+    Raises
+    ------
+    CorruptCheckpointError
+        What is stored is not what its record says: names job, TSet and partition.
+    """
+    path = part.path(generation_path)
+    batches = read_partition(
+        store, path, part.summary, resolver=resolver, allow_pickle=allow_pickle
+    )
+    try:
+        yield from batches
+    except CorruptCheckpointError as error:
+        raise CorruptCheckpointError(
+            f"job {generation_path.partition('/')[0]}, TSet {name!r}, partition {part.partition}: {error}"
+        ) from None

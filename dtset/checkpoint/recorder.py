@@ -15,6 +15,7 @@ from dtset.checkpoint.runs import (
     begin_run,
     end_run,
     note_event,
+    processes_here,
     read_runs,
 )
 from dtset.errors import JobRunningError
@@ -108,5 +109,9 @@ class RunRecorder:
 
 
 def _alive(store: ObjectStore, job_id: str, timeout: float) -> list[RunRecord]:
-    """Runs of a job that are alive."""
-    return [run for run in read_runs(store, job_id, timeout, ended=False) if run.state == "running"]
+    """Runs of a job that are alive; that the others were interrupted is noted, so that nobody asks again."""
+    runs = read_runs(store, job_id, timeout, ended=False)
+    for run in runs:
+        if run.state == "interrupted" and run.processes == processes_here():
+            end_run(store, job_id, run.run_id, run.state)
+    return [run for run in runs if run.state == "running"]

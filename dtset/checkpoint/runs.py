@@ -24,6 +24,7 @@ __all__ = [
     "begin_run",
     "end_run",
     "note_event",
+    "processes_here",
     "read_events",
     "read_runs",
 ]
@@ -45,6 +46,9 @@ class RunRecord:
         Seconds since the epoch.
     host, pid, process_started : str, int, str
         The driver's process; `process_started` tells it from a later one of the same number.
+    processes : str
+        What tells whether a process of this number can be seen from somewhere: the boot of the machine,
+        and the container.
     program : Program
         How it was started.
     state : str
@@ -56,6 +60,7 @@ class RunRecord:
     host: str
     pid: int
     process_started: str
+    processes: str
     program: Program
     state: str = "running"
 
@@ -63,7 +68,15 @@ class RunRecord:
 def begin_run(store: ObjectStore, job_id: str, run_id: str, program: Program) -> RunRecord:
     """Write the record of a run that begins; it is there before the run reads any manifest."""
     pid = os.getpid()
-    run = RunRecord(run_id, time.time(), socket.gethostname(), pid, _process_started(pid), program)
+    run = RunRecord(
+        run_id,
+        time.time(),
+        socket.gethostname(),
+        pid,
+        _process_started(pid),
+        processes_here(),
+        program,
+    )
     store.put(run_path(job_id, run_id), seal({"format": FORMAT, **asdict(run)}), durable=True)
     return run
 
@@ -135,8 +148,8 @@ def _read_run(
 
 
 def _is_alive(store: ObjectStore, job_id: str, run: RunRecord, timeout: float) -> bool:
-    """Whether a run that has not ended is alive: its process, or, on another machine, its heartbeat."""
-    if run.host == socket.gethostname():
+    """Whether a run that has not ended is alive: its process or, where that cannot be seen, its heartbeat."""
+    if run.processes == processes_here():
         return bool(run.process_started) and _process_started(run.pid) == run.process_started
     try:
         beat = float(store.get(run_path(job_id, run.run_id, "beat")))
@@ -153,7 +166,7 @@ def _process_started(pid: int) -> str:
         return _process_started_elsewhere(pid)
     fields = stat.rpartition(")")[2].split()
     # A killed process whose parent has not yet asked for its status is a zombie: it runs no more.
-    return "" if fields[0] in "ZX" else f"{_boot_id()}/{fields[19]}"
+    return "" if fields[0] in "ZX" else fields[19]
 
 
 def _process_started_elsewhere(pid: int) -> str:
@@ -167,12 +180,13 @@ def _process_started_elsewhere(pid: int) -> str:
         return ""
 
 
-def _boot_id() -> str:
-    """What tells this boot of the machine from others: process start times count from it."""
+def processes_here() -> str:
+    """What tells the processes that can be seen from here from those of other machines and containers."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
     except OSError:
-        return ""
+        return socket.gethostname()
 
 
 class Heartbeat:

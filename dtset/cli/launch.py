@@ -83,8 +83,8 @@ class Launch:
         Examples
         --------
         >>> launch = Launch("wc-1", "wc", "/jobs/wc.py", (), "/jobs", workers=2)
-        >>> launch.environment({})["DASK_DTSET__WORKERS"]
-        '2'
+        >>> json.loads(launch.environment({})["DTSET_SUBMITTED"])["workers"]
+        2
         """
         submitted = {
             "name": self.name,
@@ -104,12 +104,6 @@ class Launch:
         }
         if self.store is not None:
             environment["DASK_DTSET__STORE"] = self.store
-        if self.cluster is not None:
-            environment["DASK_DTSET__CLUSTER"] = self.cluster
-        if self.workers is not None:
-            # A cluster that is configured otherwise would win over the number of workers.
-            environment["DASK_DTSET__CLUSTER"] = "None"
-            environment["DASK_DTSET__WORKERS"] = str(self.workers)
         path = [*self._import_folders(), *filter(None, [inherited.get("PYTHONPATH")])]
         return {**environment, "PYTHONPATH": os.pathsep.join(path)} if path else environment
 

@@ -64,11 +64,33 @@ def submit(
 
 
 def _checked_store(url: str | None) -> str | None:
-    """Store that was given, if it can be written to; the script itself meets one that is configured."""
+    """Store that was given, if it can be written to."""
     from dtset.storage.local_store import local_path
     from dtset.storage.objects import check_writable
 
     if url is None:
+        _check_configured_store()
         return None
     check_writable(configured_store(url, create=True))
     return local_path(url) or url
+
+
+def _check_configured_store() -> None:
+    """Raise StoreError if the configured store cannot be written to; the script may name its own, so none is made."""
+    from dtset.errors import StoreError
+    from dtset.settings import setting
+    from dtset.storage.local_store import local_path
+    from dtset.storage.objects import check_writable
+
+    path = local_path(setting("store"))
+    if path is None or os.path.exists(path):
+        check_writable(configured_store(None))
+        return
+    above = Path(path).absolute()
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise StoreError(
+            f"the store {path} cannot be made: {above} is no folder that can be written to. "
+            "Set dtset.store, or give --store URL"
+        )

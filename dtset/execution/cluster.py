@@ -91,8 +91,12 @@ class Cluster:
                     _logger.warning("the cluster was not closed as it should be: %s", error)
 
 
-def choose_cluster(cluster: object, resources: Sequence[Mapping[str, Any]] | None) -> Cluster:
-    """Choose where a job runs.
+def choose_cluster(
+    cluster: object,
+    resources: Sequence[Mapping[str, Any]] | None,
+    told: Mapping[str, Any] | None = None,
+) -> Cluster:
+    """Choose where a job runs: what is said more closely wins.
 
     Parameters
     ----------
@@ -102,6 +106,9 @@ def choose_cluster(cluster: object, resources: Sequence[Mapping[str, Any]] | Non
     resources : sequence of mapping, optional
         Twister2's form, ``[{"cpu": 1, "ram": 512, "instances": 4}]``, ram in MiB: starts so many
         worker processes on this machine.
+    told : mapping, optional
+        What the command line said: its ``cluster`` or its number of ``workers``. It wins over
+        `resources`, which programs written for another machine have in them.
 
     Returns
     -------
@@ -117,16 +124,20 @@ def choose_cluster(cluster: object, resources: Sequence[Mapping[str, Any]] | Non
             "a TSetEnvironment cannot be opened inside of a function that runs on a worker: it would wait for the "
             "worker that waits for it. Make it in the driver"
         )
-    if cluster is not None:
-        return _given(cluster)
-    if setting("cluster") is not None:
-        return _given(setting("cluster"))
-    if setting("workers") is not None:
-        return _local_processes([{"instances": whole_number("workers", least=1)}])
+    told = told or {}
+    for address in (cluster, told.get("cluster")):
+        if address is not None:
+            return _given(address)
+    if told.get("workers") is not None:
+        return _local_processes([{"instances": told["workers"]}])
     if resources:
         return _local_processes(resources)
     if (client := _current_client()) is not None:
         return _of_client(client)
+    if setting("cluster") is not None:
+        return _given(setting("cluster"))
+    if setting("workers") is not None:
+        return _local_processes([{"instances": whole_number("workers", least=1)}])
     configured = dask.config.get("scheduler", None)
     if configured is not None and configured not in ("dask.distributed", "distributed"):
         return _given(configured)
@@ -215,6 +226,12 @@ def _of_address(address: str, *, kind: str | None = None, target: Any = None) ->
 
 def _local_processes(resources: Sequence[Mapping[str, Any]]) -> Cluster:
     """Worker processes on this machine, started when there is something to compute."""
+    if not isinstance(resources, Sequence) or not all(
+        isinstance(each, Mapping) for each in resources
+    ):
+        raise ConfigurationError(
+            f"resources={resources!r}: use [{{'cpu': threads, 'ram': MiB, 'instances': processes}}]"
+        )
     instances = [_instances(each) for each in resources]
     threads = sum(count * cpu for count, cpu, _ in instances)
     count = sum(each for each, _, _ in instances)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from dtset.checkpoint.part import Part
+from dtset.checkpoint.part import Part, read_elements
 from dtset.errors import EmptyTSetError
 from dtset.execution.exchange.pieces import Piece, common_deal, deal_of
 from dtset.execution.kernels.batching import Batches, batched
@@ -16,7 +16,6 @@ from dtset.execution.results import GroupResult
 from dtset.execution.stage import Scope, Step
 from dtset.execution.steps import place_of
 from dtset.storage.blocks import decode_block
-from dtset.storage.partition_reader import read_partition
 
 __all__ = ["BlockInput", "Input", "LoadInput", "MergeInput", "Opened", "ReduceInput", "SourceInput"]
 
@@ -87,10 +86,11 @@ class LoadInput:
     def _batches(self, scope: Scope) -> Batches:
         """Batches of one partition."""
         part = self.parts[scope.partition]
-        return read_partition(
+        return read_elements(
             scope.settings.store,
-            part.path(self.path),
-            part.summary,
+            self.name,
+            self.path,
+            part,
             resolver=scope.program.resolve,
             allow_pickle=scope.settings.allow_pickle,
         )

@@ -44,7 +44,7 @@ _SEEN_BY = {
     **dict.fromkeys(
         (
             "locals", "eval", "exec", "dir", "_getframe", "currentframe", "f_locals", "f_code",
-            "gi_frame", "cr_frame", "ag_frame", "tb_frame", "query", "numexpr", "co_varnames",
+            "__closure__", "getclosurevars", "cell_contents", "co_freevars", "co_cellvars", "gi_frame", "cr_frame", "ag_frame", "tb_frame", "query", "numexpr", "co_varnames",
         ),
         Reads.LOCALS,
     ),
@@ -132,11 +132,15 @@ class _Reader:
         self.numbers = {name: number for number, name in enumerate(self.parameters)}
         self.free: list[str] = []
         self.captured = frozenset(code.co_freevars)
+        self.own_cells = frozenset(code.co_cellvars)
 
     def analysis(self) -> Analysis:
         items = [self.found[position] for position in self.positions]
         body = self.body()
+        # What only annotations use is captured too. `super()` takes `__class__` without loading it.
         rest = sorted(self.captured - set(self.free))
+        if Reads.LOCALS not in self.reads:
+            rest = [name for name in rest if name == "__class__"]
         free = (*self.free, *rest)
         header = [
             self.parameters,
@@ -187,7 +191,10 @@ class _Reader:
         if item.op == "LOAD_CONST" or item.op == "RETURN_CONST" or item.op == "KW_NAMES":
             return (item.op, self.constant(item.const, position))
         if item.names:
-            return (item.op, *(self.variable(name, item.op) for name in item.names))
+            if item.names[0] in self.own_cells:
+                # Who shares a variable is said where nested code is given it.
+                op = item.op.replace("_DEREF", "_FAST")
+            return (op, *(self.variable(name, item.op) for name in item.names))
         if item.name is not None:
             return (item.op, item.name, item.arg)
         return (item.op, item.arg)

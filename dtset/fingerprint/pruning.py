@@ -74,23 +74,27 @@ def prune(code: CodeType, found: list[Instruction], reads: Reads, keeps_annotati
     """
     kept = Kept()
     dropped: set[int] = set()
+    flags: dict[int, int] = {}
     cells = frozenset(code.co_cellvars + code.co_freevars)
     for position, item in enumerate(found):
         if item.op in _NO_EFFECT:
             if item.op != "SETUP_ANNOTATIONS" or not keeps_annotations:
                 dropped.add(position)
         elif item.op == "MAKE_FUNCTION":
-            dropped.update(_trim_function(found, position, cells, reads, kept.captures))
+            dropped.update(_trim_function(found, position, cells, reads, kept.captures, flags))
         elif item.op == "STORE_NAME":
             dropped.update(_trim_name(found, position, reads))
         elif item.op == "STORE_SUBSCR" and not keeps_annotations:
             dropped.update(_trim_variable_annotation(found, position))
+    # Not before: how far an expression reaches follows from what its instructions really take.
+    for position, arg in flags.items():
+        found[position].arg = arg
     kept.positions = [position for position in range(len(found)) if position not in dropped]
     return kept
 
 
 def _span(found: list[Instruction], end: int, count: int) -> int | None:
-    """Where the run that ends before `end` and leaves `count` values starts."""
+    """Where the run that ends before `end` and leaves `count` values there starts."""
     left, start = count, end
     while left > 0 or (start > 0 and found[start - 1].op == "KW_NAMES"):
         start -= 1
@@ -99,6 +103,8 @@ def _span(found: list[Instruction], end: int, count: int) -> int | None:
         if found[start].target is not None:
             return _branched_span(found, end, count)
         left -= stack_effect(found[start])
+    if any(item.target is not None and start < item.target <= end for item in found):
+        return _branched_span(found, end, count)
     return start if left == 0 else None
 
 
@@ -156,12 +162,13 @@ def _trim_function(
     cells: frozenset[str],
     reads: Reads,
     captures: dict[int, Capture],
+    flags_kept: dict[int, int],
 ) -> set[int]:
     """Drop the closure tuple (its order is that of names) and the annotations of a nested function."""
     body = made - 1
     if body < 0 or not isinstance(found[body].const, CodeType):
         return set()
-    flags, dropped, end = found[made].arg, set[int](), body
+    flags, without, dropped, end = found[made].arg, 0, set[int](), body
     variables: tuple[str, ...] = ()
     if flags & 8:
         count = found[body - 1].arg
@@ -173,7 +180,8 @@ def _trim_function(
         variables = tuple(item.names[0] for item in run)
         end = body - 1 - count
         dropped.update(range(end, body))
-    start = _span(found, made + 1, 1)
+        without |= 8
+    start = _span(found, made, 1 + (flags & 15).bit_count())
     is_class = start is not None and start > 0 and found[start - 1].op == "LOAD_BUILD_CLASS"
     keeps = _is_plain_class(found, made) is False if is_class else _is_observed(found, start, made)
     keeps = keeps or Reads.ANNOTATIONS in reads
@@ -184,8 +192,9 @@ def _trim_function(
             begin = _span(found, tuple_at, found[tuple_at].arg)
         if begin is not None and not _has_effect(found[begin:end]):
             dropped.update(range(begin, end))
-            found[made].arg = flags & ~4
+            without |= 4
     captures[body] = Capture(variables, keeps)
+    flags_kept[made] = flags & ~without
     return dropped
 
 

@@ -124,3 +124,18 @@ def test_resolution_is_a_hit_partial_or_a_miss(objects):
     gone = looked_up(code=None)
     assert isinstance(gone, Miss)
     assert gone.fingerprint not in (FINGERPRINT, edited.fingerprint)
+
+
+def test_a_tset_completed_under_edited_classes_is_found_again(objects):
+    def looked_up(generation="0"):
+        return resolve(objects, JOB, FINGERPRINT, generation, lambda module, name: "cd")
+
+    commit_part(objects, PATH, attempt(objects, classes={"m:C": "ab"}))
+    edited = looked_up().fingerprint
+    path = generation_path(JOB, edited, "0")
+    part = commit_part(objects, path, attempt(objects, classes={"m:C": "cd"}))
+    assert looked_up() == Miss(edited, {0: part})
+    whole = dataclasses.replace(manifest(objects, [part]), fingerprint=edited)
+    commit_manifest(objects, whole)
+    assert isinstance(looked_up(), Hit)
+    assert isinstance(looked_up(generation=None), Hit)

@@ -46,7 +46,7 @@ def test_a_run_elsewhere_is_judged_by_its_heartbeat(store):
     objects = open_store(store)
     begin_run(objects, "job", "far", PROGRAM)
     record = unseal(objects.get(run_path("job", "far")))
-    objects.put(run_path("job", "far"), seal({**record, "host": "far-away"}))
+    objects.put(run_path("job", "far"), seal({**record, "processes": "far-away"}))
     assert states(objects) == ["running"]
     objects.put(run_path("job", "far", "beat"), repr(time.time() - 100).encode())
     assert states(objects) == ["interrupted"]

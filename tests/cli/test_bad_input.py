@@ -69,3 +69,12 @@ def test_below_dask_too() -> None:
     result = CliRunner().invoke(dask, ["dtset", "show", "absent", "--store", "memory://nothing"])
     assert result.exit_code == 2
     assert "Error: no job absent" in result.stderr
+
+
+@pytest.mark.parametrize("store", ["nosuch://bucket/x", "/dev/null/store"])
+def test_a_configured_store_that_cannot_be_used_is_bad_input(cli: Any, store: str) -> None:
+    script = cli.script("print('ran')")
+    done = cli("submit", script, status=2, DASK_DTSET__STORE=store)
+    assert "ran" not in done.stdout
+    assert store.partition(":")[0] in done.stderr
+    assert "Traceback" not in done.stderr

@@ -74,7 +74,7 @@ def test_options_reach_the_script_as_settings(cli: Any) -> None:
         """
         import json, os, sys
         from dtset.settings import setting
-        told = {key: setting(key) for key in ("store", "cluster", "workers")}
+        told = {key: setting(key) for key in ("store",)}
         print(json.dumps([told, json.loads(os.environ["DTSET_SUBMITTED"]), os.environ["DTSET_JOB_ID"], sys.path[0]]))
         """
     )
@@ -83,8 +83,7 @@ def test_options_reach_the_script_as_settings(cli: Any) -> None:
         return json.loads(cli("submit", *options, "script.py", **variables).stdout)
 
     settings, submitted, job_id, first = told("--store", "here", "--workers", "3", "--name", "Ab c")
-    # A cluster of the user's configuration does not win over --workers.
-    assert settings == {"store": str(cli.folder / "here"), "cluster": None, "workers": 3}
+    assert settings == {"store": str(cli.folder / "here")}
     assert (submitted["name"], submitted["script"], submitted["workers"]) == (
         "Ab c",
         str(script),
@@ -92,19 +91,14 @@ def test_options_reach_the_script_as_settings(cli: Any) -> None:
     )
     assert re.fullmatch("Ab-c-[0-9a-f-]{36}", job_id)
     assert first == str(cli.folder)
-    settings, submitted, job_id, _ = told(
+    _, submitted, job_id, _ = told(
         "--cluster", "tcp://127.0.0.1:1", "--job-id", "mine", DTSET_JOB_ID="other"
     )
-    assert (settings["cluster"], submitted["cluster"], job_id) == (
-        "tcp://127.0.0.1:1",
-        "tcp://127.0.0.1:1",
-        "mine",
-    )
-    settings, _, job_id, _ = told(
+    assert (submitted["cluster"], job_id) == ("tcp://127.0.0.1:1", "mine")
+    _, submitted, job_id, _ = told(
         "--workers", "2", DTSET_JOB_ID="other", DASK_DTSET__CLUSTER="threads"
     )
-    assert (settings["cluster"], settings["workers"], job_id) == (None, 2, "other")
-    assert not (cli.folder / "store").exists()
+    assert (submitted["cluster"], submitted["workers"], job_id) == (None, 2, "other")
 
 
 SLEEPER = """

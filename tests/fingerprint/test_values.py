@@ -274,7 +274,7 @@ def test_what_lies_outside_is_noted_once_for_each_function(caplog):
         fingerprint(clean)
         fingerprint(clean)
     assert len(caplog.records) == 1
-    assert "depends_on" in caplog.text
+    assert "config=" in caplog.text
     assert "ctx.random" in caplog.text
 
 

@@ -206,3 +206,38 @@ def test_values_of_settings_that_cannot_be_used(store):
 
 def test_python_is_supported():
     assert sys.version_info >= (3, 11)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("store", 5), ("store", ""), ("config", 5), ("config", {1: 2}), ("resources", 5), ("resources", ["x"]),
+        ("checkpointing", "no"), ("exclusive", 1), ("keep_variables", "yes"), ("name", 5), ("name", " "),
+        ("storage_options", [1]),
+    ],
+)  # fmt: skip
+def test_arguments_of_wrong_kinds(store, argument, value):
+    arguments = {"store": store, "cluster": None if argument == "resources" else "synchronous"}
+    with pytest.raises(ConfigurationError, match=argument):
+        TSetEnvironment(**{**arguments, argument: value})
+    assert not os.listdir(store)
+
+
+@pytest.mark.parametrize("store", ["/proc/nothing", "/dev/null/store", "/sys/kernel/store"])
+def test_stores_where_not_even_root_can_write(store):
+    with pytest.raises(StoreError, match=store):
+        TSetEnvironment(store=store, cluster="synchronous")
+
+
+def test_persist_takes_a_name(env):
+    for name in (5, ""):
+        with pytest.raises(ConfigurationError, match="name"):
+            env.range(3).persist(name)
+
+
+def test_variables_of_a_closed_environment(store):
+    env = TSetEnvironment(store=store, cluster="synchronous", job_id="closed")
+    env.close()
+    for use in (env.commit, lambda: env.init_variable("a", 1), lambda: env.update_variable("a", 1)):
+        with pytest.raises(UsageError, match="closed"):
+            use()

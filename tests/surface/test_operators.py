@@ -7,7 +7,15 @@ from functools import partial
 
 import pytest
 
-from dtset import EmptyTSetError, KeyedTSet, PersistedTSet, SourceFunc, TSet, UsageError
+from dtset import (
+    EmptyTSetError,
+    KeyedTSet,
+    PersistedTSet,
+    SourceFunc,
+    TSet,
+    TSetEnvironment,
+    UsageError,
+)
 
 
 class UpTo(SourceFunc):
@@ -363,3 +371,40 @@ def test_stop_iteration_in_a_function_loses_nothing_silently(env):
 
 def test_ranges_longer_than_a_machine_word_counts(env):
     assert env.range(2**70, parallelism=2).take(2) == [0, 1]
+
+
+def test_actions_are_carried_out_once(env, capsys):
+    env.range(2).for_each(print)
+    env.range(2).sink(lambda itr: print("sink", *itr))
+    lazy = env.range(1).lazy_for_each(lambda x: print("lazy", x))
+    lazy.run()
+    env.run()
+    assert sorted(capsys.readouterr().out.split("\n")) == [
+        "",
+        "0",
+        "1",
+        "lazy 0",
+        "sink 0",
+        "sink 1",
+    ]
+
+
+def test_caches_are_freed_when_nothing_refers_to_them(env):
+    import gc
+
+    cached = env.range(3).map(str).cache().set_name("kept")
+    below = cached.map(len)
+    number = cached._node.number
+    del cached
+    gc.collect()
+    assert number in env._run.kept
+    assert below.collect() == [1, 1, 1]
+    del below
+    gc.collect()
+    assert number not in env._run.kept
+
+
+def test_what_waits_when_the_environment_closes_is_named(store, caplog):
+    with TSetEnvironment(store=store, cluster="synchronous", job_id="waiting") as env:
+        env.range(3).lazy_persist("forgotten")
+    assert "forgotten" in caplog.text

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import zarr
 
-from dtset import FingerprintError, StoreError, TSetEnvironment, UsageError
+from dtset import CorruptCheckpointError, FingerprintError, StoreError, TSetEnvironment, UsageError
 
 
 def environment(store, **arguments):
@@ -383,3 +383,34 @@ def test_a_store_that_loses_parts_while_they_are_written_is_never_committed(stor
     with environment(store) as env, pytest.raises(StoreError, match="gone"):
         env.range(8).map(breaking).persist()
     assert not list(folder.glob("job/tsets/*/manifest.json"))
+
+
+def test_damaged_data_are_named_and_never_given(store):
+    with environment(store) as env:
+        persisted = env.range(1000).persist("numbers")
+        chunk = next(Path(store).glob("job/tsets/*/0/data.zarr/2-*/0/values/c.0"), None) or next(
+            path
+            for path in Path(store).glob("job/tsets/*/0/data.zarr/2-*/**/*")
+            if "c" in path.name
+        )
+        data = bytearray(chunk.read_bytes())
+        data[len(data) // 2] ^= 1
+        chunk.write_bytes(data)
+        for read in (persisted.collect, persisted.map(str).collect):
+            with pytest.raises(
+                CorruptCheckpointError, match=r"job job, TSet 'numbers', partition 2"
+            ):
+                read()
+        assert persisted.hit is False
+    assert persisted.url.startswith(store)
+
+
+def test_a_tset_whose_class_was_edited_hits_again_in_the_end(store, monkeypatch):
+    with environment(store) as env:
+        persisted = env.parallelize([Record(i) for i in range(4)]).persist()
+        assert persisted.hit is False
+    monkeypatch.setattr(Record, "doubled", lambda self: 5)
+    with environment(store) as env:
+        assert env.parallelize([Record(i) for i in range(4)]).persist().hit is False
+    with environment(store) as env:
+        assert env.parallelize([Record(i) for i in range(4)]).persist().hit is True

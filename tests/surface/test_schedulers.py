@@ -254,3 +254,38 @@ def test_an_environment_inside_of_a_task_is_refused(store, local_cluster):
     env = TSetEnvironment(store=store, cluster=local_cluster)
     with env, pytest.raises(TypeError, match="inside of a function"):
         env.range(1).map(nested).collect()
+
+
+def test_what_is_said_more_closely_wins():
+    from dtset.execution.cluster import choose_cluster
+
+    resources = [{"instances": 3}]
+    with dask.config.set({"dtset.cluster": "threads", "dtset.workers": 1}):
+        assert choose_cluster("synchronous", resources, {"workers": 2}).kind == "synchronous"
+        assert choose_cluster(None, resources, {"workers": 2}).kind == "2 local worker processes"
+        assert choose_cluster(None, resources, {"cluster": "sync"}).kind == "sync"
+        assert choose_cluster(None, resources).kind == "3 local worker processes"
+        assert choose_cluster(None, None).kind == "threads"
+    with dask.config.set({"dtset.workers": 1}):
+        assert choose_cluster(None, None).kind == "1 local worker process"
+
+
+def test_large_code_runs_on_all_workers(store, local_cluster):
+    ballast = bytes(range(256)) * 1000
+
+    def where(itr, ctx):
+        import time
+
+        time.sleep(0.3)
+        return (os.getpid(), len(ballast) + sum(itr))
+
+    with TSetEnvironment(store=store, cluster=local_cluster) as env:
+        found = env.range(4, parallelism=4).compute(where).collect()
+    assert [each[1] for each in found] == [256_000 + i for i in range(4)]
+    assert len({each[0] for each in found}) == 2
+
+
+def test_worker_ids_of_local_processes_are_numbers(store):
+    with TSetEnvironment(store=store, resources=[{"cpu": 1, "instances": 2}]) as env:
+        ids = env.range(8, parallelism=8).compute(lambda itr, ctx: ctx.worker_id).collect()
+    assert set(ids) <= {0, 1}

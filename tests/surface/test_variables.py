@@ -113,3 +113,16 @@ def test_a_commit_of_other_variables_does_not_vouch_for_those_of_another_program
     assert program.run() == "x 0\n"
     program.write(STALE.replace("NAMES", "['y', 'x']"))
     assert "StaleVariablesError" in program.run(fails=True)
+
+
+def test_commits_of_two_runs_follow_each_other(store):
+    with environment(store) as one, environment(store) as other:
+        for env in (one, other):
+            env.init_variable("epoch", 0)
+        for epoch in (1, 2, 3):
+            one.update_variable("epoch", epoch)
+            one.commit()
+        other.update_variable("epoch", 99)
+        other.commit()
+    with environment(store) as env:
+        assert env.init_variable("epoch", 0) == 99

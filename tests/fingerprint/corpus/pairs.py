@@ -541,6 +541,113 @@ def f(x, s=frozenset({"p", "q", "r"})): return C.S
 class C:
     S = frozenset(["zz", "b", "a"])
 def f(x, s=frozenset({"r", "q", "p"})): return C.S
+==== conditional annotation of a nested function
+def f(x):
+    def g(a, b=1):
+        return a + b + x
+    return g
+----
+def f(x):
+    def g(a: int if 1 < x else str, b: (x and bytes) or None = 1) -> "str" if x else (int if x > 2 else None):
+        return a + b + x
+    return g
+==== conditional annotation in a nested class
+def f(x):
+    class C:
+        y = 2
+        z = 3
+    return C.y + C.z
+----
+def f(x):
+    class C:
+        y: int if x else str = 2
+        z: int if x and x > 1 else str = 3
+    return C.y + C.z
+==== ways to the end of a function
+def f(x):
+    if x > 2:
+        x.a()
+    elif x > 1:
+        x.b()
+    for y in x:
+        if y:
+            x.c(y)
+            break
+    else:
+        x.d()
+----
+def f(x):
+    if x > 2:
+        pass
+        x.a()
+        pass
+    elif x > 1:
+        if True: pass
+        x.b()
+    else:
+        pass
+    for y in x:
+        if y:
+            x.c(y)
+            break
+        else:
+            pass
+    else:
+        x.d()
+        pass
+    return None
+==== ways out of a try
+def f(x):
+    try:
+        if x.a():
+            x.b()
+    except ValueError:
+        x.c()
+    else:
+        if x.d():
+            x.e()
+----
+def f(x):
+    try:
+        if x.a():
+            x.b()
+        else:
+            ...
+    except ValueError:
+        pass
+        x.c()
+        pass
+    else:
+        if x.d():
+            x.e()
+        else:
+            pass
+    return
+==== local names that only annotations use
+def f(x):
+    T = x.kind()
+    def g(a): return a + 1
+    return g, T
+----
+def f(x):
+    T = x.kind()
+    def g(a: T):
+        return a + 1
+    return g, T
+==== a local name that an annotation in a nested function uses
+def f(x):
+    T = x.kind()
+    def g(a):
+        def h(b): return b + a
+        return h
+    return g, T
+----
+def f(x):
+    T = x.kind()
+    def g(a):
+        def h(b: T) -> "T | x": return b + a
+        return h
+    return g, T
 """,
 )
 
@@ -1699,6 +1806,100 @@ def f(x): return "{0.__doc__}".format(g)
 def g():
     "b"
 def f(x): return "{0.__doc__}".format(g)
+==== a property called __doc__
+class C:
+    @property
+    def __doc__(self): return 1
+def f(x): return C().__doc__
+----
+class C:
+    @property
+    def __doc__(self): return 2
+def f(x): return C().__doc__
+==== type arguments of a base that are read
+from typing import Generic, TypeVar
+T = TypeVar("T")
+class Base(Generic[T]): pass
+class C(Base[int]): pass
+def f(x): return C.__orig_bases__[0].__args__[0](x)
+----
+from typing import Generic, TypeVar
+T = TypeVar("T")
+class Base(Generic[T]): pass
+class C(Base[str]): pass
+def f(x): return C.__orig_bases__[0].__args__[0](x)
+==== a variable bound in an annotation
+def f(x):
+    def g(a: (y := 5)): return a
+    return g(x) + y
+----
+def f(x):
+    def g(a: (y := 6)): return a
+    return g(x) + y
+==== the last of two ways to the end
+def f(x):
+    if x: x.a()
+    else: x.b()
+----
+def f(x):
+    if x: x.a()
+    x.b()
+==== a return inside or behind a try
+def f(x):
+    try: x.a()
+    except ValueError: return 1
+    return x.b()
+----
+def f(x):
+    try:
+        x.a()
+        return x.b()
+    except ValueError: return 1
+==== a captured variable that is read by name
+def f(x):
+    a, b = 1, 2
+    def g():
+        nonlocal a
+        return eval("a")
+    return g()
+----
+def f(x):
+    a, b = 1, 2
+    def g():
+        nonlocal b
+        return eval("a")
+    return g()
+==== which variable a nested function shares
+def f(x):
+    a = b = x
+    def g():
+        nonlocal a
+        a = 1
+    g()
+    return a, b
+----
+def f(x):
+    a = b = x
+    def g():
+        nonlocal b
+        b = 1
+    g()
+    return a, b
+==== a variable of its own or shared
+def f(x):
+    a = x
+    def g():
+        nonlocal a
+        a = 1
+    g()
+    return a
+----
+def f(x):
+    a = x
+    def g():
+        a = 1
+    g()
+    return a
 """,
 )
 

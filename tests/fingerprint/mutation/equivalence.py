@@ -170,7 +170,7 @@ def same_made(one: Any, other: Any) -> bool:
 def _same_made(one: Any, other: Any, seen: set[tuple[int, int]]) -> bool:
     if one is other or (id(one), id(other)) in seen:
         return True
-    if type(one) is not type(other) and not isinstance(one, type):
+    if type(one) is not type(other) and type(one).__qualname__ != type(other).__qualname__:
         return False
     seen.add((id(one), id(other)))
 
@@ -208,4 +208,10 @@ def _same_made(one: Any, other: Any, seen: set[tuple[int, int]]) -> bool:
         return all_same(list(one.items()), list(other.items()))
     if isinstance(one, (types.MemberDescriptorType, types.GetSetDescriptorType)):
         return bool(one.__name__ == other.__name__)
-    return repr(one) == repr(other) and (" at 0x" not in repr(one))
+    if isinstance(one, (types.BuiltinMethodType, types.MethodType)):
+        return one.__name__ == other.__name__ and _same_made(one.__self__, other.__self__, seen)
+    if one == other or type(one).__module__ == "operator":
+        return repr(one) == repr(other)
+    if type(one).__reduce__ is object.__reduce__ and hasattr(one, "__dict__"):
+        return _same_made(type(one), type(other), seen) and _same_made(vars(one), vars(other), seen)
+    return False

@@ -1,0 +1,54 @@
+"""Arguments of the environment, checked before anything is started or written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from dtset.errors import ConfigurationError
+
+__all__ = ["a_boolean", "a_folder", "a_mapping", "a_name", "a_number_of_partitions"]
+
+
+def a_name(what: str, value: object) -> str | None:
+    """Return a name, or None where none was given."""
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise ConfigurationError(f"{what}={value!r}: give a name, or leave it out")
+    return value
+
+
+def a_boolean(what: str, value: object) -> bool | None:
+    """Return a truth value, or None where none was given."""
+    if value is not None and not isinstance(value, bool):
+        raise ConfigurationError(f"{what}={value!r}: give True or False, or leave it out")
+    return value
+
+
+def a_mapping(what: str, value: object) -> Mapping[str, Any]:
+    """Return a mapping with text as keys; an empty one where none was given."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ConfigurationError(
+            f"{what} takes a mapping with text as keys, and was given {type(value).__name__}"
+        )
+    return value
+
+
+def a_folder(what: str, value: object) -> str:
+    """Return a URL or a path as text."""
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise ConfigurationError(f"{what}={value!r}: give a path or an fsspec URL")
+    return os.fspath(value)
+
+
+def a_number_of_partitions(what: str, value: object) -> int | None:
+    """Return a number of partitions from 1 on, or None where none was given."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(
+            f"{what}={value!r}: give the default number of partitions, from 1 on, or leave it out"
+        )
+    return value
