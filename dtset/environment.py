@@ -30,6 +30,7 @@ from dtset.diagnostics.console import attach_console
 from dtset.errors import ConfigurationError, UsageError
 from dtset.execution.cluster import choose_cluster
 from dtset.execution.inline import snapshot
+from dtset.execution.parent_watch import end_with
 from dtset.execution.run import Persisted, Run
 from dtset.execution.stage import TaskSettings
 from dtset.plan.nodes import Node, Source, SourceData
@@ -130,6 +131,9 @@ class TSetEnvironment:
         self._closed = True
         submitted = submission()
         attach_console(submitted)
+        if submitted:
+            # Killed, the command line cannot end what it started.
+            end_with(os.getppid())
         # Known now: when the interpreter ends, it has forgotten the script.
         self._program = program = this_program(submitted)
         self.name = a_name("name", name) or submitted.get("name") or default_name(program)
@@ -645,7 +649,7 @@ class TSetEnvironment:
             return
         self._closed = True
         atexit.unregister(self._close_at_exit)
-        if self._waiting:
+        if self._waiting and state == "completed":
             _logger.warning("closed before these were carried out: %s", self._waiting)
         try:
             if not self.checkpointing:

@@ -61,7 +61,7 @@ def banner(lines: Mapping[str, str], job_id: str, *, checkpointing: bool, has_id
 
 def persist_line(manifest: Manifest, hit: bool | int, seconds: float) -> str:
     """What became of a persist."""
-    if hit is True:
+    if hit is True or hit == manifest.partitions:
         found = "found"
     elif hit:
         found = f"computed, {hit} of {manifest.partitions} partitions found"

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 
-__all__ = ["watch"]
+__all__ = ["end_with", "watch"]
 
 _INTERVAL = 1.0
 
@@ -25,6 +25,11 @@ def watch(parent: int) -> None:
         Process ID of the driver.
     """
     os.setpgid(0, 0)
+    end_with(parent)
+
+
+def end_with(parent: int) -> None:
+    """End this process, as a kill would, when its parent is not, or no longer, the process given."""
     threading.Thread(target=_watch, args=(parent,), name="dtset-parent-watch", daemon=True).start()
 
 

@@ -70,20 +70,28 @@ class Analysis:
         Globals and imports, of nested code too.
     sees : Reads
         What the code may see of functions besides what they do.
+    observers : frozenset of str
+        Globals that decorate nested functions, and may read the annotations that so count.
     """
 
     digest: bytes
     free: tuple[str, ...]
     references: tuple[Reference, ...]
     sees: Reads
+    observers: frozenset[str] = frozenset()
 
 
 _DUNDER = re.compile(r"__\w+?__")
-_known: dict[tuple[int, Reads, bool], tuple[CodeType, Analysis]] = {}
+_known: dict[tuple[int, Reads, bool, frozenset[str]], tuple[CodeType, Analysis]] = {}
 _MOST_KNOWN = 50_000
 
 
-def analyse(code: CodeType, reads: Reads = Reads.NOTHING, keeps: bool = False) -> Analysis:
+def analyse(
+    code: CodeType,
+    reads: Reads = Reads.NOTHING,
+    keeps: bool = False,
+    trusted: frozenset[str] = frozenset(),
+) -> Analysis:
     """Analyse a code object; the analysis is kept for the next time.
 
     Parameters
@@ -94,6 +102,8 @@ def analyse(code: CodeType, reads: Reads = Reads.NOTHING, keeps: bool = False) -
         What reachable code can see of it.
     keeps : bool
         Whether, as the body of a class, its annotations count.
+    trusted : frozenset of str
+        Those of the `observers` that show by their own code whether they read annotations.
 
     Examples
     --------
@@ -105,25 +115,28 @@ def analyse(code: CodeType, reads: Reads = Reads.NOTHING, keeps: bool = False) -
     >>> one.references[0].chain
     ('LIMIT',)
     """
-    key = (id(code), reads, keeps)
+    key = (id(code), reads, keeps, trusted)
     entry = _known.get(key)
     if entry is None:
         if len(_known) >= _MOST_KNOWN:
             _known.clear()
         # The code object is held so that its id is not given to another one.
-        entry = _known[key] = (code, _Reader(code, reads, keeps).analysis())
+        entry = _known[key] = (code, _Reader(code, reads, keeps, trusted).analysis())
     return entry[1]
 
 
 class _Reader:
     """One pass over one code object."""
 
-    def __init__(self, code: CodeType, reads: Reads, keeps: bool) -> None:
+    def __init__(self, code: CodeType, reads: Reads, keeps: bool, trusted: frozenset[str]) -> None:
         self.code = code
         self.reads = reads
         self.found = decode(code)
-        kept = prune(code, self.found, reads, keeps)
+        _sort_sets(self.found)
+        self.trusted = trusted
+        kept = prune(code, self.found, reads, keeps, trusted)
         self.positions, self.captures = kept.positions, kept.captures
+        self.observers = frozenset(kept.observers)
         self.nested: list[Analysis] = []
         parameters = code.co_argcount + code.co_kwonlyargcount
         parameters += bool(code.co_flags & inspect.CO_VARARGS)
@@ -157,7 +170,8 @@ class _Reader:
         for nested in self.nested:
             found.update(nested.references)
             sees |= nested.sees
-        return Analysis(digest, free, tuple(sorted(found)), sees)
+            self.observers |= nested.observers
+        return Analysis(digest, free, tuple(sorted(found)), sees, self.observers)
 
     def visible(self) -> list[object]:
         """What is part of the code only because something reads it."""
@@ -211,11 +225,22 @@ class _Reader:
     def constant(self, value: object, position: int) -> object:
         if isinstance(value, CodeType):
             capture = self.captures.get(position, Capture())
-            nested = analyse(value, self.reads, capture.keeps_annotations)
+            nested = analyse(value, self.reads, capture.keeps_annotations, self.trusted)
             self.nested.append(nested)
             given = [self.variable(name) for name in nested.free]
             return ("code", nested.digest, given)
         return _plain_constant(value)
+
+
+def _sort_sets(found: list[Instruction]) -> None:
+    """Put the constants of a set literal in order; equal ones stay, as the first is what the set holds."""
+    for position, item in enumerate(found):
+        run = found[position - item.arg : position] if item.op == "BUILD_SET" else []
+        if len(run) < 2 or any(each.op != "LOAD_CONST" for each in run):
+            continue
+        if len({each.const for each in run}) == len(run):
+            ordered = sorted(run, key=lambda each: marshal.dumps(_plain_constant(each.const), 2))
+            found[position - item.arg : position] = ordered
 
 
 def _plain_constant(value: Any) -> Any:

@@ -44,12 +44,15 @@ def describe_function(function: FunctionType, context: Context) -> Description:
     word = word_of(function)
     code = function.__code__
     analysis = analyse(code, context.reads)
-    parts = _defaults(function) + _captured(function, analysis.free)
-    if word is not None:
-        return Description(("versioned", word), parts, "helper")
     scope = Scope(
         function.__globals__, _builtins(function), str(function.__globals__.get("__name__"))
     )
+    if analysis.observers:
+        trusted = filter(lambda name: _is_seen_into(scope, name, context), analysis.observers)
+        analysis = analyse(code, context.reads, trusted=frozenset(trusted))
+    parts = _defaults(function) + _captured(function, analysis.free)
+    if word is not None:
+        return Description(("versioned", word), parts, "helper")
     for reference in analysis.references:
         value = resolve(reference, scope, context, code)
         if value is not None:
@@ -65,6 +68,17 @@ def describe_function(function: FunctionType, context: Context) -> Description:
         parts + _visible_annotations(function, context.reads),
         "helper",
         sees=analysis.sees,
+    )
+
+
+def _is_seen_into(scope: Scope, name: str, context: Context) -> bool:
+    """Whether a global is a function of the user's whose code counts, so that what it reads is known."""
+    _, value = scope.lookup(name)
+    return (
+        isinstance(value, FunctionType)
+        and is_user_module(module_of(value) or "builtins")
+        and word_of(value) is None
+        and not context.ignore
     )
 
 

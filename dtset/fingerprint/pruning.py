@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from enum import Flag, auto
 from types import CodeType
 
-from dtset.fingerprint.instructions import Instruction, stack_effect
+from dtset.fingerprint.instructions import Instruction
+from dtset.fingerprint.operands import Operands
 
 __all__ = ["Capture", "Kept", "Reads", "prune"]
 
@@ -38,14 +39,12 @@ class Kept:
 
     positions: list[int] = field(default_factory=list)
     captures: dict[int, Capture] = field(default_factory=dict)
+    flags: dict[int, int] = field(default_factory=dict)
+    observers: set[str] = field(default_factory=set)
 
 
 _NO_EFFECT = frozenset(
     ("NOP", "RESUME", "PRECALL", "MAKE_CELL", "COPY_FREE_VARS", "SETUP_ANNOTATIONS", "NOT_TAKEN")
-)
-_LEAVES = frozenset(
-    ("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT")
-    + ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
 )
 _EFFECTS = ("STORE_", "DELETE_", "YIELD_", "SEND", "IMPORT_")
 # Decorators known not to read annotations.
@@ -58,7 +57,13 @@ _INNOCENT = frozenset(
 )  # fmt: skip
 
 
-def prune(code: CodeType, found: list[Instruction], reads: Reads, keeps_annotations: bool) -> Kept:
+def prune(
+    code: CodeType,
+    found: list[Instruction],
+    reads: Reads,
+    keeps_annotations: bool,
+    trusted: frozenset[str] = frozenset(),
+) -> Kept:
     """Choose the instructions that count.
 
     Parameters
@@ -71,98 +76,38 @@ def prune(code: CodeType, found: list[Instruction], reads: Reads, keeps_annotati
         What reachable code can see.
     keeps_annotations : bool
         Whether `code` is the body of a class whose annotations something reads.
+    trusted : frozenset of str
+        Globals that, as decorators, show by their own code whether they read annotations.
     """
     kept = Kept()
     dropped: set[int] = set()
-    flags: dict[int, int] = {}
+    operands = Operands(found)
     cells = frozenset(code.co_cellvars + code.co_freevars)
     for position, item in enumerate(found):
         if item.op in _NO_EFFECT:
             if item.op != "SETUP_ANNOTATIONS" or not keeps_annotations:
                 dropped.add(position)
         elif item.op == "MAKE_FUNCTION":
-            dropped.update(_trim_function(found, position, cells, reads, kept.captures, flags))
+            dropped.update(_trim_function(found, operands, position, cells, reads, trusted, kept))
         elif item.op == "STORE_NAME":
             dropped.update(_trim_name(found, position, reads))
         elif item.op == "STORE_SUBSCR" and not keeps_annotations:
-            dropped.update(_trim_variable_annotation(found, position))
+            dropped.update(_trim_variable_annotation(found, operands, position))
     # Not before: how far an expression reaches follows from what its instructions really take.
-    for position, arg in flags.items():
+    for position, arg in kept.flags.items():
         found[position].arg = arg
     kept.positions = [position for position in range(len(found)) if position not in dropped]
     return kept
 
 
-def _span(found: list[Instruction], end: int, count: int) -> int | None:
-    """Where the run that ends before `end` and leaves `count` values there starts."""
-    left, start = count, end
-    while left > 0 or (start > 0 and found[start - 1].op == "KW_NAMES"):
-        start -= 1
-        if start < 0:
-            return None
-        if found[start].target is not None:
-            return _branched_span(found, end, count)
-        left -= stack_effect(found[start])
-    if any(item.target is not None and start < item.target <= end for item in found):
-        return _branched_span(found, end, count)
-    return start if left == 0 else None
-
-
-def _branched_span(found: list[Instruction], end: int, count: int) -> int | None:
-    """The same for a run with branches in it, which nothing enters in its middle or leaves before its end."""
-    depths = _depths(found)
-    base = depths[end] - count if end in depths else None
-    for start in range(end - 1, -1, -1):
-        depth = depths.get(start)
-        if base is None or depth is None or depth < base:
-            return None
-        if depth == base and _is_closed(found, start, end):
-            return start
-    return None
-
-
-def _is_closed(found: list[Instruction], start: int, end: int) -> bool:
-    for position, item in enumerate(found):
-        inside = start <= position < end
-        targets = [item.target, item.handler.target if item.handler and inside else None]
-        for target in targets:
-            if target is None:
-                continue
-            if inside and not start <= target <= end:
-                return False
-            if not inside and start < target <= end and position < end:
-                return False
-    return True
-
-
-def _depths(found: list[Instruction]) -> dict[int, int]:
-    """How many values lie on the stack before each instruction that is reached."""
-    depths: dict[int, int] = {}
-    waiting = [(0, 0)]
-    while waiting:
-        position, depth = waiting.pop()
-        while position < len(found) and position not in depths:
-            depths[position] = depth
-            item = found[position]
-            if item.handler is not None:
-                pushed = 2 if item.handler.lasti else 1
-                waiting.append((item.handler.target, item.handler.depth + pushed))
-            if item.target is not None:
-                waiting.append((item.target, depth + stack_effect(item, jump=True)))
-            if item.op in _LEAVES:
-                break
-            depth += stack_effect(item)
-            position += 1
-    return depths
-
-
 def _trim_function(
     found: list[Instruction],
+    operands: Operands,
     made: int,
     cells: frozenset[str],
     reads: Reads,
-    captures: dict[int, Capture],
-    flags_kept: dict[int, int],
+    trusted: frozenset[str],
+    kept: Kept,
 ) -> set[int]:
     """Drop the closure tuple (its order is that of names) and the annotations of a nested function."""
     body = made - 1
@@ -181,20 +126,26 @@ def _trim_function(
         end = body - 1 - count
         dropped.update(range(end, body))
         without |= 8
-    start = _span(found, made, 1 + (flags & 15).bit_count())
+    start = operands.start(made, 1 + (flags & 15).bit_count())
     is_class = start is not None and start > 0 and found[start - 1].op == "LOAD_BUILD_CLASS"
-    keeps = _is_plain_class(found, made) is False if is_class else _is_observed(found, start, made)
-    keeps = keeps or Reads.ANNOTATIONS in reads
+    keeps = Reads.ANNOTATIONS in reads
+    if is_class:
+        keeps = keeps or not _is_plain_class(found, made)
+    else:
+        observers = _observers(found, operands, start, made)
+        keeps = keeps or observers is None or not observers <= trusted
+        if flags & 4 and observers is not None:
+            kept.observers |= observers
     if flags & 4 and not keeps:
         tuple_at = end - 1
         begin: int | None = tuple_at
         if found[tuple_at].op == "BUILD_TUPLE":
-            begin = _span(found, tuple_at, found[tuple_at].arg)
+            begin = operands.start(tuple_at, found[tuple_at].arg)
         if begin is not None and not _has_effect(found[begin:end]):
             dropped.update(range(begin, end))
             without |= 4
-    captures[body] = Capture(variables, keeps)
-    flags_kept[made] = flags & ~without
+    kept.captures[body] = Capture(variables, keeps)
+    kept.flags[made] = flags & ~without
     return dropped
 
 
@@ -214,16 +165,21 @@ def _after_calls(found: list[Instruction], position: int) -> tuple[int, int]:
     return calls, position
 
 
-def _is_observed(found: list[Instruction], start: int | None, made: int) -> bool:
-    """Whether a decorator may read the annotations of a nested function."""
+def _observers(
+    found: list[Instruction], operands: Operands, start: int | None, made: int
+) -> frozenset[str] | None:
+    """Globals that decorate a nested function and may read its annotations; None if that cannot be told."""
     calls, _ = _after_calls(found, made + 1)
     if not calls:
-        return False
-    begin = _span(found, start, calls) if start is not None else None
+        return frozenset()
+    begin = operands.start(start, calls) if start is not None else None
     if begin is None:
-        return True
-    named = [item.name for item in found[begin:start] if item.name is not None]
-    return not named or not _INNOCENT.issuperset(named)
+        return None
+    named = [item for item in found[begin:start] if item.name is not None]
+    unknown = [item for item in named if item.name not in _INNOCENT]
+    if not named or any(item.op != "LOAD_GLOBAL" for item in unknown):
+        return None
+    return frozenset(str(item.name) for item in unknown)
 
 
 def _is_plain_class(found: list[Instruction], made: int) -> bool:
@@ -252,11 +208,13 @@ def _trim_name(found: list[Instruction], position: int, reads: Reads) -> set[int
     return set()
 
 
-def _trim_variable_annotation(found: list[Instruction], position: int) -> set[int]:
+def _trim_variable_annotation(
+    found: list[Instruction], operands: Operands, position: int
+) -> set[int]:
     """Drop `__annotations__["x"] = …` of a class body."""
     if position < 3 or found[position - 2].name != "__annotations__":
         return set()
-    start = _span(found, position - 2, 1)
+    start = operands.start(position - 2, 1)
     if start is None or _has_effect(found[start:position]):
         return set()
     return set(range(start, position + 1))

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 PROGRAM = """
@@ -199,3 +200,13 @@ def test_as_submitted_runs_the_first_script_however_often(cli):
     for _ in range(2):
         assert "THIS IS OLD" in cli("restart", "kept", "--as-submitted").stdout
     assert "THIS IS NEW" in cli("restart", "kept").stdout
+
+
+def test_a_killed_command_line_takes_the_script_with_it(cli: Any) -> None:
+    process = _started(cli, cli.script(SLEEPER))
+    (child,) = psutil.Process(process.pid).children()
+    process.kill()
+    process.communicate(timeout=30)
+    _, alive = psutil.wait_procs([child], timeout=30)
+    assert not alive
+    assert cli.json("jobs")[0]["state"] == "interrupted"

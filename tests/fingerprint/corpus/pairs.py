@@ -648,6 +648,30 @@ def f(x):
         def h(b: T) -> "T | x": return b + a
         return h
     return g, T
+==== annotations below a decorator of one's own
+import functools
+def twice(g):
+    @functools.wraps(g)
+    def both(x): return g(g(x))
+    return both
+def f(x):
+    @twice
+    def g(a): return a + 1
+    return g(x)
+----
+import functools
+def twice(g):
+    @functools.wraps(g)
+    def both(x: int) -> "T": return g(g(x))
+    return both
+def f(x):
+    @twice
+    def g(a: int | None) -> str: return a + 1
+    return g(x)
+==== short set literals of constants
+def f(x): return {"a", "b"} | {1, (2, None)} | {x, 3}
+----
+def f(x): return {"b", "a"} | {(2, None), 1} | {x, 3}
 """,
 )
 
@@ -1900,6 +1924,42 @@ def f(x):
         a = 1
     g()
     return a
+==== annotations below a decorator of one's own that reads them
+def checked(g):
+    kind = g.__annotations__["a"]
+    return lambda x: g(kind(x))
+def f(x):
+    @checked
+    def g(a: int): return a
+    return g(x)
+----
+def checked(g):
+    kind = g.__annotations__["a"]
+    return lambda x: g(kind(x))
+def f(x):
+    @checked
+    def g(a: float): return a
+    return g(x)
+==== annotations below a decorator that cannot be seen into
+import typing
+def f(x, deco):
+    @deco
+    def g(a: int): return a
+    return g(x)
+----
+import typing
+def f(x, deco):
+    @deco
+    def g(a: float): return a
+    return g(x)
+==== equal constants in a set, of which the first stays
+def f(x): return {1, True}
+----
+def f(x): return {True, 1}
+==== a list literal in another order
+def f(x): return ["a", "b"]
+----
+def f(x): return ["b", "a"]
 """,
 )
 

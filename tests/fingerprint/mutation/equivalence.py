@@ -157,7 +157,16 @@ def _undirected(name: str) -> str:
 
 
 _PYTHONS = frozenset(
-    ("__dict__", "__weakref__", "__module__", "__doc__", "__qualname__", "_abc_impl")
+    (
+        "__dict__",
+        "__weakref__",
+        "__module__",
+        "__doc__",
+        "__qualname__",
+        "_abc_impl",
+        "__orig_bases__",
+        "__parameters__",
+    )
 )
 _WRAPPERS = (staticmethod, classmethod)
 
@@ -179,7 +188,7 @@ def _same_made(one: Any, other: Any, seen: set[tuple[int, int]]) -> bool:
         return len(first) == len(second) and all(_same_made(a, b, seen) for a, b in pairs)
 
     if isinstance(one, types.FunctionType):
-        cells = [[cell for cell in each.__closure__ or ()] for each in (one, other)]
+        cells = [list(each.__closure__ or ()) for each in (one, other)]
         return (
             same_flow(one.__code__, other.__code__)
             and all_same(one.__defaults__ or (), other.__defaults__ or ())
@@ -210,6 +219,9 @@ def _same_made(one: Any, other: Any, seen: set[tuple[int, int]]) -> bool:
         return bool(one.__name__ == other.__name__)
     if isinstance(one, (types.BuiltinMethodType, types.MethodType)):
         return one.__name__ == other.__name__ and _same_made(one.__self__, other.__self__, seen)
+    if type(one) is object:
+        # Sentinels have no content: each must stand for one other.
+        return not any((id(one) == a) != (id(other) == b) for a, b in seen)
     if one == other or type(one).__module__ == "operator":
         return repr(one) == repr(other)
     if type(one).__reduce__ is object.__reduce__ and hasattr(one, "__dict__"):

@@ -288,7 +288,9 @@ def _same_body(before: CodeType, after: CodeType) -> bool:
     digests = []
     for code in (before, after):
         inner = [const for const in code.co_consts if isinstance(const, CodeType)]
-        digests.append(analyse(inner[-1]).digest if inner else b"")
+        # Whether a decorator reads annotations is known from its own code, which is not looked at here.
+        trusted = analyse(inner[-1]).observers if inner else frozenset()
+        digests.append(analyse(inner[-1], trusted=trusted).digest if inner else b"")
     return digests[0] == digests[1]
 
 
