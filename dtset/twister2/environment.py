@@ -33,8 +33,8 @@ class Twister2Environment(TSetEnvironment):
 
     Examples
     --------
-    >>> import dask
-    >>> with dask.config.set({"dtset.store": "memory://doctest-twister2", "dtset.cluster": "synchronous"}):
+    >>> import dask, tempfile
+    >>> with dask.config.set({"dtset.store": tempfile.mkdtemp()}):
     ...     env = Twister2Environment(resources=[{"cpu": 1, "ram": 512, "instances": 4}])
     >>> env.worker_id
     0

@@ -10,8 +10,8 @@ def test_job_survives_a_killed_worker_and_restarts_on_the_same_cluster(program, 
     program.write(SLOW.replace("CLUSTER", repr(cluster.address)))
     process = program.start()
     wait_for(lambda: len(program.parts()) >= 2)
-    kill_all(cluster.workers[0])
     committed = program.parts()
+    kill_all(cluster.workers[0])
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert f"SUM {SUM}" in out
