@@ -81,11 +81,11 @@ with TSetEnvironment(store=sys.argv[1], cluster="synchronous", parallelism=2) as
     taken, digests = [], []
     for turn in range(int(sys.argv[2])):
         began = time.perf_counter()
-        trees = node_trees(tset.node, {{}}, config={{}})
+        trees = node_trees(tset._node, {{}}, config={{}})
         taken.append(time.perf_counter() - began)
-        digests.append(trees[tset.node.number].digest)
+        digests.append(trees[tset._node.number].digest)
     users_code.NAMES["c"] = 3
-    changed = node_trees(tset.node, {{}}, config={{}})[tset.node.number].digest
+    changed = node_trees(tset._node, {{}}, config={{}})[tset._node.number].digest
 assert len(set(digests)) == 1 and changed != digests[0], "a changed global has to be seen"
 json.dump(taken, sys.stdout)
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dtset.fingerprint.instructions import Instruction
 
@@ -22,8 +22,7 @@ _ON_TRUTH = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """An instruction that counts, by position, and the numbers of the steps that may come next."""
 
     position: int
@@ -33,8 +32,7 @@ class Step:
     catch: tuple[int, int, bool] | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Exits:
+class _Exits(NamedTuple):
     """Positions that may come after one; the name of its jump, without direction."""
 
     op: str
@@ -71,7 +69,7 @@ class _Flow:
         for position in positions:
             self.counts[position] = 1
         self.exits: dict[int, _Exits] = {}
-        self.same: dict[int, int] = {}
+        self.same: dict[int | None, int] = {}
         self.known: dict[tuple[object, ...], int] = {}
         self.numbers: dict[int, int] = {}
 
@@ -137,25 +135,29 @@ class _Flow:
             elif position not in self.exits:
                 exits = self.exits[position] = self.after(position)
                 stack.append(~position)
-                stack += [
-                    after
-                    for after in (exits.catch, exits.jump, exits.follows)
-                    if after is not None and after not in self.exits
-                ]
+                for after in (exits.catch, exits.jump, exits.follows):
+                    if after is not None and after not in self.exits:
+                        stack.append(after)
 
     def close(self, position: int) -> None:
         item, exits, same = self.found[position], self.exits[position], self.same
-        ways = (exits.follows, exits.jump, exits.catch)
-        if any(way is not None and way not in same for way in ways):
+        op, follows, jump, catch = exits
+        if (
+            (follows is not None and follows not in same)
+            or (jump is not None and jump not in same)
+            or (catch is not None and catch not in same)
+        ):
             # It leads back to where it came from.
             same[position] = position
             return
         key = (
-            exits.op,
+            op,
             None if item.target is not None else item.arg,
             item.name,
             self.captures.get(position),
-            *(None if way is None else same[way] for way in ways),
+            same.get(follows),
+            same.get(jump),
+            same.get(catch),
             None if item.handler is None else (item.handler.depth, item.handler.lasti),
         )
         same[position] = self.known.setdefault(key, position)
@@ -170,7 +172,10 @@ class _Flow:
                     break
                 self.numbers[position] = len(self.numbers)
                 exits = self.exits[position]
-                waiting += [way for way in (exits.jump, exits.catch) if way is not None]
+                if exits.jump is not None:
+                    waiting.append(exits.jump)
+                if exits.catch is not None:
+                    waiting.append(exits.catch)
                 position = exits.follows
 
     def step(self, position: int) -> Step:

@@ -11,6 +11,8 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 
 from dtset.fingerprint.origin import Distribution
 from dtset.fingerprint.pruning import Reads
@@ -26,9 +28,12 @@ _SECRET = re.compile(
 _SELF_NAMED = frozenset(("helper", "class", "module", "library", "distribution"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Edge:
-    """A part of an object: how it counts (`key`) and what a person calls it (`noun`, `text`)."""
+    """A part of an object: how it counts (`key`) and what a person calls it (`noun`, `text`).
+
+    Not frozen: the thousands that a plan has take three times as long to make then.
+    """
 
     key: str
     noun: str
@@ -60,6 +65,7 @@ class Node:
     digest: bytes | None = None
     component: int = -1
     children: tuple[Tree, ...] | None = None
+    trees: dict[str, Tree] = field(default_factory=dict)
 
 
 def path_to(node: Node, name: str) -> str:
@@ -76,16 +82,7 @@ def digest_all(root: Node) -> None:
     for component in _components(root):
         first = component[0]
         looped = len(component) > 1 or any(edge.node is first for edge in first.edges)
-        sees, found = Reads.NOTHING, set[Distribution]()
-        for node in component:
-            sees |= node.sees
-            found |= node.distributions
-            for edge in node.edges:
-                sees |= edge.node.sees
-                found |= edge.node.distributions
-        reached = frozenset(found)
-        for node in component:
-            node.sees, node.distributions = sees, reached
+        _gather(component)
         if looped:
             _digest_cycle(component)
         else:
@@ -93,17 +90,31 @@ def digest_all(root: Node) -> None:
             first.children = _trees(first)
 
 
+def _gather(component: list[Node]) -> None:
+    """Give the members of a component all that they and their parts see and reach."""
+    kinds, reached = set[Reads](), set[frozenset[Distribution]]()
+    for node in component:
+        kinds.add(node.sees)
+        reached.add(node.distributions)
+        for edge in node.edges:
+            kinds.add(edge.node.sees)
+            reached.add(edge.node.distributions)
+    # Joined only where they differ: most see nothing, and joining flags is slow.
+    sees = reduce(or_, kinds)
+    distributions = reduce(or_, reached)
+    for node in component:
+        node.sees, node.distributions = sees, distributions
+
+
 def _mix(node: Node, tag: bytes, colours: dict[int, bytes]) -> bytes:
-    state = hashlib.sha256(tag)
-    state.update(b"%d:" % len(node.label))
-    state.update(node.label)
     parts: list[bytes] = []
     for edge in node.edges:
         key = edge.key.encode("utf-8", "surrogatepass")
         child = colours.get(id(edge.node)) or edge.node.digest
         parts.append(b"%d:%s%s" % (len(key), key, child))
-    state.update(b"".join(sorted(parts) if node.unordered else parts))
-    return state.digest()
+    if node.unordered:
+        parts.sort()
+    return hashlib.sha256(b"".join((tag, b"%d:" % len(node.label), node.label, *parts))).digest()
 
 
 def _digest_cycle(component: list[Node]) -> None:
@@ -162,7 +173,10 @@ def _components(root: Node) -> Iterator[list[Node]]:
 
 def tree_of(node: Node, name: str) -> Tree:
     """Show a node, whose digest is known, as a tree."""
-    return Tree(name, _hex(node), _shown(node, name), _children(node))
+    made = node.trees.get(name)
+    if made is None:
+        made = node.trees[name] = Tree(name, _hex(node), _shown(node, name), _children(node))
+    return made
 
 
 def _hex(node: Node) -> str:

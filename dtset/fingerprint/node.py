@@ -102,13 +102,15 @@ def _tree(
             parts = {"input": trees[node.input.number]}
             if node.function is not None:
                 parts["function"] = _function_tree(node.function, config, session, node.name)
+    # Asked for once: it is looked up through all nodes above.
+    parallelism = str(node.parallelism)
     digest = branch(
         "node",
         leaf("operator", node.operator),
-        leaf("partitions", str(node.parallelism)),
+        leaf("partitions", parallelism),
         *(replace(tree, name=role) for role, tree in parts.items()),
     ).digest
-    partitions = leaf("partitions", str(node.parallelism), shown=str(node.parallelism))
+    partitions = leaf("partitions", parallelism, shown=parallelism)
     return Tree(described(node), digest, None, (partitions, *parts.values()))
 
 

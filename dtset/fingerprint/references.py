@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType
 
 from dtset.fingerprint.instructions import Instruction
@@ -35,6 +35,8 @@ class Reference:
         Whether the name may belong to the class body that reads it.
     getter : str
         ``getattr`` or ``hasattr`` if that gives the last attribute.
+    text : str
+        How a person would write it.
     """
 
     module: str = ""
@@ -43,12 +45,11 @@ class Reference:
     key: str = ""
     optional: bool = False
     getter: str = ""
+    text: str = field(init=False, compare=False)
 
-    @property
-    def text(self) -> str:
-        """How a person would write it."""
-        dotted = ".".join((*(part for part in (self.module,) if part), *self.chain))
-        return "." * self.level + dotted
+    def __post_init__(self) -> None:
+        parts = (self.module, *self.chain) if self.module else self.chain
+        object.__setattr__(self, "text", "." * self.level + ".".join(parts))
 
 
 def references(code: CodeType, items: list[Instruction]) -> Iterator[Reference]:
@@ -61,18 +62,21 @@ def references(code: CodeType, items: list[Instruction]) -> Iterator[Reference]:
     items : list of Instruction
         Its instructions that count.
     """
-    stored = Counter(name for item in items if item.op.startswith("STORE") for name in item.names)
     own_names = {item.name for item in items if item.op == "STORE_NAME"}
-    cells = set(code.co_cellvars) | set(code.co_freevars)
     bound: dict[str, Reference] = {}
-    for position, item in enumerate(items):
-        if item.op == "IMPORT_NAME":
+    imports = [position for position, item in enumerate(items) if item.op == "IMPORT_NAME"]
+    if imports:
+        stored = Counter(
+            name for item in items if item.op.startswith("STORE") for name in item.names
+        )
+        cells = set(code.co_cellvars) | set(code.co_freevars)
+        for position in imports:
             yield from _imported(items, position, stored, cells, bound)
     for position, item in enumerate(items):
         if item.op in _LOADS and item.name is not None:
             base = Reference(chain=(item.name,), optional=item.name in own_names)
             yield from _extended(base, items, position)
-        elif item.op.startswith("LOAD_FAST"):
+        elif bound and item.op.startswith("LOAD_FAST"):
             for name in item.names:
                 if name in bound:
                     last = name == item.names[-1]

@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import logging
 import os
+import re
 import sys
 from dataclasses import dataclass
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
@@ -16,7 +17,7 @@ from typing import Any
 from dtset.fingerprint.description import Context, Mark, NoFingerprint, library
 from dtset.fingerprint.naming import hidden_instance, module_of
 from dtset.fingerprint.origin import is_user_module
-from dtset.fingerprint.plain import show
+from dtset.fingerprint.plain import ATOMS, show
 from dtset.fingerprint.references import Reference
 
 __all__ = ["AllGlobals", "Scope", "all_globals", "resolve"]
@@ -43,6 +44,11 @@ _OUTSIDE_MODULES = (
     "http.client.",
     "glob.",
 )
+# Modules whose functions and classes may lie outside, or take the names of what they read.
+_LOOKED_AT = frozenset(
+    ("importlib", *(name.partition(".")[0] for name in (*_OUTSIDE, *_OUTSIDE_MODULES, "datetime.")))
+) - {"builtins"}
+_VALUES = frozenset((*ATOMS, list, tuple, set, frozenset, re.Pattern))
 _CLOCKS = frozenset(("now", "today", "utcnow"))
 _ENVIRONMENT_GETTERS = frozenset(("get", "__getitem__", "pop", "setdefault"))
 
@@ -85,7 +91,7 @@ def resolve(reference: Reference, scope: Scope, context: Context, code: CodeType
     code : CodeType
         The code that reads it, for notes in the log.
     """
-    if _is_ignored(reference, scope, context):
+    if context.ignore and _is_ignored(reference, scope, context):
         return None
     chain = reference.chain
     if reference.getter in scope.names:
@@ -102,15 +108,26 @@ def resolve(reference: Reference, scope: Scope, context: Context, code: CodeType
         known, base = scope.lookup(name)
         if not known:
             return None if reference.optional else Mark("missing", name)
+        if _counts_whole(base):
+            return base
         dynamic = _dynamic(base, reference, scope, code)
         if dynamic is not None:
             return dynamic
     return _attribute(base, chain, reference, context, code)
 
 
-def _is_ignored(reference: Reference, scope: Scope, context: Context) -> bool:
-    if not context.ignore:
+def _counts_whole(base: object) -> bool:
+    """Whether no more is to be found out about a global than its value: a short cut for most."""
+    kind = type(base)
+    if kind in _VALUES:
+        return True
+    if kind is not FunctionType and kind is not type:
         return False
+    module_name = base.__module__
+    return isinstance(module_name, str) and module_name.partition(".")[0] not in _LOOKED_AT
+
+
+def _is_ignored(reference: Reference, scope: Scope, context: Context) -> bool:
     text = reference.text.rstrip(".")
     return bool(
         context.ignore
@@ -278,7 +295,8 @@ def _names_of(base: Any, chain: tuple[str, ...]) -> set[str]:
         return set()
     name = getattr(base, "__name__", "")
     names = {f"{base.__module__}.{name}"}
-    if (hidden := hidden_instance(getattr(base, "__self__", None))) is not None:
+    owner = getattr(base, "__self__", None)
+    if owner is not None and (hidden := hidden_instance(owner)) is not None:
         names.add(f"{hidden}.{name}")
     if chain and chain[0] in _CLOCKS and names & {"datetime.datetime", "datetime.date"}:
         names.add("time.time")

@@ -66,14 +66,14 @@ def leaf(name: str, *parts: bytes | str, shown: str | None = None) -> Tree:
 
 
 def _digest(tag: str, parts: tuple[bytes | str, ...] | list[str]) -> str:
-    state = hashlib.sha256()
+    encoded: list[bytes] = []
     for part in (tag, *parts):
-        kind, data = (
-            (b"s", part.encode("utf-8", "surrogatepass")) if isinstance(part, str) else (b"b", part)
-        )
-        state.update(b"%s%d:" % (kind, len(data)))
-        state.update(data)
-    return state.hexdigest()
+        if isinstance(part, str):
+            data = part.encode("utf-8", "surrogatepass")
+            encoded += (b"s%d:" % len(data), data)
+        else:
+            encoded += (b"b%d:" % len(part), part)
+    return hashlib.sha256(b"".join(encoded)).hexdigest()
 
 
 def to_json(tree: Tree) -> list[list[Any]]:
