@@ -81,6 +81,8 @@ class Analysis:
     observers: frozenset[str] = frozenset()
 
 
+# An attribute called `help` is an option's text far more often than the builtin, which only prints.
+_ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"))
 _DUNDER = re.compile(r"__\w+?__")
 _known: dict[tuple[int, Reads, bool, frozenset[str]], tuple[CodeType, Analysis]] = {}
 _MOST_KNOWN = 50_000
@@ -261,5 +263,6 @@ def _sees(items: Iterable[Instruction]) -> Reads:
             # A constant may be a name given to getattr, or a format such as "{0.__doc__}".
             names = _DUNDER.findall(item.const)
         for name in names:
-            seen |= _SEEN_BY.get(name, Reads.NOTHING)
+            if name != "help" or item.op not in _ATTRIBUTES:
+                seen |= _SEEN_BY.get(name, Reads.NOTHING)
     return seen

@@ -74,6 +74,8 @@ def sentinel_name(obj: object) -> str | None:
 
 def hidden_instance(obj: object) -> str | None:
     """Module whose functions are methods of `obj`, a generator that changes whenever one is called."""
+    if isinstance(obj, ModuleType):
+        return None
     for module_name, holder, name in _HIDDEN:
         module = sys.modules.get(holder)
         if module is not None and getattr(module, name, None) is obj:

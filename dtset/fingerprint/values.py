@@ -153,6 +153,13 @@ def _forward(value: Any, context: Context) -> Description:
     return Description(("forward reference", value.__forward_arg__))
 
 
+def _type_variable(value: Any, context: Context) -> Description:
+    """A type variable pickles by its name; what it stands for can be read all the same."""
+    kinds = ("__bound__", "__constraints__", "__covariant__", "__contravariant__")
+    parts = [Part(k, getattr(value, k), "attribute", k) for k in kinds if hasattr(value, k)]
+    return Description(("type variable", type(value).__name__, value.__name__), parts)
+
+
 def _cell(value: Any, context: Context) -> Description:
     try:
         return Description(("cell",), [Part("content", value.cell_contents, "content")])
@@ -171,6 +178,9 @@ _EXACT: dict[type, Callable[[Any, Context], Description]] = {
     types.MethodWrapperType: _method_wrapper,
     types.CellType: _cell,
     typing.ForwardRef: _forward,
+    typing.TypeVar: _type_variable,
+    typing.ParamSpec: _type_variable,
+    typing.TypeVarTuple: _type_variable,
     dataclasses.Field: describe_field,
     functools.partial: describe_partial,
     _CACHED: describe_cached,
@@ -288,6 +298,9 @@ def _set_like(value: Any, context: Context) -> Description | None:
     return Description(("set like",), parts)
 
 
+_PLACE = frozenset(("__module__", "__qualname__"))
+
+
 def _reduced(value: Any, context: Context) -> Description:
     """An instance by what pickle would rebuild it from: that is also what workers get."""
     cls = type(value)
@@ -297,8 +310,10 @@ def _reduced(value: Any, context: Context) -> Description:
     except Exception as error:
         raise NoFingerprint(f"{_a(cls)} has no content that can be told ({error})") from error
     if isinstance(reduced, str):
-        state = getattr(value, "__dict__", None) if is_user_module(cls.__module__) else None
-        parts = [Part("class", cls, "global", cls.__name__), *_state(state, context)]
+        parts = [Part("class", cls, "global", cls.__name__)]
+        if is_user_module(str(getattr(value, "__module__", cls.__module__))):
+            own = getattr(value, "__dict__", {})
+            parts += _state({name: own[name] for name in own if name not in _PLACE}, context)
         return Description(("global", reduced), parts)
     make, arguments, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
     parts = [Part("class", cls, "global", cls.__name__)]

@@ -668,6 +668,19 @@ def f(x):
     @twice
     def g(a: int | None) -> str: return a + 1
     return g(x)
+==== docstrings beside an attribute called help
+class Option:
+    def __init__(self, help): self.help = help
+def f(x): return Option(x).help
+----
+class Option:
+    "An option."
+    def __init__(self, help):
+        "Another text."
+        self.help = help
+def f(x):
+    "A third one."
+    return Option(x).help
 ==== short set literals of constants
 def f(x): return {"a", "b"} | {1, (2, None)} | {x, 3}
 ----
@@ -1960,6 +1973,22 @@ def f(x): return {True, 1}
 def f(x): return ["a", "b"]
 ----
 def f(x): return ["b", "a"]
+==== bound of a type variable in use
+from typing import TypeVar, cast
+T = TypeVar("T", bound="int")
+def f(x): return T.__bound__
+----
+from typing import TypeVar, cast
+T = TypeVar("T", bound="str")
+def f(x): return T.__bound__
+==== what a new type stands for
+from typing import NewType
+UserId = NewType("UserId", int)
+def f(x): return UserId.__supertype__(x)
+----
+from typing import NewType
+UserId = NewType("UserId", str)
+def f(x): return UserId.__supertype__(x)
 """,
 )
 

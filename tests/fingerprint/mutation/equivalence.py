@@ -166,6 +166,7 @@ _PYTHONS = frozenset(
         "_abc_impl",
         "__orig_bases__",
         "__parameters__",
+        "__slotnames__",
     )
 )
 _WRAPPERS = (staticmethod, classmethod)
@@ -173,15 +174,16 @@ _WRAPPERS = (staticmethod, classmethod)
 
 def same_made(one: Any, other: Any) -> bool:
     """Whether two objects that two runs of a module made are the same, as far as that is plain to see."""
-    return _same_made(one, other, set())
+    return _same_made(one, other, {})
 
 
-def _same_made(one: Any, other: Any, seen: set[tuple[int, int]]) -> bool:
+def _same_made(one: Any, other: Any, seen: dict[tuple[int, int], tuple[Any, Any]]) -> bool:
     if one is other or (id(one), id(other)) in seen:
         return True
     if type(one) is not type(other) and type(one).__qualname__ != type(other).__qualname__:
         return False
-    seen.add((id(one), id(other)))
+    # Held, so that no other object is given their ids.
+    seen[id(one), id(other)] = (one, other)
 
     def all_same(first: Any, second: Any) -> bool:
         pairs = zip(first, second, strict=False)

@@ -18,7 +18,19 @@ _SCOPES = (*_FUNCTIONS, ast.ClassDef)
 
 def renamed(tree: ast.stmt, code: CodeType, rng: random.Random) -> ast.stmt:
     """Locals, captured ones too, by names that sort the other way round."""
-    names = sorted(_renamable(tree, code))
+    return _renamed(tree, sorted(_renamable(tree, code) - _functions(tree)))
+
+
+def functions_renamed(tree: ast.stmt, code: CodeType, rng: random.Random) -> ast.stmt:
+    """Functions in functions: their names are locals, and what `__name__` gives."""
+    return _renamed(tree, sorted(_renamable(tree, code) & _functions(tree)))
+
+
+def _functions(tree: ast.stmt) -> set[str]:
+    return {node.name for node in ast.walk(tree) if isinstance(node, _FUNCTIONS)}
+
+
+def _renamed(tree: ast.stmt, names: list[str]) -> ast.stmt:
     if not names:
         raise NotApplicableError
     other = {name: f"local_{len(names) - number}" for number, name in enumerate(names)}
@@ -260,6 +272,7 @@ class _EqualForms(ast.NodeTransformer):
 TreeRewrite = Callable[[ast.stmt, CodeType, random.Random], ast.stmt]
 TREE: dict[str, TreeRewrite] = {
     "locals renamed": renamed,
+    "nested functions renamed": functions_renamed,
     "docstrings": documented,
     "annotations": annotated,
     "padding": padded,

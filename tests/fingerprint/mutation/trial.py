@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import ast
+import copy
 import dis
+import inspect
 import logging
 import random
 import sys
@@ -43,11 +45,12 @@ CANNOT_TELL = "cannot tell"
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 # What reachable code reads decides whether a rewrite changes nothing.
 _SEEN = {
-    "locals renamed": Reads.LOCALS | Reads.NAMES,
+    "locals renamed": Reads.LOCALS,
+    "nested functions renamed": Reads.LOCALS | Reads.NAMES,
     "docstrings": Reads.DOCS,
     "annotations": Reads.ANNOTATIONS,
     "lambda and def": Reads.NAMES | Reads.LOCALS | Reads.DOCS | Reads.ANNOTATIONS,
-    ALL: Reads.LOCALS | Reads.NAMES | Reads.DOCS | Reads.ANNOTATIONS,
+    ALL: Reads.LOCALS | Reads.DOCS | Reads.ANNOTATIONS,
 }
 
 
@@ -93,7 +96,7 @@ def targets(users: Users) -> list[Target]:
         }
     with users.running({}) as module:
         readers = {
-            number: _reads(users.codes[number])
+            number: _reads(users.compiled(_without_annotations(each)))
             for number, each in enumerate(users.tree.body)
             if isinstance(each, _DEFINITIONS) and _is_last(users, number, module)
         }
@@ -172,12 +175,44 @@ def _binds(statements: list[ast.stmt], name: str) -> bool:
     )
 
 
+def _without_annotations(statement: ast.stmt) -> ast.stmt:
+    """A copy whose functions have no annotations, for what these name is not read when it runs."""
+    statement = copy.deepcopy(statement)
+    for node in ast.walk(statement):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+    return statement
+
+
+def _at_definition(code: CodeType, ops: tuple[str, ...]) -> set[str]:
+    """Names that a statement's code reads or binds when it runs itself, not when what it defines does."""
+    found = {str(item.argval) for item in dis.get_instructions(code) if item.opname in ops}
+    for const in code.co_consts:
+        if isinstance(const, CodeType) and not const.co_flags & inspect.CO_OPTIMIZED:
+            found |= _at_definition(const, ("LOAD_NAME",) if "LOAD_NAME" in ops else ())
+    return found
+
+
+def _may_move(users: Users, number: int) -> bool:
+    """Whether a statement may run last: no later one needs or binds what it binds, or binds what it needs."""
+    code, later = users.codes[number], users.codes[number + 1 :]
+    binds = _at_definition(code, ("STORE_NAME",))
+    uses = _at_definition(code, ("LOAD_NAME", "STORE_NAME"))
+    return not any(
+        binds & _at_definition(each, ("LOAD_NAME", "STORE_NAME"))
+        or uses & _at_definition(each, ("STORE_NAME",))
+        for each in later
+    )
+
+
 def _reads(code: CodeType) -> set[str]:
     """Globals that the functions in a statement's code read when they run."""
     found: set[str] = set()
     for const in code.co_consts:
         if isinstance(const, CodeType):
-            if const.co_flags & 1:
+            if const.co_flags & inspect.CO_OPTIMIZED:
                 found.update(
                     str(item.argval)
                     for item in dis.get_instructions(const)
@@ -253,6 +288,8 @@ def try_rewrite(target: Target, kind: str, seed: int, outcome: Outcome) -> None:
         return
     if kind.startswith("moved to") and target.names_itself:
         outcome.counts["read by reachable code"] += 1
+        return
+    if kind == "moved in file" and not _may_move(users, number):
         return
     try:
         if kind in MOVES:
@@ -385,6 +422,10 @@ def main() -> None:
     outcomes = run(options.mutants, options.rewrites, options.seed, tuple(options.package))
     print(table(outcomes))
     wrong = [line for each in outcomes.values() for line in (*each.hits, *each.misses)]
+    for kind, wanted in (("mutants", options.mutants), ("rewrites", options.rewrites)):
+        tried = sum(each.counts[kind] for each in outcomes.values())
+        if tried < wanted:
+            wrong.append(f"only {tried} {kind} instead of {wanted}")
     print(*wrong, sep="\n")
     sys.exit(bool(wrong))
 
