@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -101,7 +102,7 @@ def fingerprint_tree(
         return tree
     settings = _config_tree(config, walk)
     joined = branch(name, Tree("function", tree.digest), settings, tag="with config")
-    return Tree(name, joined.digest, tree.shown, (*tree.children, settings))
+    return replace(tree, digest=joined.digest, children=(*tree.children, settings))
 
 
 def _config_tree(config: object, walk: Session) -> Tree:

@@ -8,23 +8,21 @@ is entered first (the members are told apart by refinement, as states of an auto
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
+from types import FunctionType
 
+from dtset.fingerprint.naming import place_of
 from dtset.fingerprint.origin import Distribution
+from dtset.fingerprint.plain import SECRET
 from dtset.fingerprint.pruning import Reads
-from dtset.fingerprint.tree import Tree
+from dtset.fingerprint.tree import Tree, leaf, own_mark, walk_tree
 
 __all__ = ["Edge", "Node", "digest_all", "path_to", "tree_of"]
 
 _MOST_SHOWN = 32
-_SECRET = re.compile(
-    r"pass|pwd|secret|token|key|auth|cred|dsn|private|session|cookie|salt|://[^/@\s]*@",
-    re.IGNORECASE,
-)
 _SELF_NAMED = frozenset(("helper", "class", "module", "library", "distribution"))
 
 
@@ -175,8 +173,15 @@ def tree_of(node: Node, name: str) -> Tree:
     """Show a node, whose digest is known, as a tree."""
     made = node.trees.get(name)
     if made is None:
-        made = node.trees[name] = Tree(name, _hex(node), _shown(node, name), _children(node))
+        made = node.trees[name] = _tree(node, name, _children(node))
     return made
+
+
+def _tree(node: Node, name: str, children: tuple[Tree, ...]) -> Tree:
+    value = node.value
+    code = value.__code__ if type(value) is FunctionType and node.noun == "helper" else None
+    place = "" if code is None and node.noun != "class" else place_of(value)
+    return Tree(name, _hex(node), _shown(node, name), children, own_mark(node.label), place, code)
 
 
 def _hex(node: Node) -> str:
@@ -184,9 +189,9 @@ def _hex(node: Node) -> str:
 
 
 def _shown(node: Node, name: str) -> str | None:
-    if node.shown is None or name.startswith("environment ") or _SECRET.search(name):
+    if node.shown is None or name.startswith("environment ") or SECRET.search(name):
         return None
-    return None if _SECRET.search(node.shown) else node.shown
+    return None if SECRET.search(node.shown) else node.shown
 
 
 def _children(node: Node) -> tuple[Tree, ...]:
@@ -198,14 +203,10 @@ def _children(node: Node) -> tuple[Tree, ...]:
 def _trees(node: Node) -> tuple[Tree, ...]:
     if len(node.edges) > _MOST_SHOWN and node.noun == "value":
         return tuple(
-            Tree(f"distribution {known.name}", _distribution_digest(known), known.version)
+            leaf(f"distribution {known.name}", known.name, known.version, shown=known.version)
             for known in sorted(node.distributions, key=lambda known: known.name)
         )
     return tuple(tree_of(edge.node, edge.name) for edge in node.edges)
-
-
-def _distribution_digest(known: Distribution) -> str:
-    return hashlib.sha256(f"distribution {known.name} {known.version}".encode()).hexdigest()
 
 
 def _trees_in_cycle(entry: Node) -> tuple[Tree, ...]:
@@ -226,12 +227,10 @@ def _trees_in_cycle(entry: Node) -> tuple[Tree, ...]:
         made[id(node)] = tuple(
             tree_of(edge.node, edge.name)
             if edge.node.component != entry.component
-            else Tree(
-                edge.name,
-                _hex(edge.node),
-                None,
-                made[id(edge.node)] if position in own else (),
-            )
+            else _tree(edge.node, edge.name, made[id(edge.node)])
+            if position in own
+            # Told where it is shown in full.
+            else Tree(edge.name, _hex(edge.node))
             for position, edge in enumerate(node.edges)
         )
     return made[id(entry)]
@@ -239,15 +238,10 @@ def _trees_in_cycle(entry: Node) -> tuple[Tree, ...]:
 
 def reached_distributions(trees: Iterable[Tree]) -> dict[str, str]:
     """Names and versions of the distributions that trees show."""
-    found: dict[str, str] = {}
-    seen: set[int] = set()
-    waiting = list(trees)
-    while waiting:
-        tree = waiting.pop()
-        if id(tree) in seen:
-            continue
-        seen.add(id(tree))
-        if tree.name.startswith("distribution ") and tree.shown is not None:
-            found[tree.name.removeprefix("distribution ")] = tree.shown
-        waiting.extend(tree.children)
+    found = {
+        each.name.removeprefix("distribution "): each.shown
+        for tree in trees
+        for each in walk_tree(tree)
+        if each.name.startswith("distribution ") and each.shown is not None
+    }
     return dict(sorted(found.items()))

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from dtset.fingerprint.description import Mark, library
 from dtset.fingerprint.origin import is_user_module
 
-__all__ = ["added_to_log", "by_name", "hidden_instance", "is_log", "module_of", "sentinel_name"]
+__all__ = [
+    "added_to_log",
+    "by_name",
+    "hidden_instance",
+    "is_log",
+    "module_of",
+    "place_of",
+    "sentinel_name",
+]
 
 
 _LOGGER_STATE = frozenset(
@@ -24,6 +33,23 @@ def module_of(obj: Any) -> str | None:
     # functools.wraps copies `__module__`; the globals are those of the code.
     name = scope.get("__name__") if isinstance(scope, dict) else getattr(obj, "__module__", None)
     return name if isinstance(name, str) else None
+
+
+def place_of(obj: Any) -> str:
+    """Where people look for a function or class: its module, for a script the file's name, and its name.
+
+    Examples
+    --------
+    >>> place_of(by_name)
+    'dtset.fingerprint.naming.by_name'
+    """
+    module_name, name = module_of(obj), getattr(obj, "__qualname__", "")
+    if module_name in ("__main__", "__mp_main__"):
+        file = getattr(sys.modules.get(module_name), "__file__", None)
+        module_name = Path(file).stem if isinstance(file, str) else None
+    # A function made by another one: its own name says most.
+    name = str(name).rpartition("<locals>.")[2]
+    return f"{module_name}.{name}" if module_name else name
 
 
 def by_name(obj: Any, module_name: str | None = None) -> Mark | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from dtset.fingerprint import Session, environment_leaves, fingerprint_tree
-from dtset.fingerprint.tree import Tree, branch, leaf
+from dtset.fingerprint.tree import OPERATOR, Tree, branch, leaf, own_mark
 from dtset.plan.nodes import (
     PASSED_THROUGH,
     Cache,
@@ -72,7 +72,8 @@ def stored_tree(name: str, digest: str, classes: Mapping[str, str]) -> Tree:
     True
     """
     code = [leaf(f"class {each}", fingerprint) for each, fingerprint in sorted(classes.items())]
-    return replace(branch("data", leaf("digest", digest), *code), name=f"persisted {name}")
+    made = branch("data", leaf("digest", digest), *code)
+    return replace(made, name=f"persisted {name}", own=own_mark(b"data"), place=OPERATOR)
 
 
 def _needed(node: Node, stored: Mapping[int, Tree]) -> Iterator[Node]:
@@ -111,7 +112,8 @@ def _tree(
         *(replace(tree, name=role) for role, tree in parts.items()),
     ).digest
     partitions = leaf("partitions", parallelism, shown=parallelism)
-    return Tree(described(node), digest, None, (partitions, *parts.values()))
+    own = own_mark(node.operator.encode())
+    return Tree(described(node), digest, None, (*parts.values(), partitions), own, OPERATOR)
 
 
 def _source_parts(

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import marshal
+import re
 from itertools import chain
 from typing import Any
 
-__all__ = ["ATOMS", "encode_plain", "show"]
+__all__ = ["ATOMS", "SECRET", "encode_plain", "show"]
 
 ATOMS: frozenset[type] = frozenset(
     (int, float, complex, bool, str, bytes, type(None), type(Ellipsis))
 )
 _CONTAINERS: frozenset[type] = frozenset((list, tuple, dict))
+# Nothing whose name or text says so is shown to anybody, nor stored as text.
+SECRET = re.compile(
+    r"pass|pwd|secret|token|key|auth|cred|dsn|private|session|cookie|salt|://[^/@\s]*@",
+    re.IGNORECASE,
+)
 _DEEPEST = 16
 _MOST_NESTED = 20_000_000
 _LONGEST_SHOWN = 60
+_MOST_SHOWN = 8
+_DEEPEST_SHOWN = 3
 
 
 def encode_plain(value: Any) -> bytes | None:
@@ -59,14 +67,23 @@ def show(value: object) -> str | None:
 
     Examples
     --------
-    >>> show(5), show((1, "a")), show([object()])
-    ('5', "(1, 'a')", None)
+    >>> show(5), show({"a": [1, None]}), show([object()])
+    ('5', "{'a': [1, None]}", None)
     """
-    if type(value) not in ATOMS and not (
-        type(value) is tuple and len(value) <= 8 and all(type(part) in ATOMS for part in value)
-    ):
-        return None
-    if isinstance(value, (str, bytes)) and len(value) > _LONGEST_SHOWN:
+    if not _is_short(value, _DEEPEST_SHOWN):
         return None
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else None
+
+
+def _is_short(value: object, depth: int) -> bool:
+    """Whether a value is plain, and small enough to be written out."""
+    kind = type(value)
+    if isinstance(value, int):
+        # Python refuses to write out very long ones.
+        return value.bit_length() <= 4 * _LONGEST_SHOWN
+    if kind in ATOMS:
+        return not isinstance(value, (str, bytes)) or len(value) <= _LONGEST_SHOWN
+    if kind not in _CONTAINERS or depth == 0 or len(value) > _MOST_SHOWN:  # type: ignore[arg-type]
+        return False
+    return all(_is_short(part, depth - 1) for part in _elements(value))

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
-__all__ = ["FORMAT", "Tree", "branch", "from_json", "leaf", "to_json"]
+__all__ = [
+    "FORMAT",
+    "OPERATOR",
+    "Tree",
+    "branch",
+    "from_json",
+    "leaf",
+    "own_mark",
+    "to_json",
+    "walk_tree",
+]
 
 FORMAT = 1
+OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +39,13 @@ class Tree:
         A short plain value, for explanations.
     children : tuple of Tree
         The parts. A part reached twice is one object, not two.
+    own : str
+        Differs when what differs is the thing itself and not its parts; empty where it cannot be told,
+        or is told elsewhere in the tree.
+    place : str
+        Module and qualified name of a function or class, or `OPERATOR` for an operator of a plan.
+    code : CodeType, optional
+        Of a function of the user's; it is not stored.
 
     Examples
     --------
@@ -37,6 +57,14 @@ class Tree:
     digest: str
     shown: str | None = None
     children: tuple[Tree, ...] = ()
+    own: str = ""
+    place: str = ""
+    code: CodeType | None = field(default=None, repr=False, compare=False)
+
+
+def own_mark(label: bytes) -> str:
+    """Shorten what a thing is by itself to what tells one from another: for explanations, not for keys."""
+    return f"{zlib.crc32(label):08x}"
 
 
 def branch(name: str, *children: Tree, tag: str = "branch", shown: str | None = None) -> Tree:
@@ -62,7 +90,8 @@ def leaf(name: str, *parts: bytes | str, shown: str | None = None) -> Tree:
     >>> leaf("x", "ab", "c").digest == leaf("x", "a", "bc").digest
     False
     """
-    return Tree(name, _digest("leaf", parts), shown)
+    digest = _digest("leaf", parts)
+    return Tree(name, digest, shown, (), digest[:8])
 
 
 def _digest(tag: str, parts: tuple[bytes | str, ...] | list[str]) -> str:
@@ -76,13 +105,31 @@ def _digest(tag: str, parts: tuple[bytes | str, ...] | list[str]) -> str:
     return hashlib.sha256(b"".join(encoded)).hexdigest()
 
 
+def walk_tree(tree: Tree) -> Iterator[Tree]:
+    """All parts of a tree, each once.
+
+    Examples
+    --------
+    >>> [each.name for each in walk_tree(branch("node", leaf("a", "1"), leaf("b", "2")))]
+    ['node', 'a', 'b']
+    """
+    seen: set[int] = set()
+    waiting = [tree]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            waiting.extend(reversed(each.children))
+
+
 def to_json(tree: Tree) -> list[list[Any]]:
     """Turn a tree into rows of plain values, each part once, children before parents.
 
     Returns
     -------
     list of list
-        ``[name, digest, shown, indices of children]``; the last row is the tree itself.
+        ``[name, digest, shown, indices of children, own, place]``; the last row is the tree itself.
 
     Examples
     --------
@@ -90,7 +137,7 @@ def to_json(tree: Tree) -> list[list[Any]]:
     'a'
     """
     rows: list[list[Any]] = []
-    row_of: dict[tuple[str, str, str | None, tuple[int, ...]], int] = {}
+    row_of: dict[tuple[Any, ...], int] = {}
     done: dict[int, int] = {}
     stack = [tree]
     while stack:
@@ -103,10 +150,10 @@ def to_json(tree: Tree) -> list[list[Any]]:
         if id(part) in done:
             continue
         children = tuple(done[id(child)] for child in part.children)
-        key = (part.name, part.digest, part.shown, children)
+        key = (part.name, part.digest, part.shown, children, part.own, part.place)
         if key not in row_of:
             row_of[key] = len(rows)
-            rows.append([part.name, part.digest, part.shown, list(children)])
+            rows.append([*key[:3], list(children), *key[4:]])
         done[id(part)] = row_of[key]
     return rows
 
@@ -121,6 +168,7 @@ def from_json(rows: Sequence[Sequence[Any]]) -> Tree:
     True
     """
     trees: list[Tree] = []
-    for name, digest, shown, children in rows:
-        trees.append(Tree(name, digest, shown, tuple(trees[index] for index in children)))
+    for name, digest, shown, children, own, place in rows:
+        parts = tuple(trees[index] for index in children)
+        trees.append(Tree(name, digest, shown, parts, own, place))
     return trees[-1]

@@ -31,8 +31,8 @@ class Session:
     Examples
     --------
     >>> session = Session()
-    >>> session.digest([1, [2]], "value").shown is None
-    True
+    >>> session.digest([1, [2]], "value").shown
+    '[1, [2]]'
     """
 
     def __init__(self, ignore: Collection[str] = ()) -> None:

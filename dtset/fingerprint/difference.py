@@ -1,0 +1,207 @@
+"""The first thing in which two trees differ, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from dtset.fingerprint.tree import OPERATOR, Tree
+
+__all__ = ["CODE_CHANGED", "Difference", "first_difference"]
+
+CODE_CHANGED = "code changed"
+# What a global is called goes by what it is: a helper today, a class tomorrow.
+_GLOBALS = frozenset(("global", "helper", "class", "module", "library", "sentinel"))
+_OF_CODE = frozenset(("function", "helper", "method", "property", "case"))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not the same in two trees.
+
+    Parameters
+    ----------
+    what : str
+        The thing, as a person knows it: ``"global THRESHOLD in etl.clean"``.
+    change : str
+        What became of it: ``"5 → 6"``.
+    old, new : Tree or None
+        Its part of either tree.
+    """
+
+    what: str
+    change: str
+    old: Tree | None = field(default=None, repr=False)
+    new: Tree | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} {self.change}" if self.what == "Python" else f"{self.what}: {self.change}"
+        )
+
+
+@dataclass(frozen=True)
+class _At:
+    """Where a comparison stands: a thing, and the function, class or operator that it belongs to.
+
+    The owner of a function's parts is the function; values in values share their owner.
+    """
+
+    thing: str
+    owner: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.thing} in {self.owner}" if self.owner else self.thing
+
+    def part(self, tree: Tree) -> _At:
+        """Where one of the thing's parts is."""
+        noun, _, text = tree.name.partition(" ")
+        if tree.place:
+            return _At(_titled(tree))
+        if noun == "file":
+            return _At(f"source {text}")
+        if not self.owner:
+            return _At(tree.name, self.thing.partition(" ")[2])
+        if tree.name.startswith("["):
+            return _At(self.thing + tree.name, self.owner)
+        if noun == "attribute":
+            return _At(f"{self.thing}.{text}", self.owner)
+        return _At(f"{tree.name} of {self.thing}", self.owner)
+
+
+def _titled(tree: Tree) -> str:
+    """What an operator, or a function or class, is called."""
+    if tree.place == OPERATOR:
+        return f"operator {tree.name}"
+    return f"{tree.name.partition(' ')[0]} {tree.place}" if tree.place else tree.name
+
+
+def first_difference(old: Tree, new: Tree) -> Difference | None:
+    """Find the first thing in which a tree differs from an older one: from the sources on.
+
+    Parameters
+    ----------
+    old, new : Tree
+        Trees of the same node or object of two programs.
+
+    Returns
+    -------
+    Difference or None
+        None if the trees are the same.
+
+    Examples
+    --------
+    >>> from dtset.fingerprint import fingerprint_tree
+    >>> scope = {"__name__": "etl", "LIMIT": 5}
+    >>> exec("def clean(x): return x < LIMIT", scope)
+    >>> old = fingerprint_tree(scope["clean"], "function clean")
+    >>> scope["LIMIT"] = 6
+    >>> print(first_difference(old, fingerprint_tree(scope["clean"], "function clean")))
+    global LIMIT in etl.clean: 5 → 6
+    """
+    if old.digest == new.digest:
+        return None
+    at = _At(_titled(new))
+    return _within(old, new, at) or Difference(str(at), "changed", old, new)
+
+
+def _within(old: Tree, new: Tree, at: _At) -> Difference | None:
+    """The first difference of two trees whose digests differ; None if it is shown elsewhere."""
+    if old.place == OPERATOR and new.place == OPERATOR:
+        return _of_operators(old, new)
+    is_told = None not in (old.shown, new.shown) and old.shown != new.shown
+    if is_told or (old.own and new.own and old.own != new.own):
+        return _itself(old, new, at)
+    if old.own and new.own and not old.children and not new.children:
+        return Difference(str(at), "changed", old, new)
+    return _of_parts(old.children, new.children, at)
+
+
+def _itself(old: Tree, new: Tree, at: _At) -> Difference:
+    """Say in what a thing itself differs."""
+    if new.name == "python":
+        return Difference("Python", f"{old.shown} → {new.shown}", old, new)
+    if at.thing.startswith("source "):
+        return Difference(str(at), "file changed", old, new)
+    if new.name == "digest":
+        return Difference(at.owner, "its data changed", old, new)
+    was, now = (each.name.partition(" ")[0] for each in (old, new))
+    if bool(old.place) != bool(new.place) or (old.place and was != now):
+        change = f"{_said(old)} → {_said(new)}"
+    elif new.place and now in _OF_CODE:
+        change = CODE_CHANGED
+    elif old.shown is not None and new.shown is not None:
+        change = f"{old.shown} → {new.shown}"
+    else:
+        change = "changed"
+    return Difference(str(at), change, old, new)
+
+
+def _said(tree: Tree) -> str:
+    noun = tree.name.partition(" ")[0]
+    return f"{noun} {tree.place}" if tree.place else tree.shown or "another value"
+
+
+def _of_parts(olds: Sequence[Tree], news: Sequence[Tree], at: _At) -> Difference | None:
+    """The first difference of parts of the same name; then what is there no more, or is new."""
+    before, after = dict(_keyed(olds)), dict(_keyed(news))
+    for key, new in after.items():
+        old = before.get(key)
+        if old is not None and old.digest != new.digest:
+            # Where a value became a function or the other way round, it is the global that changed.
+            found = _within(old, new, at.part(new if old.place else old))
+            if found is not None:
+                return found
+    for key, old in before.items():
+        if key not in after:
+            return Difference(str(at.part(old)), "removed", old, None)
+    for key, new in after.items():
+        if key not in before:
+            return Difference(str(at.part(new)), "added", None, new)
+    return None
+
+
+def _keyed(parts: Iterable[Tree]) -> Iterator[tuple[tuple[str, int], Tree]]:
+    """Parts by what they are called; those called the same, by their order."""
+    seen = Counter[str]()
+    for part in parts:
+        noun, _, text = part.name.partition(" ")
+        name = f"global {text}" if noun in _GLOBALS else part.name
+        yield (name, seen[name]), part
+        seen[name] += 1
+
+
+def _of_operators(old: Tree, new: Tree) -> Difference | None:
+    """The first operator, from the sources on, that is another, with what is another in it."""
+    olds, news = _chain(old), _chain(new)
+    same = 0
+    while same < min(len(olds), len(news)) and olds[same].digest == news[same].digest:
+        same += 1
+    olds, news = olds[same:], news[same:]
+    if not news or (olds and _own_parts(news[0]) in map(_own_parts, olds[1:])):
+        return Difference(_titled(olds[0]), "removed", olds[0], None)
+    if not olds or _own_parts(olds[0]) in map(_own_parts, news[1:]):
+        return Difference(_titled(news[0]), "added", None, news[0])
+    was, now = olds[0], news[0]
+    if was.own != now.own:
+        return Difference(_titled(was), f"replaced by {now.name}", was, now)
+    return _of_parts(_without_inputs(was), _without_inputs(now), _At(_titled(now)))
+
+
+def _chain(tree: Tree) -> list[Tree]:
+    """The operators that lead to one, from the first source on, and itself."""
+    chain = [tree]
+    while (above := [part for part in chain[-1].children if part.place == OPERATOR]) != []:
+        chain.append(above[0])
+    return chain[::-1]
+
+
+def _without_inputs(tree: Tree) -> list[Tree]:
+    """Parts of an operator that are its own."""
+    return [part for part in tree.children if part.place != OPERATOR]
+
+
+def _own_parts(tree: Tree) -> tuple[str, ...]:
+    """What an operator is, apart from its inputs."""
+    return (tree.own, *(part.digest for part in _without_inputs(tree)))

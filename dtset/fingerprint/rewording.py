@@ -1,0 +1,249 @@
+"""The first difference of two texts of a function that may change what it computes, in words."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dtset.fingerprint.plain import SECRET, show
+from dtset.fingerprint.sources import SourceText
+
+__all__ = ["reworded"]
+
+_LONGEST = 40
+_SYMBOLS = {
+    "Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "FloorDiv": "//", "Mod": "%", "Pow": "**", "MatMult": "@",
+    "LShift": "<<", "RShift": ">>", "BitOr": "|", "BitXor": "^", "BitAnd": "&", "And": "and", "Or": "or",
+    "Not": "not", "Invert": "~", "UAdd": "+", "USub": "-", "Eq": "==", "NotEq": "!=", "Lt": "<", "LtE": "<=",
+    "Gt": ">", "GtE": ">=", "Is": "is", "IsNot": "is not", "In": "in", "NotIn": "not in",
+}  # fmt: skip
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@dataclass
+class _Change:
+    """What differs, and on which line of the newer text."""
+
+    line: int
+    words: str
+
+
+@dataclass
+class _Comparison:
+    """Two texts while they are compared: which locals go by which other names."""
+
+    locals_old: frozenset[str]
+    locals_new: frozenset[str]
+    renamed: dict[str, str] = field(default_factory=dict)
+
+
+def reworded(old: SourceText, new: SourceText) -> str | None:
+    r"""Say in what the newer text of a function differs: ``"line 12: constant 3 → 4"``.
+
+    Comments, formatting, docstrings, annotations and other names for locals do not count.
+
+    Parameters
+    ----------
+    old, new : SourceText
+
+    Returns
+    -------
+    str or None
+        None if nothing is found that counts.
+
+    Examples
+    --------
+    >>> reworded(SourceText(7, "def f(x):\n    return x + 3"), SourceText(12, "def f(x):\n    return x + 4"))
+    'line 13: constant 3 → 4'
+    """
+    trees = (_parsed(old.text), _parsed(new.text))
+    if trees[0] is None or trees[1] is None:
+        return None
+    comparison = _Comparison(_locals(trees[0]), _locals(trees[1]))
+    change = _of_nodes(trees[0], trees[1], comparison, secret=False)
+    return None if change is None else f"line {new.line + change.line - 1}: {change.words}"
+
+
+def _parsed(text: str) -> ast.Module | None:
+    """Parse a function's text; a lambda's may be cut out of the middle of a statement."""
+    for attempt in (text, f"({text.strip()})", text.strip().rstrip(",")):
+        try:
+            return ast.parse(attempt)
+        except SyntaxError:
+            continue
+    return None
+
+
+def _locals(tree: ast.Module) -> frozenset[str]:
+    """Names that are bound in functions only, their parameters apart."""
+    bound: set[str] = set()
+    kept: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.add(node.id)
+        elif isinstance(node, ast.arg):
+            kept.add(node.arg)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            kept.update(node.names)
+    return frozenset(bound - kept)
+
+
+def _of_nodes(
+    old: ast.AST, new: ast.AST, comparison: _Comparison, *, secret: bool
+) -> _Change | None:
+    """The first difference of two nodes."""
+    if type(old) is not type(new):
+        return _replaced(old, new, secret=secret)
+    if isinstance(old, ast.Name) and isinstance(new, ast.Name):
+        return _of_names(old, new, comparison)
+    if isinstance(old, ast.Constant) and isinstance(new, ast.Constant):
+        return _of_constants(old, new, secret=secret)
+    secret = secret or _names_secret(new) or _names_secret(old)
+    for name in new._fields:
+        if name in ("annotation", "returns", "type_comment", "kind", "ctx", "type_params"):
+            continue
+        was, now = getattr(old, name, None), getattr(new, name, None)
+        if isinstance(now, list) and isinstance(was, list):
+            found = _of_lists(old, new, name, comparison, secret=secret)
+        elif isinstance(now, ast.AST) and isinstance(was, ast.AST):
+            found = _of_nodes(was, now, comparison, secret=secret)
+        elif was == now or (name == "name" and isinstance(new, _DEFINITIONS)):
+            continue
+        else:
+            found = _of_fields(old, new, name, was, now, secret=secret)
+        if found is not None:
+            return found if found.line else _Change(getattr(new, "lineno", 0), found.words)
+    return None
+
+
+def _of_names(old: ast.Name, new: ast.Name, comparison: _Comparison) -> _Change | None:
+    if old.id in comparison.locals_old and new.id in comparison.locals_new:
+        if comparison.renamed.setdefault(old.id, new.id) == new.id:
+            return None
+    elif old.id == new.id:
+        return None
+    return _Change(new.lineno, f"name {old.id} → {new.id}")
+
+
+def _of_constants(old: ast.Constant, new: ast.Constant, *, secret: bool) -> _Change | None:
+    if type(old.value) is type(new.value) and repr(old.value) == repr(new.value):
+        return None
+    was, now = show(old.value), show(new.value)
+    if secret or was is None or now is None or SECRET.search(was) or SECRET.search(now):
+        return _Change(new.lineno, "constant changed")
+    return _Change(new.lineno, f"constant {was} → {now}")
+
+
+def _of_fields(
+    old: ast.AST, new: ast.AST, name: str, was: object, now: object, *, secret: bool
+) -> _Change | None:
+    """Two fields that are no nodes of the same kind: names of attributes, parts that are there or not."""
+    line = getattr(new, "lineno", 0)
+    if isinstance(was, str) and isinstance(now, str):
+        what = {"attr": "attribute", "arg": "name", "name": "name", "module": "module"}.get(
+            name, name
+        )
+        return _Change(line, f"{what} {was} → {now}")
+    there = now if isinstance(now, ast.AST) else was if isinstance(was, ast.AST) else None
+    if there is None:
+        return _Change(line, f"{name} {was} → {now}")
+    verb = "added" if isinstance(now, ast.AST) else "removed"
+    return _Change(line, f"{_written(there, secret=secret)} {verb}")
+
+
+def _of_lists(
+    old: ast.AST, new: ast.AST, name: str, comparison: _Comparison, *, secret: bool
+) -> _Change | None:
+    """The first difference of two lists of nodes, such as bodies and arguments."""
+    olds, news = list(_counting(old, name)), list(_counting(new, name))
+    if len(olds) == len(news):
+        for was, now in zip(olds, news, strict=True):
+            if not isinstance(was, ast.AST) or not isinstance(now, ast.AST):
+                if was != now:
+                    return _Change(0, f"{name} {was} → {now}")
+                continue
+            found = _of_nodes(was, now, comparison, secret=secret)
+            if found is not None:
+                return found
+        return None
+    same = 0
+    texts = [ast.dump(each) if isinstance(each, ast.AST) else str(each) for each in olds]
+    while same < min(len(olds), len(news)) and _dump(news[same]) == texts[same]:
+        same += 1
+    longer, verb = (news, "added") if len(news) > len(olds) else (olds, "removed")
+    line = getattr(news[min(same, len(news) - 1)], "lineno", 0) if news else 0
+    there = longer[same]
+    said = _written(there, secret=secret) if isinstance(there, ast.AST) else str(there)
+    return _Change(line, f"{said} {verb}")
+
+
+def _dump(node: object) -> str:
+    return ast.dump(node) if isinstance(node, ast.AST) else str(node)
+
+
+def _counting(node: ast.AST, name: str) -> Iterator[object]:
+    """Elements of a list of a node, without docstrings, bare annotations and ``pass``."""
+    for number, each in enumerate(getattr(node, name, ())):
+        is_docstring = name == "body" and number == 0 and _is_text(each)
+        is_bare = isinstance(each, ast.Pass) or (
+            isinstance(each, ast.AnnAssign) and each.value is None
+        )
+        if not is_docstring and not is_bare:
+            yield each
+
+
+def _is_text(node: object) -> bool:
+    """Whether a statement is nothing but a text."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _replaced(old: ast.AST, new: ast.AST, *, secret: bool) -> _Change:
+    """A node of another kind in the place of one."""
+    was, now = type(old).__name__, type(new).__name__
+    if was in _SYMBOLS and now in _SYMBOLS:
+        return _Change(0, f"operator {_SYMBOLS[was]} → {_SYMBOLS[now]}")
+    words = f"{_written(old, secret=secret)} → {_written(new, secret=secret)}"
+    return _Change(getattr(new, "lineno", 0), words)
+
+
+def _names_secret(node: ast.AST) -> bool:
+    """Whether what is below a node belongs to something with a secret's name."""
+    match node:
+        case ast.Assign():
+            return any(_is_secret(target) for target in node.targets)
+        case ast.AnnAssign() | ast.NamedExpr() | ast.AugAssign():
+            return _is_secret(node.target)
+        case ast.keyword():
+            return SECRET.search(node.arg or "") is not None
+        case ast.Dict():
+            return any(key is not None and _is_secret(key) for key in node.keys)
+        case ast.Compare():
+            return any(_is_secret(each) for each in (node.left, *node.comparators))
+        case ast.Call():
+            return any(_is_secret(each) for each in (node.func, *node.args))
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return SECRET.search(node.name) is not None
+        case _:
+            return False
+
+
+def _is_secret(node: ast.AST) -> bool:
+    return SECRET.search(ast.unparse(node)) is not None
+
+
+def _written(node: ast.AST, *, secret: bool) -> str:
+    """Code as text, if it is short and says nothing that should not be shown; else its kind."""
+    text = " ".join(ast.unparse(node).split())
+    if secret or SECRET.search(text) or re.search(r"[\x00-\x1f]", text):
+        return _kind(node)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _kind(node: ast.AST) -> str:
+    return "a statement" if isinstance(node, ast.stmt) else "an expression"

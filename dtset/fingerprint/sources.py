@@ -1,0 +1,124 @@
+"""The source texts of the functions in a tree, kept so that a later change of them can be told in words."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from dtset.fingerprint.code import analyse
+from dtset.fingerprint.tree import Tree, walk_tree
+
+__all__ = ["SourceText", "source_of", "sources_of"]
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_COMPREHENSIONS = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"))
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """The text of a function.
+
+    Parameters
+    ----------
+    line : int
+        Number of its first line in its file, from 1.
+    text : str
+        Its lines, decorators included, without the indentation that they share.
+    """
+
+    line: int
+    text: str
+
+    def to_json(self) -> list[Any]:
+        """Return what a record holds."""
+        return [self.line, self.text]
+
+    @classmethod
+    def from_json(cls, record: list[Any]) -> SourceText:
+        """Read what `to_json` gave."""
+        return cls(*record)
+
+
+def sources_of(tree: Tree) -> dict[str, SourceText]:
+    """Texts of the user's functions in a tree, by what `source_of` gives, where they are at hand.
+
+    Examples
+    --------
+    >>> from dtset.fingerprint import fingerprint_tree
+    >>> sources_of(fingerprint_tree(len, "function len"))
+    {}
+    """
+    files: dict[str, _File] = {}
+    found: dict[str, SourceText] = {}
+    for each in walk_tree(tree):
+        if each.code is not None and (key := source_of(each)) not in found:
+            name = each.code.co_filename
+            file = files.get(name) or files.setdefault(name, _File(name))
+            text = file.text_of(each.code)
+            if text is not None:
+                found[key] = text
+    return found
+
+
+def source_of(tree: Tree) -> str:
+    """Key of a function's text in what `sources_of` gives."""
+    return f"{tree.place} {tree.own}"
+
+
+class _File:
+    """A file, or a notebook's cell, as its text is now: the functions in it, by their first lines."""
+
+    def __init__(self, name: str) -> None:
+        self.codes: dict[int, list[CodeType]] = {}
+        self.nodes: dict[int, list[_Function]] = {}
+        linecache.checkcache(name)
+        self.lines = linecache.getlines(name)
+        text = "".join(self.lines)
+        try:
+            module = ast.parse(text)
+            code = compile(text, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        except (SyntaxError, ValueError):
+            return
+        for found in _functions(code):
+            self.codes.setdefault(found.co_firstlineno, []).append(found)
+        for node in ast.walk(module):
+            if isinstance(node, _Function):
+                self.nodes.setdefault(_first_line(node), []).append(node)
+
+    def text_of(self, code: CodeType) -> SourceText | None:
+        """Text of a function, if the file still says what the function was made from."""
+        line, kind = code.co_firstlineno, code.co_name == "<lambda>"
+        codes = [c for c in self.codes.get(line, ()) if (c.co_name == "<lambda>") is kind]
+        nodes = [n for n in self.nodes.get(line, ()) if isinstance(n, ast.Lambda) is kind]
+        # Several lambdas of one line: they were compiled in the order in which they stand there.
+        nodes.sort(key=lambda node: node.col_offset)
+        for there, node in zip(codes, nodes, strict=False):
+            if analyse(there).digest == analyse(code).digest:
+                return SourceText(line, self._text(node))
+        return None
+
+    def _text(self, node: _Function) -> str:
+        if isinstance(node, ast.Lambda):
+            return ast.get_source_segment("".join(self.lines), node) or ""
+        return textwrap.dedent("".join(self.lines[_first_line(node) - 1 : node.end_lineno]))
+
+
+def _first_line(node: _Function) -> int:
+    """Line at which a function begins for Python: that of its first decorator."""
+    decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+    return min([node.lineno, *(each.lineno for each in decorators)])
+
+
+def _functions(code: CodeType) -> Iterator[CodeType]:
+    """Code objects of all functions in a module's."""
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            if const.co_name not in _COMPREHENSIONS and const.co_flags & inspect.CO_OPTIMIZED:
+                yield const
+            yield from _functions(const)
