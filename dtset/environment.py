@@ -21,16 +21,21 @@ from dtset.arguments import (
     a_number_of_partitions,
 )
 from dtset.checkpoint.clear import delete_tset
+from dtset.checkpoint.explain import Missed, Reason, explained
+from dtset.checkpoint.history import History
 from dtset.checkpoint.job import Job, find_job
 from dtset.checkpoint.layout import check_job_id
+from dtset.checkpoint.lineage import write_lineage
 from dtset.checkpoint.recorder import RunRecorder
+from dtset.checkpoint.runs import new_run_id
 from dtset.checkpoint.state import State
-from dtset.diagnostics.banner import banner, environment_lines, persist_line
+from dtset.diagnostics.banner import banner, environment_lines, miss_line, persist_line
 from dtset.diagnostics.console import attach_console
 from dtset.errors import ConfigurationError, UsageError
 from dtset.execution.cluster import choose_cluster
 from dtset.execution.inline import snapshot
 from dtset.execution.parent_watch import end_with
+from dtset.execution.preview import RunPlan, preview
 from dtset.execution.run import Persisted, Run
 from dtset.execution.stage import TaskSettings
 from dtset.plan.nodes import Node, Source, SourceData
@@ -155,7 +160,7 @@ class TSetEnvironment:
         default_parallelism = a_number_of_partitions(
             "parallelism", setting("parallelism") if parallelism is None else parallelism
         )
-        run_id = uuid.uuid4().hex
+        run_id = new_run_id()
         interval, timeout = seconds("heartbeat.interval"), seconds("heartbeat.timeout")
         tasks_per_thread = whole_number("scheduling.tasks-per-thread", least=1)
         resubmissions = whole_number("scheduling.resubmissions", least=0)
@@ -217,8 +222,10 @@ class TSetEnvironment:
             ignore=tuple(setting("fingerprint.ignore")),
             tasks_per_thread=tasks_per_thread,
             resubmissions=resubmissions,
+            on_miss=self._miss_noted,
             on_persist=self._persist_noted,
         )
+        self._history = History(self._store, self.job_id, run_id)
         self._state = State(
             self._store,
             self.job_id,
@@ -507,6 +514,42 @@ class TSetEnvironment:
 
         return environment_html(self._described())
 
+    def plan(self, tset: TSet) -> RunPlan:
+        """Look up what the persists of a flow would find, before anything is run.
+
+        Parameters
+        ----------
+        tset : TSet
+            What would be computed.
+
+        Returns
+        -------
+        RunPlan
+            For each persist that it depends on, in the order in which they would be run, a hit, a part, a miss, or
+            what it depends on; with the first thing that differs from the last run, in words. Nothing is computed,
+            and nothing written.
+
+        Raises
+        ------
+        FingerprintError
+            Something that a persist depends on cannot be fingerprinted.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-plan", job_id="j") as env:
+        ...     for limit in (3, 4):
+        ...         numbers = env.range(9, parallelism=2).filter(lambda i, limit=limit: i < limit)
+        ...         small = numbers.lazy_persist("small")
+        ...         print(env.plan(small), small.count())
+        small: miss: no earlier run persisted it 3
+        small: miss: default limit in ...<lambda>: 3 → 4 4
+        """
+        self._check_open()
+        if not isinstance(tset, TSet):
+            raise UsageError(f"plan() takes a TSet, and was given {tset!r}")
+        return preview(self._run, tset._node, self._reason)
+
     # For TSets ----------------------------------------------------------------------------------
 
     def _pending(self, each: _P) -> _P:
@@ -625,10 +668,36 @@ class TSetEnvironment:
             self._recorder.note(
                 event="persist",
                 name=persisted.manifest.name,
+                place=self._history.place,
                 fingerprint=persisted.manifest.fingerprint,
                 hit=persisted.hit,
+                accepted=persisted.accepted,
                 seconds=round(took, 6),
             )
+            self._history.note(persisted.manifest.name, persisted.manifest.fingerprint)
+
+    def _miss_noted(self, missed: Missed) -> None:
+        """Say why a TSet has to be computed, and keep what it is made from, before it is."""
+        reason, place = self._reason(missed, 0), self._history.place
+        write_lineage(
+            self._store, self.job_id, missed.fingerprint, self._run.run_id, missed.lineage
+        )
+        self._recorder.note(
+            event="miss",
+            name=missed.name,
+            place=place,
+            fingerprint=missed.fingerprint,
+            found=missed.found,
+            partitions=missed.partitions,
+            why=reason.words,
+        )
+        if reason.before is not None:
+            _logger.info("%s", miss_line(missed, reason.words))
+
+    def _reason(self, missed: Missed, place: int) -> Reason:
+        """Why a TSet has to be computed; `place` counts from the next one."""
+        pasts = self._history.predecessors(missed.name, self._history.place + place)
+        return explained(self._store, self.job_id, missed, pasts)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -649,6 +718,7 @@ class TSetEnvironment:
             return
         self._closed = True
         atexit.unregister(self._close_at_exit)
+        self._cut()
         if self._waiting and state == "completed":
             _logger.warning("closed before these were carried out: %s", self._waiting)
         try:

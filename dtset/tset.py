@@ -392,6 +392,13 @@ class TSet:
         node = Persist(input=self._node, parallelism=self.parallelism, name=name, refresh=refresh)
         return self._env._pending(self._persisted_class(self._env, node))
 
+    def explain(self) -> None:
+        """Print what the persists of this TSet would find, as `TSetEnvironment.plan` says it.
+
+        As PySpark's, before anything is run: nothing is computed.
+        """
+        print(self._env.plan(self))
+
     # Misuse -------------------------------------------------------------------------------------
 
     def __bool__(self) -> NoReturn:

@@ -7,11 +7,13 @@ import re
 from dtset.errors import ConfigurationError
 
 __all__ = [
+    "accepted_path",
     "check_job_id",
     "data_path",
     "generation_path",
     "group_path",
     "job_path",
+    "lineage_path",
     "manifest_path",
     "part_path",
     "run_path",
@@ -61,6 +63,16 @@ def variables_path(job_id: str, number: int, run_id: str) -> str:
 def tset_path(job_id: str, fingerprint: str) -> str:
     """Folder of a persisted TSet."""
     return f"{job_id}/tsets/{fingerprint}"
+
+
+def lineage_path(job_id: str, fingerprint: str) -> str:
+    """Record of what a persisted TSet is made from."""
+    return f"{tset_path(job_id, fingerprint)}/lineage.json"
+
+
+def accepted_path(job_id: str, fingerprint: str) -> str:
+    """Record of the user's word that another TSet's data count as this one's."""
+    return f"{tset_path(job_id, fingerprint)}/accepted.json"
 
 
 def manifest_path(job_id: str, fingerprint: str) -> str:

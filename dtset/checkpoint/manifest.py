@@ -11,7 +11,6 @@ from typing import Any
 from dtset.checkpoint.layout import generation_path, group_path, manifest_path, part_path
 from dtset.checkpoint.part import Part
 from dtset.errors import CorruptCheckpointError, StoreError
-from dtset.fingerprint.tree import Tree, from_json, to_json
 from dtset.storage.objects import ObjectStore
 from dtset.storage.records import seal, unseal
 from dtset.storage.zarr_group import root_metadata
@@ -23,7 +22,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Manifest:
-    """A committed TSet: everything that is needed to read it, and what it was made from.
+    """A committed TSet: everything that is needed to read it.
 
     Parameters
     ----------
@@ -35,8 +34,6 @@ class Manifest:
         The operators from its sources on, as messages call them.
     parts : sequence of Part
         The partitions, in order.
-    tree : Tree
-        The fingerprint's tree.
     seconds : float
         Time that computing took.
     created : float
@@ -49,7 +46,6 @@ class Manifest:
     name: str
     operators: Sequence[str]
     parts: Sequence[Part]
-    tree: Tree
     seconds: float
     created: float
 
@@ -106,7 +102,6 @@ class Manifest:
             "seconds": round(self.seconds, 6),
             "created": self.created,
             "parts": [part.to_json() for part in self.parts],
-            "tree": to_json(self.tree),
         }
 
     @classmethod
@@ -119,7 +114,6 @@ class Manifest:
             name=record["name"],
             operators=tuple(record["operators"]),
             parts=tuple(map(Part.from_json, record["parts"])),
-            tree=from_json(record["tree"]),
             seconds=record["seconds"],
             created=record["created"],
         )

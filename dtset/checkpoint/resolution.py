@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from dtset.checkpoint.acceptance import find_accepted
 from dtset.checkpoint.layout import generation_path, tset_path
 from dtset.checkpoint.manifest import Manifest, find_manifest
 from dtset.checkpoint.part import Part, read_parts
@@ -19,9 +20,10 @@ FingerprintOf: TypeAlias = Callable[[str, str], str | None]
 
 @dataclass(frozen=True)
 class Hit:
-    """All of it is there."""
+    """All of it is there, made by the present program or accepted for it."""
 
     manifest: Manifest
+    accepted: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,14 @@ class Miss:
         What to store it under.
     parts : mapping of int to Part
         Partitions that an earlier run committed before it died.
+    classes : sequence of str
+        Classes of stored elements, as ``module:qualname``, that have changed since although nothing that made
+        the elements has.
     """
 
     fingerprint: str
     parts: Mapping[int, Part]
+    classes: Sequence[str] = ()
 
 
 Resolution: TypeAlias = Hit | Miss
@@ -70,17 +76,22 @@ def resolve(
         A hit whose elements are of classes that have changed since is a miss, stored under a
         fingerprint of its own, so that reverting the change hits again.
     """
+    # The present code of classes that the fingerprint stands for already.
+    known: dict[str, str | None] = {}
+    changed: tuple[str, ...] = ()
     while True:
         manifest = find_manifest(store, job_id, fingerprint)
-        parts = {} if manifest is not None else _parts(store, job_id, fingerprint, generation)
-        classes = dict(manifest.classes) if manifest is not None else _classes(parts)
+        accepted = None if manifest is not None else find_accepted(store, job_id, fingerprint)
+        found = manifest or accepted
+        parts = {} if found is not None else _parts(store, job_id, fingerprint, generation)
+        classes = dict(found.classes) if found is not None else _classes(parts)
         present = _present(classes, class_fingerprint_of)
-        if present != classes:
-            fingerprint = _with_classes(fingerprint, present)
-        elif manifest is not None:
-            return Hit(manifest)
-        else:
-            return Miss(fingerprint, {} if generation is None else parts[generation])
+        if present == classes or (accepted is not None and present.items() <= known.items()):
+            if found is not None:
+                return Hit(found, accepted is not None)
+            return Miss(fingerprint, {} if generation is None else parts[generation], changed)
+        changed = tuple(sorted(name for name in classes if present[name] != classes[name]))
+        fingerprint, known = _with_classes(fingerprint, present), present
 
 
 def _parts(

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = [
     "RunRecord",
     "begin_run",
     "end_run",
+    "new_run_id",
     "note_event",
     "processes_here",
     "read_events",
@@ -63,6 +65,11 @@ class RunRecord:
     processes: str
     program: Program
     state: str = "running"
+
+
+def new_run_id() -> str:
+    """Make the ID of a run that begins: IDs sort by when their runs began."""
+    return f"{time.time_ns() // 1_000_000:012x}{uuid.uuid4().hex[:20]}"
 
 
 def begin_run(store: ObjectStore, job_id: str, run_id: str, program: Program) -> RunRecord:

@@ -65,12 +65,16 @@ def _planned(store: ObjectStore, job_id: str, tset: str | None) -> _Plan:
         return _Plan(job_id, None, [f"job {job_id}: {total} in {len(entries)} objects"])
     content = read_content(store, job_id)
     chosen = [each for each in content.persisted if each.name == tset]
-    if not chosen:
+    begun = [each for each in content.unfinished if each.name == tset]
+    if not chosen and not begun:
         names = ", ".join(dict.fromkeys(each.name for each in content.persisted)) or "none at all"
         raise ConfigurationError(
             f"job {job_id} has no persisted TSet named {tset!r}; it has: {names}"
         )
-    lines = []
+    lines = [
+        f"TSet {tset!r} of job {job_id}, accepted or begun: {bytes_text(each.nbytes)}"
+        for each in begun
+    ]
     for each in chosen:
         folder = f"{tset_path(job_id, each.fingerprint)}/"
         sizes = [entry.size for entry in entries if entry.path.startswith(folder)]
@@ -78,7 +82,7 @@ def _planned(store: ObjectStore, job_id: str, tset: str | None) -> _Plan:
             f"TSet {each.name!r} of job {job_id}: {each.partitions} partitions, {each.rows:,} rows, "
             f"{bytes_text(sum(sizes))} in {len(sizes)} objects"
         )
-    return _Plan(job_id, [each.fingerprint for each in chosen], lines)
+    return _Plan(job_id, [each.fingerprint for each in (*begun, *chosen)], lines)
 
 
 def _check_at_rest(store: ObjectStore, job_id: str) -> None:

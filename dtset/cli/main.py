@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
+from dtset.cli.accept import accept
 from dtset.cli.clear import clear
+from dtset.cli.explain import explain
 from dtset.cli.jobs import jobs
 from dtset.cli.restart import restart
 from dtset.cli.show import show
@@ -38,7 +40,7 @@ def main() -> None:
     """Run programs as jobs whose persisted TSets survive, and look after what they have stored."""
 
 
-for _command in (submit, restart, jobs, show, clear):
+for _command in (submit, restart, jobs, show, explain, accept, clear):
     main.add_command(_command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -67,11 +68,18 @@ def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
         ],
         "unfinished": [
             {
+                "name": each.name,
                 "fingerprint": each.fingerprint,
                 "partitions": each.partitions,
                 "bytes": each.nbytes,
             }
             for each in content.unfinished
+            if each.accepted is None
+        ],
+        "accepted": [
+            {"name": each.name, **asdict(each.accepted)}
+            for each in content.unfinished
+            if each.accepted is not None
         ],
     }
 
@@ -114,8 +122,15 @@ def _print(job: Job, content: JobContent, found: Any) -> None:
     else:
         click.echo("No persisted TSets")
     for begun in content.unfinished:
+        name = f"TSet {begun.name or begun.fingerprint[:12]}"
+        if begun.accepted is not None:
+            click.echo(
+                f"Accepted: for {name}, by {begun.accepted.by} at {moment_text(begun.accepted.created)}, the data made "
+                f"before the change of {begun.accepted.why}"
+            )
+            continue
         click.echo(
-            f"Begun and not finished: TSet {begun.fingerprint[:12]}, {begun.partitions} partitions committed, "
+            f"Begun and not finished: {name}, {begun.partitions} partitions committed, "
             f"{bytes_text(begun.nbytes)}; a restart computes the others"
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dtset.checkpoint.acceptance import Acceptance
     from dtset.checkpoint.manifest import Manifest
     from dtset.checkpoint.runs import RunRecord
     from dtset.storage.objects import ObjectStore
@@ -26,6 +27,10 @@ class Unfinished:
         How many partitions are committed.
     nbytes : int
         Bytes that all of it takes.
+    name : str or None
+        What it is called.
+    accepted : Acceptance or None
+        The user's word that other data count for it.
 
     Examples
     --------
@@ -36,6 +41,8 @@ class Unfinished:
     fingerprint: str
     partitions: int
     nbytes: int
+    name: str | None = None
+    accepted: Acceptance | None = None
 
 
 @dataclass(frozen=True)
@@ -127,10 +134,19 @@ def found_by_last_run(store: ObjectStore, job_id: str, content: JobContent) -> M
 
 def _unfinished(store: ObjectStore, job_id: str, fingerprint: str) -> Unfinished | None:
     """Look at a TSet without a manifest; None if there is nothing but empty folders."""
+    from dtset.checkpoint.acceptance import read_acceptance
     from dtset.checkpoint.layout import tset_path
+    from dtset.checkpoint.lineage import find_lineage
 
     entries = store.list(tset_path(job_id, fingerprint))
     if not entries:
         return None
     committed = sum("/parts/" in entry.path for entry in entries)
-    return Unfinished(fingerprint, committed, sum(entry.size for entry in entries))
+    lineage = find_lineage(store, job_id, fingerprint)
+    return Unfinished(
+        fingerprint,
+        committed,
+        sum(entry.size for entry in entries),
+        None if lineage is None else lineage.name,
+        read_acceptance(store, job_id, fingerprint),
+    )

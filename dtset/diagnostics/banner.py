@@ -6,10 +6,11 @@ import platform
 from collections.abc import Mapping
 from importlib.metadata import version
 
+from dtset.checkpoint.explain import Missed
 from dtset.checkpoint.manifest import Manifest
 from dtset.diagnostics.amounts import bytes_text
 
-__all__ = ["banner", "environment_lines", "persist_line"]
+__all__ = ["banner", "environment_lines", "miss_line", "persist_line"]
 
 
 def environment_lines(
@@ -57,6 +58,12 @@ def banner(lines: Mapping[str, str], job_id: str, *, checkpointing: bool, has_id
             f"job_id={job_id!r} to TSetEnvironment(…)"
         )
     return "\n".join(said)
+
+
+def miss_line(missed: Missed, why: str) -> str:
+    """Say that a TSet that the job knows is computed, and why."""
+    there = f", {missed.found} of {missed.partitions} partitions found" if missed.found else ""
+    return f"persisting {missed.name}{there}: {why}"
 
 
 def persist_line(manifest: Manifest, hit: bool | int, seconds: float) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, TypeVar
 
+from dtset.checkpoint.explain import Missed
 from dtset.checkpoint.layout import run_path
+from dtset.checkpoint.lineage import Lineage
 from dtset.checkpoint.manifest import Manifest, commit_manifest
 from dtset.checkpoint.part import Part
-from dtset.checkpoint.resolution import Hit, resolve
+from dtset.checkpoint.present_classes import module_and_name, present_classes, present_fingerprint
+from dtset.checkpoint.resolution import Hit, Miss, Resolution, resolve
 from dtset.errors import DTSetError, FingerprintError, UsageError
 from dtset.execution.code import sent
 from dtset.execution.exchange.pieces import DealChangedError, common_deal
@@ -21,6 +24,7 @@ from dtset.execution.failures import TaskFailedError
 from dtset.execution.inline import SequenceSource, inlined
 from dtset.execution.inputs import BlockInput, LoadInput
 from dtset.execution.lower import KeptBlocks, Lowered, Target, asking_for_classes, lower
+from dtset.execution.operators import step_of, takes_ctx
 from dtset.execution.outputs import (
     FIRST_GENERATION,
     BlockOutput,
@@ -32,23 +36,22 @@ from dtset.execution.results import GroupResult
 from dtset.execution.scheduler import Scheduler, SchedulerLostError, WorkersLostError
 from dtset.execution.shipping import ship
 from dtset.execution.stage import Step, TaskSettings
-from dtset.fingerprint import fingerprint
 from dtset.fingerprint.graph import reached_distributions
 from dtset.fingerprint.node import node_trees, stored_tree
+from dtset.fingerprint.sources import sources_of
 from dtset.fingerprint.tree import Tree
 from dtset.plan.nodes import (
-    PASSED_THROUGH,
     Cache,
     Exchange,
     Node,
     Persist,
     Source,
     Transform,
-    described,
+    operators,
+    title,
     topological,
 )
 from dtset.storage.objects import ObjectStore
-from dtset.storage.pickling import present_class
 
 __all__ = ["Persisted", "Run"]
 
@@ -65,10 +68,13 @@ class Persisted:
         The committed TSet.
     hit : bool or int
         True: it was there; False: it was computed; else the number of partitions that were there.
+    accepted : bool
+        Whether another program made it, and the user takes it for the present one's.
     """
 
     manifest: Manifest
     hit: bool | int
+    accepted: bool = False
 
 
 @dataclass
@@ -93,6 +99,8 @@ class Run:
         Globals that no fingerprint takes into account.
     tasks_per_thread, resubmissions : int
         How finely stages are cut, and how often lost tasks are submitted again.
+    on_miss : callable
+        Told of each persist that has to be computed, before it is.
     on_persist : callable
         Told what became of each persist, and how many seconds it took.
     """
@@ -107,6 +115,7 @@ class Run:
     ignore: Sequence[str]
     tasks_per_thread: int
     resubmissions: int
+    on_miss: Callable[[Missed], None]
     on_persist: Callable[[Persisted, float], None]
     persisted: dict[int, Persisted] = field(default_factory=dict)
     kept: dict[int, KeptBlocks] = field(default_factory=dict)
@@ -168,20 +177,20 @@ class Run:
         for each in self._unresolved(node):
             if each.number in self.unknown:
                 raise self.unknown[each.number]
-        return node_trees(node, self._stored_trees(), config=self.config, ignore=self.ignore)
+        return node_trees(node, self.stored_trees(), config=self.config, ignore=self.ignore)
 
-    def _stored_trees(self) -> dict[int, Tree]:
+    def stored_trees(self) -> dict[int, Tree]:
         """What stands for elements that are at hand, with the code that their classes have now."""
         trees = {
             number: stored_tree(
-                each.manifest.name, each.manifest.digest, _present_classes(each.manifest.classes)
+                each.manifest.name, each.manifest.digest, present_classes(each.manifest.classes)
             )
             for number, each in self.persisted.items()
         }
         for number, tree in self.trees.items():
             kept = self.kept.get(number)
             names = () if kept is None else (f"{module}:{name}" for module, name in kept.classes)
-            trees[number] = stored_tree("cache", tree.digest, _present_classes(names))
+            trees[number] = stored_tree("cache", tree.digest, present_classes(names))
         return trees
 
     def forget(self, node: Node) -> None:
@@ -241,7 +250,7 @@ class Run:
         began = time.perf_counter()
         persisted = self._looked_up_or_computed(node)
         manifest = persisted.manifest
-        self.classes.update(_pair(name) for name in manifest.classes)
+        self.classes.update(module_and_name(name) for name in manifest.classes)
         self.on_persist(persisted, time.perf_counter() - began)
         return persisted
 
@@ -257,15 +266,13 @@ class Run:
         generation = None if self._has_exchange(node.input) else FIRST_GENERATION
         fingerprint, parts = uuid.uuid4().hex * 2, dict[int, Part]()
         if tree is not None:
-            resolution = resolve(
-                self.store, self.job_id, tree.digest, generation, _present_fingerprint
-            )
+            resolution = self.resolved(node, tree)
             if isinstance(resolution, Hit) and not node.refresh:
-                return Persisted(resolution.manifest, True)
-            if isinstance(resolution, Hit):
-                fingerprint = resolution.manifest.fingerprint
-            else:
-                fingerprint, parts = resolution.fingerprint, dict(resolution.parts)
+                return Persisted(resolution.manifest, True, resolution.accepted)
+            missed = self.missed(node, tree, resolution)
+            self.on_miss(missed)
+            fingerprint = missed.fingerprint
+            parts = dict(resolution.parts) if isinstance(resolution, Miss) else {}
         if node.refresh:
             generation, parts = f"r{uuid.uuid4().hex}", {}
         missing = [each for each in range(node.parallelism) if each not in parts]
@@ -280,16 +287,31 @@ class Run:
             job_id=self.job_id,
             fingerprint=fingerprint,
             generation=generation or FIRST_GENERATION,
-            name=node.name or _title(node),
-            operators=_operators(node),
+            name=title(node),
+            operators=operators(node),
             parts=[parts[number] for number in range(node.parallelism)],
-            tree=tree or Tree("unfingerprinted", fingerprint),
             seconds=time.perf_counter() - began,
             created=time.time(),
         )
         manifest = commit_manifest(self.store, manifest, replace=node.refresh)
         reused = sum(part.run_id != self.run_id for part in manifest.parts)
         return Persisted(manifest, reused or False)
+
+    def resolved(self, node: Persist, tree: Tree) -> Resolution:
+        """Look up a persist whose input has been fingerprinted."""
+        assert node.input is not None
+        generation = None if self._has_exchange(node.input) else FIRST_GENERATION
+        return resolve(self.store, self.job_id, tree.digest, generation, present_fingerprint)
+
+    @staticmethod
+    def missed(node: Persist, tree: Tree, resolution: Resolution) -> Missed:
+        """Say what the store does not have of a persist, and what it is to be made from."""
+        lineage = Lineage(title(node), tree, sources_of(tree))
+        if isinstance(resolution, Hit):
+            fingerprint = resolution.manifest.fingerprint
+            return Missed(fingerprint, node.parallelism, 0, lineage, refresh=True)
+        found, classes = len(resolution.parts), resolution.classes
+        return Missed(resolution.fingerprint, node.parallelism, found, lineage, classes)
 
     def _committed(self, target: Target, attempt: int) -> tuple[str, dict[int, Part]]:
         """Commit partitions: the generation they belong to, and their records."""
@@ -393,11 +415,11 @@ class Run:
             self.settings,
             attempt=attempt,
             capture=scheduler.concurrent,
-            action=f"{self.run_id[:8]}-{next(self._actions)}",
+            action=f"{self.run_id[-8:]}-{next(self._actions)}",
         )
 
         def step(node: Source | Transform | Exchange) -> Step:
-            return _step(node, self.job_id, target.digests.get(node.number, str(node.number)))
+            return step_of(node, self.job_id, target.digests.get(node.number, str(node.number)))
 
         return lower(
             target,
@@ -424,7 +446,7 @@ class Run:
 
         None where nobody sees a seed, or where there is no fingerprint: a node's number stands for it.
         """
-        if not self.checkpointing or not any(map(_takes_ctx, self._unresolved(node))):
+        if not self.checkpointing or not any(map(takes_ctx, self._unresolved(node))):
             return {}
         try:
             return self._trees(node)
@@ -445,68 +467,3 @@ def _load(manifest: Manifest) -> LoadInput:
     return LoadInput(
         manifest.name, manifest.path, {part.partition: part for part in manifest.parts}
     )
-
-
-def _step(node: Source | Transform | Exchange, job_id: str, digest: str) -> Step:
-    """Step of an operator; what its functions see of it is the same in every run of the same program."""
-    function = None if isinstance(node, Source) else node.function
-    takes_value = node.operator == "compute" and _gives_value(node)
-    return Step(
-        key=str(node.number),
-        operator=node.operator,
-        label=described(node).removeprefix(node.operator).strip(),
-        id=f"{node.operator}-{digest[:12]}",
-        name=node.name or node.operator,
-        form=None if function is None else function.form,
-        takes_ctx=function is not None and function.takes_ctx,
-        takes_value=takes_value,
-        seed=f"{job_id}/{digest}",
-        parallelism=node.parallelism,
-    )
-
-
-def _takes_ctx(node: Node) -> bool:
-    """Whether functions of a node are passed a `TSetContext`; sources may be."""
-    if isinstance(node, Transform):
-        return node.function is not None and node.function.takes_ctx
-    return isinstance(node, Source)
-
-
-def _gives_value(node: Source | Transform | Exchange) -> bool:
-    """Whether the input of an operator, seen through links, is a reduce."""
-    above = node.inputs[0]
-    while isinstance(above, Transform) and above.operator in PASSED_THROUGH:
-        above = above.input
-    return isinstance(above, Exchange) and above.operator == "reduce"
-
-
-def _operators(node: Node) -> list[str]:
-    """Operators of a node and of all above it, as messages call them."""
-    return [described(each) for each in topological(node) if each.operator not in PASSED_THROUGH]
-
-
-def _title(node: Persist) -> str:
-    """Name of a persisted TSet that the user gave none: that of its last operator."""
-    (above,) = node.inputs
-    while above.operator in PASSED_THROUGH:
-        (above,) = above.inputs
-    return above.name or described(above)
-
-
-def _pair(name: str) -> tuple[str, str]:
-    """Module and qualified name of a class, of their form in a manifest."""
-    module, _, qualname = name.partition(":")
-    return module, qualname
-
-
-def _present_classes(names: Iterable[str]) -> dict[str, str]:
-    """Fingerprints that classes have in the present program, by ``module:qualname``."""
-    return {name: _present_fingerprint(*_pair(name)) or "absent" for name in names}
-
-
-def _present_fingerprint(module: str, qualname: str) -> str | None:
-    """Fingerprint of the present program's class, if it has one of this name."""
-    try:
-        return fingerprint(present_class(module, qualname))
-    except (ImportError, AttributeError):
-        return None

@@ -26,6 +26,7 @@ __all__ = [
     "fingerprint_tree",
     "from_json",
     "leaf",
+    "rooted",
     "to_json",
     "version",
 ]
@@ -65,6 +66,17 @@ def fingerprint(obj: object) -> str:
     False
     """
     tree = fingerprint_tree(obj, getattr(obj, "__name__", type(obj).__name__))
+    return rooted(tree)
+
+
+def rooted(tree: Tree) -> str:
+    """Digest of an object's tree together with the Python version and the format of fingerprints.
+
+    Examples
+    --------
+    >>> rooted(fingerprint_tree(5, "int")) == fingerprint(5)
+    True
+    """
     return branch("object", Tree("it", tree.digest), *environment_leaves()).digest
 
 

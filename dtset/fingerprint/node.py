@@ -63,7 +63,7 @@ def node_trees(
     return trees
 
 
-def stored_tree(name: str, digest: str, classes: Mapping[str, str]) -> Tree:
+def stored_tree(name: str, digest: str, classes: Mapping[str, Tree]) -> Tree:
     """What stands for persisted elements: their digest, and the code of the classes in them.
 
     Examples
@@ -71,7 +71,12 @@ def stored_tree(name: str, digest: str, classes: Mapping[str, str]) -> Tree:
     >>> stored_tree("clean", "ab", {}).digest == stored_tree("cleaned", "ab", {}).digest
     True
     """
-    code = [leaf(f"class {each}", fingerprint) for each, fingerprint in sorted(classes.items())]
+    code = [
+        replace(
+            leaf(f"class {each}", tree.digest), children=tree.children, own="", place=tree.place
+        )
+        for each, tree in sorted(classes.items())
+    ]
     made = branch("data", leaf("digest", digest), *code)
     return replace(made, name=f"persisted {name}", own=own_mark(b"data"), place=OPERATOR)
 

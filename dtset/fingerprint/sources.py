@@ -8,6 +8,7 @@ import linecache
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import CodeType
 from typing import Any
 
@@ -59,8 +60,10 @@ def sources_of(tree: Tree) -> dict[str, SourceText]:
     for each in walk_tree(tree):
         if each.code is not None and (key := source_of(each)) not in found:
             name = each.code.co_filename
-            file = files.get(name) or files.setdefault(name, _File(name))
-            text = file.text_of(each.code)
+            if name not in files:
+                linecache.checkcache(name)
+                files[name] = _file(name, "".join(linecache.getlines(name)))
+            text = files[name].text_of(each.code)
             if text is not None:
                 found[key] = text
     return found
@@ -74,12 +77,10 @@ def source_of(tree: Tree) -> str:
 class _File:
     """A file, or a notebook's cell, as its text is now: the functions in it, by their first lines."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, text: str) -> None:
         self.codes: dict[int, list[CodeType]] = {}
         self.nodes: dict[int, list[_Function]] = {}
-        linecache.checkcache(name)
-        self.lines = linecache.getlines(name)
-        text = "".join(self.lines)
+        self.text = text
         try:
             module = ast.parse(text)
             code = compile(text, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
@@ -105,8 +106,12 @@ class _File:
 
     def _text(self, node: _Function) -> str:
         if isinstance(node, ast.Lambda):
-            return ast.get_source_segment("".join(self.lines), node) or ""
-        return textwrap.dedent("".join(self.lines[_first_line(node) - 1 : node.end_lineno]))
+            return ast.get_source_segment(self.text, node) or ""
+        lines = self.text.splitlines(keepends=True)[_first_line(node) - 1 : node.end_lineno]
+        return textwrap.dedent("".join(lines))
+
+
+_file = lru_cache(maxsize=64)(_File)
 
 
 def _first_line(node: _Function) -> int:

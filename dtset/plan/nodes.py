@@ -20,6 +20,8 @@ __all__ = [
     "SourceData",
     "Transform",
     "described",
+    "operators",
+    "title",
     "topological",
 ]
 
@@ -181,3 +183,24 @@ def described(node: Node) -> str:
         function = getattr(node.data, "function", None)
     label = node.name if isinstance(node, Persist | Cache) else getattr(function, "label", None)
     return node.operator if label is None else f"{node.operator} {label}"
+
+
+def operators(node: Node) -> list[str]:
+    """Operators of a node and of all above it, as messages call them, links apart."""
+    return [described(each) for each in topological(node) if each.operator not in PASSED_THROUGH]
+
+
+def title(node: Persist) -> str:
+    """Name of a persisted TSet: the one that the user gave it, else that of its last operator.
+
+    Examples
+    --------
+    >>> title(Persist(input=Source(operator="range", data=None, parallelism=2), parallelism=2))
+    'range'
+    """
+    if node.name is not None or node.input is None:
+        return node.name or node.operator
+    above = node.input
+    while isinstance(above, Transform) and above.operator in PASSED_THROUGH:
+        above = above.input
+    return above.name or described(above)

@@ -11,7 +11,6 @@ from dtset.checkpoint.layout import data_path, generation_path, manifest_path, p
 from dtset.checkpoint.manifest import Manifest, commit_manifest, find_manifest
 from dtset.checkpoint.part import Part, commit_part, find_part, read_parts
 from dtset.checkpoint.resolution import Hit, Miss, resolve
-from dtset.fingerprint.tree import leaf
 from dtset.storage.objects import open_store
 from dtset.storage.partition_writer import PartitionWriter
 
@@ -35,7 +34,7 @@ def manifest(objects, parts, **changes):
         commit_part(objects, PATH, part)
     fields = {
         "job_id": JOB, "fingerprint": FINGERPRINT, "generation": "0", "name": "n", "operators": ("range",),
-        "parts": parts, "tree": leaf("t", "x"), "seconds": 1.0, "created": 2.0, **changes,
+        "parts": parts, "seconds": 1.0, "created": 2.0, **changes,
     }  # fmt: skip
     return Manifest(**fields)
 
@@ -134,7 +133,7 @@ def test_a_tset_completed_under_edited_classes_is_found_again(objects):
     edited = looked_up().fingerprint
     path = generation_path(JOB, edited, "0")
     part = commit_part(objects, path, attempt(objects, classes={"m:C": "cd"}))
-    assert looked_up() == Miss(edited, {0: part})
+    assert looked_up() == Miss(edited, {0: part}, ("m:C",))
     whole = dataclasses.replace(manifest(objects, [part]), fingerprint=edited)
     commit_manifest(objects, whole)
     assert isinstance(looked_up(), Hit)

@@ -60,8 +60,9 @@ def test_environments_end_in_the_state_that_they_were_left_in(store):
         (run,) = read_runs(objects, "job", 60.0)
         assert run.state == "running"
     assert states(objects) == ["completed"]
-    (event,) = read_events(objects, "job", run.run_id)
-    assert (event["name"], event["hit"]) == ("numbers", False)
+    begun, event = read_events(objects, "job", run.run_id)
+    assert (begun["event"], begun["name"], begun["found"]) == ("miss", "numbers", 0)
+    assert (event["event"], event["name"], event["hit"]) == ("persist", "numbers", False)
     env = TSetEnvironment(store=store, job_id="job", cluster="synchronous")
     with pytest.raises(ZeroDivisionError), env:
         raise ZeroDivisionError

@@ -1,0 +1,83 @@
+"""The user's word that older data of a TSet count as the present program's."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+
+from dtset.checkpoint.layout import accepted_path
+from dtset.checkpoint.manifest import Manifest, find_manifest
+from dtset.errors import CorruptCheckpointError
+from dtset.storage.objects import ObjectStore
+from dtset.storage.records import seal, unseal
+
+__all__ = ["Acceptance", "accept", "find_accepted", "read_acceptance"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A user's word.
+
+    Parameters
+    ----------
+    job, fingerprint : str
+        The TSet that a program asks for.
+    data : str
+        Fingerprint under which the data lie that count for it.
+    why : str
+        In what the program differs from the one that made them.
+    by : str
+        Who said so, as ``user@host``.
+    created : float
+        When, as seconds since the epoch.
+    """
+
+    job: str
+    fingerprint: str
+    data: str
+    why: str
+    by: str
+    created: float
+
+
+def accept(
+    store: ObjectStore, job_id: str, fingerprint: str, data: str, *, why: str, by: str
+) -> Acceptance:
+    """Record that data count for another fingerprint than their own, from now on."""
+    acceptance = Acceptance(job_id, fingerprint, data, why, by, time.time())
+    record = seal({"format": FORMAT, **asdict(acceptance)})
+    store.put(accepted_path(job_id, fingerprint), record, durable=True)
+    return acceptance
+
+
+def read_acceptance(store: ObjectStore, job_id: str, fingerprint: str) -> Acceptance | None:
+    """Read the user's word for a TSet; None if there is none, or a torn one.
+
+    Raises
+    ------
+    CorruptCheckpointError
+        The record is whole, but of another format or another TSet than its path says.
+    """
+    path = accepted_path(job_id, fingerprint)
+    try:
+        record = unseal(store.get(path))
+    except FileNotFoundError:
+        return None
+    if record is None:
+        return None
+    found = (record.pop("format", None), record.get("job"), record.get("fingerprint"))
+    if found != (FORMAT, job_id, fingerprint):
+        raise CorruptCheckpointError(
+            f"{store.url}/{path}: expected what was accepted for job {job_id}, TSet {fingerprint[:12]}, in format "
+            f"{FORMAT}; found {json.dumps(found)}. If it was moved here, move it back; else remove it"
+        )
+    return Acceptance(**record)
+
+
+def find_accepted(store: ObjectStore, job_id: str, fingerprint: str) -> Manifest | None:
+    """Find the data that the user accepted for a TSet, if they are still there."""
+    acceptance = read_acceptance(store, job_id, fingerprint)
+    return None if acceptance is None else find_manifest(store, job_id, acceptance.data)

@@ -1,0 +1,116 @@
+"""Why what a job has stored is not what the present program asks for, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dtset.checkpoint.history import Past
+from dtset.checkpoint.lineage import Lineage, find_lineage
+from dtset.fingerprint.difference import CODE_CHANGED, Difference, first_difference
+from dtset.fingerprint.rewording import reworded
+from dtset.fingerprint.sources import SourceText, source_of
+from dtset.storage.objects import ObjectStore
+
+__all__ = ["Missed", "Reason", "difference_said", "explained"]
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A TSet that the store does not have, or has in part.
+
+    Parameters
+    ----------
+    fingerprint : str
+        What it was looked for under.
+    partitions, found : int
+        How many partitions it has, and how many of them are there.
+    lineage : Lineage
+        What it is to be made from.
+    classes : sequence of str
+        Classes of its elements that have changed since they were stored.
+    refresh : bool
+        Whether it is there, and was to be computed again.
+    """
+
+    fingerprint: str
+    partitions: int
+    found: int
+    lineage: Lineage = field(repr=False)
+    classes: Sequence[str] = ()
+    refresh: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.lineage.name
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a TSet is missing.
+
+    Parameters
+    ----------
+    words : str
+        Such as ``"global THRESHOLD in etl.clean: 5 → 6"``.
+    before : str or None
+        Fingerprint of what it was compared with.
+    """
+
+    words: str
+    before: str | None = None
+
+
+def explained(
+    store: ObjectStore, job_id: str, missed: Missed, predecessors: Iterable[Past]
+) -> Reason:
+    """Say why a TSet is missing.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        Where the job lies.
+    job_id : str
+        The job.
+    missed : Missed
+        The TSet.
+    predecessors : iterable of Past
+        Who came before it, as `History.predecessors` gives them.
+    """
+    if missed.refresh:
+        return Reason("it was to be computed again (refresh=True)")
+    begun = False
+    for past in predecessors:
+        if past.fingerprint == missed.fingerprint:
+            begun = True
+            continue
+        before = find_lineage(store, job_id, past.fingerprint)
+        if before is not None:
+            words = difference_said(before, missed.lineage, missed.classes)
+            return Reason(f"{words}; {_BEGUN}" if begun else words, past.fingerprint)
+    return Reason(_BEGUN if begun else "no earlier run persisted it")
+
+
+_BEGUN = "a run began to compute it and did not finish, or its data were removed since"
+
+
+def difference_said(old: Lineage, new: Lineage, classes: Sequence[str] = ()) -> str:
+    """Say in what one TSet differs from another; `classes` are those of stored elements that changed."""
+    difference = first_difference(old.tree, new.tree)
+    if difference is not None:
+        return _said(difference, old.sources, new.sources)
+    if classes:
+        return f"class {classes[0].replace(':', '.')}: {CODE_CHANGED}"
+    return "a class of its elements changed"
+
+
+def _said(
+    difference: Difference, old: Mapping[str, SourceText], new: Mapping[str, SourceText]
+) -> str:
+    """Say a difference, with what changed in the text of a function where both texts are at hand."""
+    if difference.change != CODE_CHANGED or difference.old is None or difference.new is None:
+        return str(difference)
+    before, after = old.get(source_of(difference.old)), new.get(source_of(difference.new))
+    detail = None if before is None or after is None else reworded(before, after)
+    return f"{difference} ({detail})" if detail else str(difference)

@@ -1,0 +1,44 @@
+"""The code that the user's classes, of which stored elements are instances, have in the present program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from dtset.fingerprint import fingerprint_tree, rooted
+from dtset.fingerprint.tree import Tree
+from dtset.storage.pickling import present_class
+
+__all__ = ["module_and_name", "present_classes", "present_fingerprint"]
+
+
+def module_and_name(name: str) -> tuple[str, str]:
+    """Module and qualified name of a class, of their form in records.
+
+    Examples
+    --------
+    >>> module_and_name("etl:Rec")
+    ('etl', 'Rec')
+    """
+    module, _, qualname = name.partition(":")
+    return module, qualname
+
+
+def present_classes(names: Iterable[str]) -> dict[str, Tree]:
+    """Trees of classes as the present program has them, by ``module:qualname``."""
+    return {name: _tree(*module_and_name(name)) or Tree("class", "absent") for name in names}
+
+
+def present_fingerprint(module: str, qualname: str) -> str | None:
+    """Fingerprint of the present program's class, if it has one of this name."""
+    tree = _tree(module, qualname)
+    return None if tree is None else tree.digest
+
+
+def _tree(module: str, qualname: str) -> Tree | None:
+    try:
+        cls = present_class(module, qualname)
+    except (ImportError, AttributeError):
+        return None
+    tree = fingerprint_tree(cls, f"class {getattr(cls, '__name__', qualname)}")
+    return replace(tree, digest=rooted(tree))
