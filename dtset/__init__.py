@@ -23,6 +23,7 @@ from dtset.errors import (
     StaleVariablesError,
     StoreError,
     StoreNotSharedError,
+    TSetNotFoundError,
     UntrustedCheckpointError,
     UsageError,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "TSet",
     "TSetContext",
     "TSetEnvironment",
+    "TSetNotFoundError",
     "UntrustedCheckpointError",
     "UsageError",
     "fingerprint",

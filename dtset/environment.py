@@ -8,9 +8,10 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from dtset import actions
 from dtset.arguments import (
@@ -31,14 +32,15 @@ from dtset.checkpoint.runs import new_run_id
 from dtset.checkpoint.state import State
 from dtset.diagnostics.banner import banner, environment_lines, miss_line, persist_line
 from dtset.diagnostics.console import attach_console
-from dtset.errors import ConfigurationError, UsageError
+from dtset.errors import ConfigurationError, TSetNotFoundError, UsageError
 from dtset.execution.cluster import choose_cluster
 from dtset.execution.inline import snapshot
 from dtset.execution.parent_watch import end_with
 from dtset.execution.preview import RunPlan, preview
 from dtset.execution.run import Persisted, Run
 from dtset.execution.stage import TaskSettings
-from dtset.plan.nodes import Node, Source, SourceData
+from dtset.io.function_files import function_files
+from dtset.plan.nodes import Node, Persist, Source, SourceData
 from dtset.plan.sources import FunctionSource, RangeSource
 from dtset.plan.user_function import UserFunction, user_function
 from dtset.process import (
@@ -55,7 +57,10 @@ from dtset.process import (
 from dtset.settings import seconds, setting, whole_number
 from dtset.storage.codecs import chunk_codec
 from dtset.storage.objects import check_writable, open_store
-from dtset.tset import CachedTSet, KeyedTSet, LazyAction, PersistedTSet, TSet
+from dtset.tset import CachedTSet, KeyedTSet, LazyAction, PersistedKeyedTSet, PersistedTSet, TSet
+
+if TYPE_CHECKING:
+    from dtset.io.files import Urls
 
 __all__ = ["TSetEnvironment"]
 
@@ -262,7 +267,9 @@ class TSetEnvironment:
 
     # Sources ------------------------------------------------------------------------------------
 
-    def create_source(self, source_func: object, parallelism: int = 0) -> TSet:
+    def create_source(
+        self, source_func: object, parallelism: int = 0, *, depends_on: Urls | None = None
+    ) -> TSet:
         """Make a TSet from a source of the user's.
 
         Parameters
@@ -272,6 +279,8 @@ class TSetEnvironment:
             ``f()`` or ``f(ctx)`` returning an iterable. Every partition works on a fresh copy of it.
         parallelism : int
             Number of partitions; 0: the environment's default.
+        depends_on : path or sequence of path, optional
+            Files that the source reads by itself, as of `TSet.map`.
 
         Returns
         -------
@@ -289,14 +298,17 @@ class TSetEnvironment:
         ...     env.create_source(lambda ctx: range(ctx.index), 3).collect()
         [0, 0, 1]
         """
-        return TSet(self, self._function_source("create_source", source_func, parallelism))
+        node = self._function_source("create_source", source_func, parallelism, depends_on)
+        return TSet(self, node)
 
-    def create_keyed_source(self, source_func: object, parallelism: int = 0) -> KeyedTSet:
+    def create_keyed_source(
+        self, source_func: object, parallelism: int = 0, *, depends_on: Urls | None = None
+    ) -> KeyedTSet:
         """Make a KeyedTSet from a source of the user's that gives ``(key, value)`` pairs.
 
         As `create_source` otherwise.
         """
-        node = self._function_source("create_keyed_source", source_func, parallelism)
+        node = self._function_source("create_keyed_source", source_func, parallelism, depends_on)
         return KeyedTSet(self, node)
 
     def parallelize(
@@ -550,6 +562,49 @@ class TSetEnvironment:
             raise UsageError(f"plan() takes a TSet, and was given {tset!r}")
         return preview(self._run, tset._node, self._reason)
 
+    def persisted(self, name: str | int) -> PersistedTSet:
+        """Return a handle on a TSet that the job has persisted, by its name.
+
+        What was committed last under the name counts, by this run or else by an earlier one, *whatever
+        program made it*: to have only what the present program would make, call `TSet.persist`.
+
+        Parameters
+        ----------
+        name : str or int
+            The name given to ``persist``, else that of its last operator and function, as listings show it; or its
+            place: 0 for the first persist of a run.
+
+        Returns
+        -------
+        PersistedTSet
+            A source for anything else. Fingerprints below it hang on what its data are.
+
+        Raises
+        ------
+        TSetNotFoundError
+            The job has committed nothing of this name.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-by-name", job_id="j") as env:
+        ...     squares = env.range(3, parallelism=1).map(lambda i: i * i).persist("squares")
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-by-name", job_id="j") as env:
+        ...     env.persisted("squares").collect()
+        [0, 1, 4]
+        """
+        self._check_open()
+        manifest = self._history.committed(name)
+        if manifest is None:
+            raise TSetNotFoundError(
+                f"job {self.job_id} has committed no TSet "
+                f"{f'named {name!r}' if isinstance(name, str) else f'as persist number {name}'} in {self.store}: "
+                f"`dtset show {self.job_id}` lists what there is"
+            )
+        node = Persist(input=None, parallelism=manifest.partitions, name=manifest.name)
+        self._run.adopt(node, manifest)
+        return (PersistedKeyedTSet if manifest.is_keyed else PersistedTSet)(self, node)
+
     # For TSets ----------------------------------------------------------------------------------
 
     def _pending(self, each: _P) -> _P:
@@ -648,9 +703,12 @@ class TSetEnvironment:
         self._check_open()
         return Source(operator=operator, data=data, parallelism=self._partitions(parallelism))
 
-    def _function_source(self, operator: str, function: object, parallelism: int) -> Source:
+    def _function_source(
+        self, operator: str, function: object, parallelism: int, depends_on: Urls | None
+    ) -> Source:
         data = FunctionSource(user_function("source", function))
-        return self._source(operator, data, parallelism)
+        source = self._source(operator, data, parallelism)
+        return replace(source, files=function_files(depends_on))
 
     def _sequence_source(self, data: Iterable[Any], parallelism: int) -> Source:
         try:
@@ -663,29 +721,29 @@ class TSetEnvironment:
 
     def _persist_noted(self, persisted: Persisted, took: float) -> None:
         """Say what became of a persist, in the log and in the run's records."""
-        _logger.info("%s", persist_line(persisted.manifest, persisted.hit, took))
+        manifest = persisted.manifest
+        _logger.info("%s", persist_line(manifest, persisted.hit, took))
         if self.checkpointing:
             self._recorder.note(
                 event="persist",
-                name=persisted.manifest.name,
-                place=self._history.place,
-                fingerprint=persisted.manifest.fingerprint,
+                name=manifest.name,
+                place=self._history.note(manifest.name, manifest.fingerprint),
+                fingerprint=manifest.fingerprint,
                 hit=persisted.hit,
                 accepted=persisted.accepted,
                 seconds=round(took, 6),
             )
-            self._history.note(persisted.manifest.name, persisted.manifest.fingerprint)
 
     def _miss_noted(self, missed: Missed) -> None:
         """Say why a TSet has to be computed, and keep what it is made from, before it is."""
-        reason, place = self._reason(missed, 0), self._history.place
+        reason = self._reason(missed, 0)
         write_lineage(
             self._store, self.job_id, missed.fingerprint, self._run.run_id, missed.lineage
         )
         self._recorder.note(
             event="miss",
             name=missed.name,
-            place=place,
+            place=self._history.begin(missed.name, missed.fingerprint),
             fingerprint=missed.fingerprint,
             found=missed.found,
             partitions=missed.partitions,

@@ -8,6 +8,7 @@
     ├── StaleVariablesError (RuntimeError)   keep or reset the variables
     ├── SourceChangedError (RuntimeError)    start again: a file changed while it was read
     ├── JobNotFoundError (LookupError)       give another job ID or store
+    ├── TSetNotFoundError (LookupError)      give a name that the job has persisted
     ├── JobRunningError (RuntimeError)       wait for, or stop, the other run
     ├── ConfigurationError (ValueError)      change an argument's or a setting's value
     ├── UsageError (TypeError)               call it, or write the function, in a form there is
@@ -36,6 +37,7 @@ __all__ = [
     "StaleVariablesError",
     "StoreError",
     "StoreNotSharedError",
+    "TSetNotFoundError",
     "UntrustedCheckpointError",
     "UsageError",
 ]
@@ -63,6 +65,10 @@ class SourceChangedError(DTSetError, RuntimeError):
 
 class JobNotFoundError(DTSetError, LookupError):
     """No job with this ID lies in this store."""
+
+
+class TSetNotFoundError(DTSetError, LookupError):
+    """The job has committed no TSet of this name."""
 
 
 class JobRunningError(DTSetError, RuntimeError):

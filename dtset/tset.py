@@ -8,14 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from dtset.errors import ConfigurationError, EmptyTSetError, UsageError
+from dtset.io.function_files import function_files
 from dtset.plan.nodes import Cache, Exchange, Node, Persist, Transform
 from dtset.plan.user_function import user_function
 
 if TYPE_CHECKING:
     from dtset.environment import TSetEnvironment
     from dtset.execution.run import Persisted
+    from dtset.io.files import Urls
 
-__all__ = ["CachedTSet", "KeyedTSet", "LazyAction", "PersistedTSet", "TSet"]
+__all__ = ["CachedTSet", "KeyedTSet", "LazyAction", "PersistedKeyedTSet", "PersistedTSet", "TSet"]
 
 _T = TypeVar("_T", bound="TSet")
 
@@ -84,13 +86,16 @@ class TSet:
         """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
         return self._linked("pipe")
 
-    def map(self, f: Callable[..., Any]) -> TSet:
+    def map(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> TSet:
         """Give ``f(x)`` for every element.
 
         Parameters
         ----------
         f : callable
             ``f(x)`` or ``f(x, ctx)``.
+        depends_on : path or sequence of path, optional
+            Files that `f` reads by itself, as paths, fsspec URLs or globs: what they are counts for what is
+            found again.
 
         Returns
         -------
@@ -109,31 +114,35 @@ class TSet:
         ...     env.parallelize(["1", "2"], 2).map(int).collect()
         [1, 2]
         """
-        return self._transformed("map", f)
+        return self._transformed("map", f, depends_on)
 
-    def filter(self, f: Callable[..., Any]) -> Self:
+    def filter(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> Self:
         """Keep the elements for which ``f(x)`` is true.
 
         Parameters
         ----------
         f : callable
             ``f(x)`` or ``f(x, ctx)``.
+        depends_on : path or sequence of path, optional
+            Files that `f` reads by itself, as paths, fsspec URLs or globs: what they are counts for what is
+            found again.
 
         Returns
         -------
         TSet
             With as many partitions; keyed if this one is.
         """
-        node = Transform(operator="filter", function=user_function("filter", f), input=self._node)
-        return self._like(node)
+        return self._like(self._transform("filter", f, depends_on))
 
-    def flat_map(self, f: Callable[..., Any]) -> TSet:
+    def flat_map(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> TSet:
         """Give all elements of every ``f(x)``.
 
         Parameters
         ----------
         f : callable
             ``f(x)`` returning an iterable, or ``f(x, collector)`` calling ``collector.collect(y)``.
+        depends_on : path or sequence of path, optional
+            As of `map`.
 
         Returns
         -------
@@ -147,9 +156,11 @@ class TSet:
         ...     env.parallelize(["a b", "c"], 1).flat_map(str.split).collect()
         ['a', 'b', 'c']
         """
-        return self._transformed("flat_map", f)
+        return self._transformed("flat_map", f, depends_on)
 
-    def compute(self, f: Callable[..., Any] | None = None) -> TSet:
+    def compute(
+        self, f: Callable[..., Any] | None = None, *, depends_on: Urls | None = None
+    ) -> TSet:
         """Compute from whole partitions.
 
         Parameters
@@ -158,6 +169,8 @@ class TSet:
             ``f(itr, collector, ctx)`` pushes elements with ``collector.collect(x)``; ``f(itr, ctx)``
             returns one value for the partition or, as a generator function, streams elements. After a
             `reduce`, the first argument is the value itself.
+        depends_on : path or sequence of path, optional
+            As of `map`.
 
         Returns
         -------
@@ -184,27 +197,27 @@ class TSet:
                 "compute() takes a function of whole partitions; to compute this TSet and get its elements, "
                 "call collect()"
             )
-        return self._transformed("compute", f)
+        return self._transformed("compute", f, depends_on)
 
-    def map_to_tuple(self, f: Callable[..., Any]) -> KeyedTSet:
+    def map_to_tuple(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> KeyedTSet:
         """Give the pair ``(key, value)`` that ``f(x)`` returns for every element.
 
         Parameters
         ----------
         f : callable
             ``f(x)`` or ``f(x, ctx)``.
+        depends_on : path or sequence of path, optional
+            Files that `f` reads by itself, as paths, fsspec URLs or globs: what they are counts for what is
+            found again.
 
         Returns
         -------
         KeyedTSet
             With as many partitions.
         """
-        node = Transform(
-            operator="map_to_tuple", function=user_function("map_to_tuple", f), input=self._node
-        )
-        return KeyedTSet(self._env, node)
+        return KeyedTSet(self._env, self._transform("map_to_tuple", f, depends_on))
 
-    def reduce(self, f: Callable[[Any, Any], Any]) -> TSet:
+    def reduce(self, f: Callable[[Any, Any], Any], *, depends_on: Urls | None = None) -> TSet:
         """Reduce all elements to one value.
 
         Parameters
@@ -212,6 +225,8 @@ class TSet:
         f : callable
             ``f(a, b)``, associative. Partitions are reduced first, then their values in the order of the
             partitions.
+        depends_on : path or sequence of path, optional
+            As of `map`.
 
         Returns
         -------
@@ -235,6 +250,7 @@ class TSet:
             function=user_function("reduce", f),
             input=self._node,
             parallelism=1,
+            files=function_files(depends_on),
         )
         return TSet(self._env, node)
 
@@ -444,9 +460,18 @@ class TSet:
     def _linked(self, operator: str) -> Self:
         return self._like(Transform(operator=operator, input=self._node))
 
-    def _transformed(self, operator: str, f: Callable[..., Any]) -> TSet:
-        function = user_function(operator, f)
-        return TSet(self._env, Transform(operator=operator, function=function, input=self._node))
+    def _transformed(self, operator: str, f: Callable[..., Any], depends_on: Urls | None) -> TSet:
+        return TSet(self._env, self._transform(operator, f, depends_on))
+
+    def _transform(
+        self, operator: str, f: Callable[..., Any], depends_on: Urls | None
+    ) -> Transform:
+        return Transform(
+            operator=operator,
+            function=user_function(operator, f),
+            input=self._node,
+            files=function_files(depends_on),
+        )
 
     def _visit(self, operator: str, f: Callable[..., Any]) -> LazyAction:
         function = user_function(operator, f)
@@ -461,13 +486,17 @@ class KeyedTSet(TSet):
     worker.
     """
 
-    def keyed_reduce(self, f: Callable[[Any, Any], Any]) -> KeyedTSet:
+    def keyed_reduce(
+        self, f: Callable[[Any, Any], Any], *, depends_on: Urls | None = None
+    ) -> KeyedTSet:
         """Reduce the values of each key.
 
         Parameters
         ----------
         f : callable
             ``f(a, b)`` of two values of a key, associative. Values are reduced in each partition first.
+        depends_on : path or sequence of path, optional
+            As of `map`.
 
         Returns
         -------
@@ -493,6 +522,7 @@ class KeyedTSet(TSet):
             function=user_function("keyed_reduce", f),
             input=self._node,
             parallelism=self._node.parallelism,
+            files=function_files(depends_on),
         )
         return KeyedTSet(self._env, node)
 
@@ -502,7 +532,7 @@ class KeyedTSet(TSet):
 
     @property
     def _persisted_class(self) -> type[PersistedTSet]:
-        return _PersistedKeyedTSet
+        return PersistedKeyedTSet
 
 
 class CachedTSet(TSet):
@@ -574,7 +604,7 @@ class _CachedKeyedTSet(CachedTSet, KeyedTSet):
     """Pairs that are kept in memory."""
 
 
-class _PersistedKeyedTSet(PersistedTSet, KeyedTSet):
+class PersistedKeyedTSet(PersistedTSet, KeyedTSet):
     """Pairs that are committed to the store."""
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
+from dtset.checkpoint.manifest import Manifest, find_manifest
 from dtset.checkpoint.runs import read_events
 from dtset.storage.objects import ObjectStore
 
@@ -36,6 +39,8 @@ class Past:
 class History:
     """What a job has persisted so far, the present run's part of it noted as it goes.
 
+    Several threads may use it: a place is given away once, and each earlier run is read once.
+
     Parameters
     ----------
     store : ObjectStore
@@ -49,6 +54,8 @@ class History:
         self._job_id = job_id
         self._run_id = run_id
         self._own: list[Past] = []
+        self._begun: dict[str, int] = {}
+        self._lock = threading.Lock()
         self._earlier: list[Sequence[Past]] = []
         self._unread: Iterator[Sequence[Past]] = self._read()
 
@@ -57,9 +64,21 @@ class History:
         """Place of the next TSet that is persisted."""
         return len(self._own)
 
-    def note(self, name: str, fingerprint: str) -> None:
-        """Note what the present run has persisted."""
-        self._own.append(Past(name, self.place, fingerprint))
+    def begin(self, name: str, fingerprint: str) -> int:
+        """Note what the present run begins to compute; return its place."""
+        with self._lock:
+            self._begun[fingerprint] = self._add(name, fingerprint)
+            return self._begun[fingerprint]
+
+    def note(self, name: str, fingerprint: str) -> int:
+        """Note what the present run has persisted; return its place: where it was begun, if it was."""
+        with self._lock:
+            place = self._begun.pop(fingerprint, None)
+            return self._add(name, fingerprint) if place is None else place
+
+    def _add(self, name: str, fingerprint: str) -> int:
+        self._own.append(Past(name, len(self._own), fingerprint))
+        return len(self._own) - 1
 
     def own(self, name: str) -> Past | None:
         """What the present run persisted last under a name."""
@@ -91,6 +110,19 @@ class History:
         for run in self._runs():
             yield from (past for past in run if past.place == place)
 
+    def committed(self, name_or_place: str | int) -> Manifest | None:
+        """Find the last committed TSet of a name, or of a place in its run: this run's own before earlier ones."""
+        if isinstance(name_or_place, str):
+            pasts = (*filter(None, [self.own(name_or_place)]), *self.named(name_or_place))
+        else:
+            runs = (self._own, *self._runs())
+            pasts = tuple(past for run in runs for past in run if past.place == name_or_place)
+        for past in pasts:
+            manifest = find_manifest(self._store, self._job_id, past.fingerprint)
+            if manifest is not None:
+                return manifest
+        return None
+
     def named(self, name: str, place: int = 0) -> Iterator[Past]:
         """What earlier runs persisted under a name: of later runs first, and of nearer places."""
         for run in self._runs():
@@ -99,10 +131,14 @@ class History:
 
     def _runs(self) -> Iterator[Sequence[Past]]:
         """Earlier runs that persisted something, the last first; each is read once."""
-        yield from self._earlier
-        for run in self._unread:
-            self._earlier.append(run)
-            yield run
+        for number in count():
+            with self._lock:
+                if number == len(self._earlier):
+                    run = next(self._unread, None)
+                    if run is None:
+                        return
+                    self._earlier.append(run)
+            yield self._earlier[number]
 
     def _read(self) -> Iterator[Sequence[Past]]:
         # IDs of runs sort by when the runs began.

@@ -80,6 +80,14 @@ class Manifest:
         return {name: each for part in self.parts for name, each in part.classes.items()}
 
     @property
+    def is_keyed(self) -> bool:
+        """Whether all elements are pairs."""
+        segments = [segment for part in self.parts for segment in part.summary.segments]
+        return bool(segments) and all(
+            len(each.schema.fields) == 2 and not each.schema.optional for each in segments
+        )
+
+    @property
     def digest(self) -> str:
         """Digest of the elements: equal for equal data, however it was computed."""
         hasher = hashlib.sha256(b"dtset TSet\0")

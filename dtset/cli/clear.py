@@ -82,7 +82,11 @@ def _planned(store: ObjectStore, job_id: str, tset: str | None) -> _Plan:
             f"TSet {each.name!r} of job {job_id}: {each.partitions} partitions, {each.rows:,} rows, "
             f"{bytes_text(sum(sizes))} in {len(sizes)} objects"
         )
-    return _Plan(job_id, [each.fingerprint for each in (*begun, *chosen)], lines)
+    return _Plan(
+        job_id,
+        [*(each.fingerprint for each in begun), *(each.fingerprint for each in chosen)],
+        lines,
+    )
 
 
 def _check_at_rest(store: ObjectStore, job_id: str) -> None:

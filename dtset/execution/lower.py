@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from dask._task_spec import Task, TaskRef
 
 from dtset.execution.code import StoredShipment
+from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.inputs import (
     BlockInput,
     Input,
@@ -71,6 +72,8 @@ class Target:
         The user's code.
     digests : mapping of int to str
         Fingerprints, by node number, of operators that see them as ``ctx.id`` and ``ctx.random``.
+    files : tuple of ExpectedFiles
+        What functions read by themselves, in the state that was fingerprinted.
     """
 
     node: Node
@@ -79,6 +82,7 @@ class Target:
     resolved: Mapping[int, LoadInput | BlockInput]
     shipment: Shipment | StoredShipment = field(repr=False)
     digests: Mapping[int, str]
+    files: tuple[ExpectedFiles, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,7 @@ def lower(
         tasks=threads * tasks_per_thread,
         token=settings.action,
         shipment=target.shipment,
+        files=target.files,
     )
     groups = lowering.stage(target.node, target.output, target.partitions, lowering.tasks)
     return Lowered(lowering.graph, groups)
@@ -173,6 +178,7 @@ class _Lowering:
     tasks: int
     token: str
     shipment: Shipment | StoredShipment
+    files: tuple[ExpectedFiles, ...]
     graph: Graph = field(default_factory=dict)
 
     def stage(
@@ -197,7 +203,7 @@ class _Lowering:
             if not own:
                 continue
             key: Key = (f"{name}-{self.token}-{node.number}", _rank(index, len(groups)))
-            stage = Stage(reading.input_of(own), tuple(reversed(steps)), output)
+            stage = Stage(reading.input_of(own), tuple(reversed(steps)), output, self.files)
             upstream = [TaskRef(each) for each in reading.upstream_of(index, own)]
             self.graph[key] = Task(
                 key,

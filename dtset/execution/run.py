@@ -20,6 +20,7 @@ from dtset.checkpoint.resolution import Hit, Miss, Resolution, resolve
 from dtset.errors import DTSetError, FingerprintError, UsageError
 from dtset.execution.code import sent
 from dtset.execution.exchange.pieces import DealChangedError, common_deal
+from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.failures import TaskFailedError
 from dtset.execution.inline import SequenceSource, inlined
 from dtset.execution.inputs import BlockInput, LoadInput
@@ -56,6 +57,7 @@ from dtset.storage.objects import ObjectStore
 __all__ = ["Persisted", "Run"]
 
 _T = TypeVar("_T")
+_NO_TREE = Tree("nothing", "")
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,11 @@ class Run:
             names = () if kept is None else (f"{module}:{name}" for module, name in kept.classes)
             trees[number] = stored_tree("cache", tree.digest, present_classes(names))
         return trees
+
+    def adopt(self, node: Persist, manifest: Manifest) -> None:
+        """Take a committed TSet for what a node stands for."""
+        self.persisted[node.number] = Persisted(manifest, True)
+        self.classes.update(map(module_and_name, manifest.classes))
 
     def forget(self, node: Node) -> None:
         """Let go of a cache's memory, or of what is known of a persist."""
@@ -400,7 +407,14 @@ class Run:
         distributions = reached_distributions(known.values())
         shipment = sent(ship(objects, sorted(self.classes), distributions), self.settings)
         digests = {number: tree.digest for number, tree in known.items()}
-        return Target(node, output, partitions, resolved, shipment, digests)
+        files = tuple(
+            ExpectedFiles(each.files, found)
+            for each in self._unresolved(node)
+            if isinstance(each, Source | Transform | Exchange) and each.files is not None
+            for found in known.get(each.number, _NO_TREE).children
+            if found.name == "files"
+        )
+        return Target(node, output, partitions, resolved, shipment, digests, files)
 
     def _lowered(self, target: Target, attempt: int) -> Lowered:
         """Lower a target whose persists and caches have been run."""

@@ -11,6 +11,7 @@ from dtset.checkpoint.layout import run_path
 from dtset.errors import StoreNotSharedError
 from dtset.execution.code import StoredShipment, program_of
 from dtset.execution.exchange.pieces import DealChangedError, Piece, digest_of
+from dtset.execution.expected_files import ExpectedFiles, unchanged
 from dtset.execution.failures import packed
 from dtset.execution.inputs import Input
 from dtset.execution.outputs import Output
@@ -31,6 +32,7 @@ class Stage:
     input: Input
     steps: tuple[Step, ...]
     output: Output = field(repr=False)
+    files: tuple[ExpectedFiles, ...] = ()
 
 
 _stores_seen: set[tuple[str, str]] = set()
@@ -54,6 +56,7 @@ def run_group(
             scope = Scope(settings, program, partition, worker_id)
             with captured(settings.run_id, enabled=settings.capture):
                 batches = through(opened.batches(scope), stage.steps, scope)
+                batches = unchanged(batches, stage.files)
                 results[partition] = stage.output.consume(batches, scope, opened.deal)
     except (DealChangedError, StoreNotSharedError):
         raise

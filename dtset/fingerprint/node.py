@@ -12,6 +12,7 @@ from dtset.plan.nodes import (
     PASSED_THROUGH,
     Cache,
     Exchange,
+    FunctionFiles,
     Node,
     Persist,
     Source,
@@ -21,7 +22,7 @@ from dtset.plan.nodes import (
 )
 from dtset.plan.user_function import UserFunction
 
-__all__ = ["node_trees", "stored_tree"]
+__all__ = ["files_tree", "node_trees", "stored_tree"]
 
 
 def node_trees(
@@ -81,6 +82,12 @@ def stored_tree(name: str, digest: str, classes: Mapping[str, Tree]) -> Tree:
     return replace(made, name=f"persisted {name}", own=own_mark(b"data"), place=OPERATOR)
 
 
+def files_tree(files: FunctionFiles) -> Tree:
+    """Tree of files that a function reads by itself, as they are now."""
+    found = sorted(files.identity().items())
+    return branch("files", *(leaf(f"file {name}", identity) for name, identity in found))
+
+
 def _needed(node: Node, stored: Mapping[int, Tree]) -> Iterator[Node]:
     """Nodes whose trees are to be made, each after its inputs."""
     wanted = {node.number}
@@ -108,6 +115,8 @@ def _tree(
             parts = {"input": trees[node.input.number]}
             if node.function is not None:
                 parts["function"] = _function_tree(node.function, config, session, node.name)
+    if node.files is not None:
+        parts["files"] = files_tree(node.files)
     # Asked for once: it is looked up through all nodes above.
     parallelism = str(node.parallelism)
     digest = branch(

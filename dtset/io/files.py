@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,12 @@ from fsspec.core import split_protocol, strip_protocol, url_to_fs
 
 from dtset.errors import ConfigurationError
 
-__all__ = ["DataFile", "find_files", "identity_of"]
+__all__ = [
+    "DataFile",
+    "below_common_folder",
+    "find_files",
+    "identity_of",
+]
 
 Urls: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
 
@@ -116,3 +122,9 @@ def _found(fs: Any, path: str) -> list[tuple[str, Mapping[str, Any]]]:
     if info["type"] == "directory":
         raise IsADirectoryError(f"{path} is a folder: name its files, as in {path.rstrip('/')}/*")
     return [(path, info)]
+
+
+def below_common_folder(files: Sequence[DataFile]) -> list[tuple[str, DataFile]]:
+    """Files by their paths below the folder that they share: the same on every machine."""
+    folder = posixpath.commonpath([posixpath.dirname(file.path) for file in files])
+    return [(posixpath.relpath(file.path, folder or "."), file) for file in files]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import posixpath
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import fsspec
 from fsspec.utils import infer_compression
 
 from dtset.errors import ConfigurationError, SourceChangedError
-from dtset.io.files import DataFile, Urls, find_files, identity_of
+from dtset.io.files import DataFile, Urls, below_common_folder, find_files, identity_of
 from dtset.plan.context import TSetContext
 
 __all__ = ["TextSource", "text_source"]
@@ -59,10 +58,9 @@ class TextSource:
 
     def identity(self) -> Mapping[str, object]:
         """Return what the lines depend on: the files, by name, and how they are decoded."""
-        folder = posixpath.commonpath([posixpath.dirname(file.path) for file in self.files])
         files = {
-            f"file {posixpath.relpath(file.path, folder or '.')}": (file.size, file.identity)
-            for file in self.files
+            f"file {name}": (file.size, file.identity)
+            for name, file in below_common_folder(self.files)
         }
         return {"encoding": (self.encoding, self.errors), **files}
 

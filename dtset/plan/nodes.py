@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol, TypeAlias
@@ -14,6 +14,7 @@ __all__ = [
     "PASSED_THROUGH",
     "Cache",
     "Exchange",
+    "FunctionFiles",
     "Node",
     "Persist",
     "Source",
@@ -41,6 +42,13 @@ class SourceData(Protocol):
         """Return the elements of one partition."""
 
 
+class FunctionFiles(Protocol):
+    """Files that a user's function reads by itself."""
+
+    def identity(self) -> Mapping[str, str]:
+        """Return what tells their present contents from others, by name."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Source:
     """Elements from outside the plan."""
@@ -48,6 +56,7 @@ class Source:
     operator: str
     data: SourceData
     parallelism: int
+    files: FunctionFiles | None = None
     name: str | None = None
     number: int = field(default_factory=_numbers.__next__)
 
@@ -64,6 +73,7 @@ class Transform:
     operator: str
     input: Node
     function: UserFunction | None = None
+    files: FunctionFiles | None = None
     name: str | None = None
     number: int = field(default_factory=_numbers.__next__)
 
@@ -86,6 +96,7 @@ class Exchange:
     function: UserFunction
     input: Node
     parallelism: int
+    files: FunctionFiles | None = None
     name: str | None = None
     number: int = field(default_factory=_numbers.__next__)
 

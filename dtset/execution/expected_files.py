@@ -1,0 +1,48 @@
+"""Files that functions read by themselves: the same at the end of a partition as when they were fingerprinted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dtset.errors import SourceChangedError
+from dtset.execution.kernels.batching import Batches
+from dtset.fingerprint.node import files_tree
+from dtset.fingerprint.tree import Tree
+from dtset.plan.nodes import FunctionFiles
+
+__all__ = ["ExpectedFiles", "unchanged"]
+
+
+@dataclass(frozen=True)
+class ExpectedFiles:
+    """Files, and the state in which they were fingerprinted."""
+
+    files: FunctionFiles
+    expected: Tree
+
+    def check(self) -> None:
+        """Make sure that the files are as they were.
+
+        Raises
+        ------
+        SourceChangedError
+            One of them changed: what was computed may be of either state.
+        """
+        before = {each.name: each.digest for each in self.expected.children}
+        now = {each.name: each.digest for each in files_tree(self.files).children}
+        changed = sorted(
+            name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
+        )
+        if changed:
+            raise SourceChangedError(
+                f"{', '.join(changed)}, named in depends_on=, changed while what depends on it was computed: "
+                "run again, to read it as it is now"
+            )
+
+
+def unchanged(batches: Batches, files: Sequence[ExpectedFiles]) -> Batches:
+    """Pass batches on; when all have been used, and before they are committed, look at the files again."""
+    yield from batches
+    for each in files:
+        each.check()
