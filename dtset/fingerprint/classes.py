@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import abc
 import functools
+import typing
+from collections import namedtuple
 from enum import EnumType
 from types import DynamicClassAttribute, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
-from dtset.fingerprint.description import Context, Description, Mark, Part
+from dtset.fingerprint.description import Context, Description, Mark, Part, parts_of
 from dtset.fingerprint.functions import describe_mark
+from dtset.fingerprint.libraries import is_generated_elsewhere
 from dtset.fingerprint.naming import by_name
 from dtset.fingerprint.origin import is_user_module
 from dtset.fingerprint.pruning import Reads
@@ -20,12 +23,13 @@ __all__ = ["describe_class", "describe_descriptor", "describe_field"]
 _NEVER = frozenset(
     (
         "__dict__", "__weakref__", "__module__", "__qualname__", "__doc__", "__annotations__",
-        "__firstlineno__", "__static_attributes__", "__abstractmethods__", "__parameters__",
+        "__firstlineno__", "__static_attributes__", "__parameters__",
         "__orig_bases__", "__dataclass_params__", "__dtset_version__", "_abc_impl", "__slotnames__",
-        "__annotate__", "__annotate_func__", "__annotations_cache__", "__classdictcell__",
-        "_is_protocol", "_is_runtime_protocol", "__protocol_attrs__", "__non_callable_proto_members__",
+        "__final__", "__override__", "__annotate__", "__annotate_func__", "__annotations_cache__", "__classdictcell__",
+        "_is_protocol", "__protocol_attrs__", "__non_callable_proto_members__",
     )
 )  # fmt: skip
+_FIELD_GETTER: type = type(vars(namedtuple("_Pair", "one other"))["one"])
 _GENERATED_BY = ("dataclasses", "collections", "typing", "enum")
 _FIELD = (
     "name",
@@ -56,9 +60,9 @@ def describe_class(cls: type, context: Context) -> Description:
         bases.append(Part("metaclass", type(cls), "metaclass", type(cls).__name__))
     word = word_of(cls)
     if word is not None:
-        return Description(("versioned class", word, cls.__name__), noun="class")
+        return Description(("versioned class", word, cls.__name__), bases, "class")
     if isinstance(cls, EnumType):
-        return _describe_enum(cls, bases)
+        return _describe_enum(cls, bases, context)
     parts = bases + _namespace(cls, context)
     label: tuple[Any, ...] = ("class", cls.__name__)
     if Reads.NAMES in context.reads:
@@ -75,6 +79,8 @@ def describe_class(cls: type, context: Context) -> Description:
         parts += [Part(f"annotation {n}", v, "annotation", n) for n, v in annotations.items()]
         if "__orig_bases__" in vars(cls):
             parts.append(Part("written bases", vars(cls)["__orig_bases__"], "base", "arguments"))
+    if _is_named_tuple(cls) or "__dataclass_fields__" in vars(cls):
+        parts += _defaults_of_generated(cls)
     if Reads.SUBCLASSES in context.reads:
         parts += _subclasses(cls)
     return Description(label, parts + _registered(cls), "class")
@@ -96,7 +102,15 @@ def _namespace(cls: type, context: Context) -> list[Part]:
     getters = frozenset(vars(cls)["_fields"]) if _is_named_tuple(cls) else frozenset[str]()
     parts: list[Part] = []
     for name, value in sorted(vars(cls).items()):
-        if _is_pythons(name, value) or name in getters or _is_generated(name, value):
+        if _is_pythons(name, value) or _is_generated(name, value):
+            continue
+        if name in getters and isinstance(value, _FIELD_GETTER):
+            continue
+        if is_generated_elsewhere(cls, name, value):
+            if isinstance(value, FunctionType):
+                parts.append(Part(f"has {name}", Mark("generated", name), "method", name))
+            continue
+        if name == "__init__" and _is_protocols_init(cls, value):
             continue
         if isinstance(value, (MemberDescriptorType, GetSetDescriptorType)):
             continue
@@ -113,15 +127,26 @@ def _namespace(cls: type, context: Context) -> list[Part]:
     return parts
 
 
+def _is_protocols_init(cls: type, value: object) -> bool:
+    """Whether typing gave a class the `__init__` that it would inherit, when it was first instantiated."""
+    if not any(getattr(base, "_is_protocol", False) for base in cls.__mro__):
+        return False
+    inherited = (vars(base)["__init__"] for base in cls.__mro__[1:] if "__init__" in vars(base))
+    return value is getattr(typing, "_no_init_or_replace_init", None) or value in inherited
+
+
 def _is_pythons(name: str, value: object) -> bool:
     """Whether Python itself put something into a class; a property called `__doc__` is the user's."""
     return name in _NEVER and (not hasattr(type(value), "__get__") or name.startswith("__annotate"))
 
 
 def _is_generated(name: str, value: object) -> bool:
-    """Whether the standard library wrote a method, from fields that count by themselves."""
+    """Whether the standard library wrote a method, from fields that count by themselves.
+
+    What was put in its place, or changed in it, later is the user's: other defaults, another class's method.
+    """
     function = getattr(value, "__func__", value)
-    if not isinstance(function, FunctionType):
+    if not isinstance(function, FunctionType) or function.__name__ != name:
         return False
     scope = str(function.__globals__.get("__name__"))
     if scope in _GENERATED_BY or scope.startswith("namedtuple_"):
@@ -130,10 +155,25 @@ def _is_generated(name: str, value: object) -> bool:
     return function.__code__.co_qualname.startswith("__create_fn__.")
 
 
-def _describe_enum(cls: EnumType, parts: list[Part]) -> Description:
+def _defaults_of_generated(cls: type) -> list[Part]:
+    """Defaults of generated methods: an old way of giving a named tuple's fields theirs."""
+    parts = []
+    for name in ("__new__", "__init__"):
+        held = vars(cls).get(name)
+        function = getattr(held, "__func__", held)
+        if isinstance(function, FunctionType) and function.__defaults__ is not None:
+            given = function.__defaults__
+            parts.append(Part(f"defaults of {name}", given, "defaults of", name))
+    return parts
+
+
+def _describe_enum(cls: EnumType, parts: list[Part], context: Context) -> Description:
     members: dict[str, Any] = dict(cls.__members__)
     for name, member in members.items():
         parts.append(Part(f"member {name}", member._value_, "member", name))
+        mixed = _mixed_in(cls, member)
+        if mixed is not None:
+            parts.append(Part(f"member {name} as mixed in", mixed, "member", name))
         state = {
             k: v
             for k, v in vars(member).items()
@@ -142,24 +182,50 @@ def _describe_enum(cls: EnumType, parts: list[Part]) -> Description:
         for key, value in sorted(state.items()):
             parts.append(Part(f"member {name}.{key}", value, "member", f"{name}.{key}"))
     for name, value in sorted(vars(cls).items()):
-        if (
-            name in members
-            or _is_pythons(name, value)
-            or _is_generated(name, value)
-            or name in _ENUM_OWN
-        ):
+        if name in members or _is_pythons(name, value) or _is_generated(name, value):
             continue
-        written = isinstance(
-            value, (FunctionType, staticmethod, classmethod, property, DynamicClassAttribute)
-        )
-        if written or not _is_enums_own(name):
-            parts.append(Part(f"has {name}", value, "method" if written else "attribute", name))
-    return Description(("enum", cls.__name__, *members), parts, "class")
+        if name in _ENUM_OWN or (_is_sunder(name) and not _is_written(value)):
+            continue
+        if any(
+            vars(base).get(name) is value for base in cls.__mro__[1:] if isinstance(base, EnumType)
+        ):
+            # `EnumType` gives each class the methods of the first enum among its bases.
+            continue
+        noun = "method" if _is_written(value) else "attribute"
+        parts.append(Part(f"has {name}", value, noun, name))
+    label: tuple[Any, ...] = ("enum", cls.__name__, *members)
+    boundary = vars(cls).get("_boundary_")
+    if boundary is not None:
+        label += (str(boundary),)
+    if Reads.DOCS in context.reads:
+        label += (cls.__doc__, *(str(vars(member).get("__doc__")) for member in members.values()))
+    if Reads.STATE in context.reads:
+        label += tuple(name for name in vars(cls) if name not in _NEVER)
+    if Reads.ANNOTATIONS in context.reads:
+        annotations = vars(cls).get("__annotations__") or {}
+        parts += [Part(f"annotation {n}", v, "annotation", n) for n, v in annotations.items()]
+    return Description(label, parts, "class")
 
 
-def _is_enums_own(name: str) -> bool:
-    """Whether an attribute is the machinery's of enums: ``_member_map_``, ``__doc__``."""
-    return name.startswith("_") and name.endswith("_")
+def _mixed_in(cls: Any, member: Any) -> object:
+    """What a member is as an instance of the builtin it is mixed with, where that is not its value."""
+    kind = cls._member_type_
+    for plain in (str, bytes, int, float):
+        if kind is plain:
+            mixed = plain.__new__(plain, member)
+            return None if mixed == member._value_ and type(member._value_) is plain else mixed
+    return None
+
+
+def _is_written(value: object) -> bool:
+    return isinstance(
+        value, (FunctionType, staticmethod, classmethod, property, DynamicClassAttribute)
+    )
+
+
+def _is_sunder(name: str) -> bool:
+    """Whether an attribute is the machinery's of enums: ``_member_map_``."""
+    return name.startswith("_") and name.endswith("_") and not name.startswith("__")
 
 
 _MEMBER_STATE = frozenset(("_value_", "_name_", "_sort_order_", "_inverted_"))
@@ -170,10 +236,8 @@ def _subclasses(cls: type) -> list[Part]:
     """Subclasses, where something asks for `__subclasses__`."""
     known: list[type] = type.__subclasses__(cls)
     found = [below for below in known if is_user_module(below.__module__)]
-    return [
-        Part(f"subclass {below.__name__}", below, "subclass", below.__name__)
-        for below in sorted(found, key=lambda below: (below.__name__, below.__qualname__))
-    ]
+    # In the order of definition, which `__subclasses__` gives too.
+    return [Part(f"subclass {each.__name__}", each, "subclass", each.__name__) for each in found]
 
 
 def _registered(cls: type) -> list[Part]:
@@ -205,11 +269,11 @@ def describe_descriptor(value: Any, context: Context) -> Description | None:
     if isinstance(value, (staticmethod, classmethod)):
         kind = "staticmethod" if isinstance(value, staticmethod) else "classmethod"
         parts = [Part("function", value.__func__, "method", "")]
-    elif type(value) is property or isinstance(value, DynamicClassAttribute):
+    elif isinstance(value, (property, DynamicClassAttribute)):
         kind = "property"
         named = (("get", value.fget), ("set", value.fset), ("delete", value.fdel))
         parts = [Part(name, part, "property", name) for name, part in named if part is not None]
-    elif type(value) is functools.cached_property:
+    elif isinstance(value, functools.cached_property):
         kind = "cached_property"
         parts = [Part("function", value.func, "property", "get")]
     elif type(value) is functools.partialmethod:
@@ -224,4 +288,20 @@ def describe_descriptor(value: Any, context: Context) -> Description | None:
         parts = [Part("dispatcher", value.dispatcher, "method", "")]
     else:
         return None
-    return Description((kind,), parts, "helper")
+    label: tuple[Any, ...] = (kind,)
+    if kind == "property" and Reads.DOCS in context.reads:
+        label += (str(value.__doc__),)
+    if is_user_module(type(value).__module__):
+        # One of the user's own kind: its class and what it holds besides count too.
+        own = {name: part for name, part in vars(value).items() if name not in _DESCRIPTORS}
+        parts += parts_of(sorted(own.items()), "attribute")
+        parts.append(Part("class", type(value), "global", type(value).__name__))
+    return Description(label, parts, "helper")
+
+
+_DESCRIPTORS = frozenset(
+    (
+        "__doc__", "__module__", "__name__", "__qualname__", "__wrapped__", "__annotations__",
+        "__isabstractmethod__", "func", "attrname", "lock",
+    )
+)  # fmt: skip

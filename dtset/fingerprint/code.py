@@ -16,7 +16,7 @@ from dtset.fingerprint.instructions import Instruction, decode, variables
 from dtset.fingerprint.pruning import Capture, Reads, prune
 from dtset.fingerprint.references import Reference, references
 
-__all__ = ["Analysis", "analyse"]
+__all__ = ["Analysis", "analyse", "seen_by_names", "seen_in_data"]
 
 _FLAGS = (
     inspect.CO_VARARGS
@@ -29,7 +29,7 @@ _FLAGS = (
 _SEE_ALL = Reads.DOCS | Reads.ANNOTATIONS | Reads.NAMES | Reads.LOCALS
 _SEEN_BY = {
     **dict.fromkeys(
-        ("inspect", "signature", "__signature__", "getfullargspec", "getsource", "__code__"), _SEE_ALL
+        ("inspect", "signature", "__signature__", "getfullargspec", "Signature", "__code__"), _SEE_ALL
     ),
     **dict.fromkeys(("__doc__", "getdoc", "pydoc", "help", "doctest"), Reads.DOCS),
     **dict.fromkeys(
@@ -43,13 +43,20 @@ _SEEN_BY = {
     **dict.fromkeys(("__name__", "__qualname__", "co_name", "co_qualname"), Reads.NAMES),
     **dict.fromkeys(
         (
-            "locals", "eval", "exec", "dir", "_getframe", "currentframe", "f_locals", "f_code",
-            "__closure__", "getclosurevars", "cell_contents", "co_freevars", "co_cellvars", "gi_frame", "cr_frame", "ag_frame", "tb_frame", "query", "numexpr", "co_varnames",
+            "locals", "exec", "_getframe", "currentframe", "f_locals", "f_code",
+            "__closure__", "getclosurevars", "cell_contents", "co_freevars", "co_cellvars", "gi_frame", "cr_frame", "ag_frame", "tb_frame", "co_varnames",
+            "extract_stack", "format_stack", "stack",
         ),
         Reads.LOCALS,
     ),
     **dict.fromkeys(("__dict__", "__slots__"), Reads.STATE),
     **dict.fromkeys(("__globals__", "f_globals", "__builtins__"), Reads.GLOBALS),
+    # pandas and numexpr look names up where they are called.
+    **dict.fromkeys(("eval", "query", "numexpr"), Reads.LOCALS | Reads.OWN_GLOBALS),
+    **dict.fromkeys(
+        ("getsource", "getsourcelines", "co_firstlineno", "co_lines", "co_positions", "f_lineno"),
+        _SEE_ALL | Reads.SOURCE,
+    ),
     "__subclasses__": Reads.SUBCLASSES,
     "dir": Reads.LOCALS | Reads.STATE,
     "vars": Reads.LOCALS | Reads.STATE,
@@ -81,11 +88,14 @@ class Analysis:
     observers: frozenset[str] = frozenset()
 
 
-# An attribute called `help` is an option's text far more often than the builtin, which only prints.
+# As attributes these are far more often something else than a reader of functions.
+_ONLY_GLOBAL = frozenset(("help", "inspect", "doctest", "pydoc", "exec"))
+_ONLY_IF_CALLED = frozenset(("dir", "eval", "query", "vars"))
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"))
 _DUNDER = re.compile(r"__\w+?__")
 _known: dict[tuple[int, Reads, bool, frozenset[str]], tuple[CodeType, Analysis]] = {}
 _MOST_KNOWN = 50_000
+_MOST_DATA = 4096
 
 
 def analyse(
@@ -137,6 +147,7 @@ class _Reader:
         _sort_sets(self.found)
         self.trusted = trusted
         kept = prune(code, self.found, reads, keeps, trusted)
+        _unify_calls(self.found)
         self.positions, self.captures = kept.positions, kept.captures
         self.observers = frozenset(kept.observers)
         self.nested: list[Analysis] = []
@@ -185,6 +196,9 @@ class _Reader:
             seen.append(self.code.co_name)
         if Reads.LOCALS in self.reads:
             seen.append(variables(self.code))
+        if Reads.SOURCE in self.reads:
+            lines = [list(line) for line in self.code.co_lines()]
+            seen.append([lines, _source(self.code)])
         return seen
 
     def body(self) -> list[object]:
@@ -234,6 +248,28 @@ class _Reader:
         return _plain_constant(value)
 
 
+def _source(code: CodeType) -> str | None:
+    """Text of a function, where it can be found."""
+    try:
+        return inspect.getsource(code)
+    except (OSError, TypeError):
+        return None
+
+
+def _unify_calls(found: list[Instruction]) -> None:
+    """Write a call of an attribute in one way.
+
+    The compiler has two, and chooses by whether the same text imports the name that the attribute is of.
+    """
+    for item in found:
+        if item.op == "LOAD_METHOD":
+            item.op = "LOAD_ATTR"
+        if item.op in ("LOAD_ATTR", "LOAD_GLOBAL"):
+            item.arg = 0
+        elif item.op == "LOAD_SUPER_ATTR":
+            item.arg &= 2
+
+
 def _sort_sets(found: list[Instruction]) -> None:
     """Put the constants of a set literal in order; equal ones stay, as the first is what the set holds."""
     for position, item in enumerate(found):
@@ -255,14 +291,47 @@ def _plain_constant(value: Any) -> Any:
     return ("is", value)
 
 
-def _sees(items: Iterable[Instruction]) -> Reads:
+def _sees(items: list[Instruction]) -> Reads:
     seen = Reads.NOTHING
-    for item in items:
-        names = [item.name] if item.name is not None else []
-        if isinstance(item.const, str) and "__" in item.const:
-            # A constant may be a name given to getattr, or a format such as "{0.__doc__}".
-            names = _DUNDER.findall(item.const)
-        for name in names:
-            if name != "help" or item.op not in _ATTRIBUTES:
-                seen |= _SEEN_BY.get(name, Reads.NOTHING)
+    for position, item in enumerate(items):
+        if item.name in _ONLY_IF_CALLED:
+            seen |= _seen_by_call(items, position)
+        elif item.name is not None and (
+            item.name not in _ONLY_GLOBAL or item.op not in _ATTRIBUTES
+        ):
+            seen |= _SEEN_BY.get(item.name, Reads.NOTHING)
+        # A constant may be a name given to getattr, or a format such as "{0.__doc__}".
+        for text in item.const if isinstance(item.const, (tuple, frozenset)) else (item.const,):
+            if isinstance(text, str) and "__" in text:
+                seen |= seen_by_names(_DUNDER.findall(text))
     return seen
+
+
+def _seen_by_call(items: list[Instruction], position: int) -> Reads:
+    """What a call of `vars`, `dir`, or of a method that may evaluate text, sees: that hangs on what it is given."""
+    name, is_method = str(items[position].name), items[position].op in _ATTRIBUTES
+    following = items[position + 1] if position + 1 < len(items) else None
+    if following is not None and following.op == "CALL":
+        # `vars()` gives the locals; `model.eval()` evaluates no text.
+        return Reads.NOTHING if is_method else _SEEN_BY[name]
+    if name in ("vars", "dir"):
+        return Reads.STATE
+    text = following.const if following is not None else None
+    if name == "query" and isinstance(text, str) and "@" not in text:
+        return Reads.NOTHING
+    return _SEEN_BY[name]
+
+
+def seen_by_names(names: Iterable[str]) -> Reads:
+    """What code sees that uses these names."""
+    seen = Reads.NOTHING
+    for name in names:
+        seen |= _SEEN_BY.get(name, Reads.NOTHING)
+    return seen
+
+
+def seen_in_data(encoded: bytes) -> Reads:
+    """What code may see that is given these data, among which may be names such as ``"__doc__"``."""
+    if len(encoded) > _MOST_DATA or b"__" not in encoded:
+        return Reads.NOTHING
+    return seen_by_names(_DUNDER.findall(encoded.decode("latin-1")))

@@ -10,7 +10,7 @@ from dtset.fingerprint.description import Description, Part
 __all__ = ["describe_by_token"]
 
 # Dask's own handlers pickle what they do not know, and sort dicts and sets by `str`.
-_TOO_LOOSE = ("dask.tokenize", "dask.base", "tlz", "toolz", "cytoolz", "functools")
+_TOO_LOOSE = ("dask.", "tlz", "toolz", "cytoolz", "functools")
 
 
 def describe_by_token(value: Any) -> Description | None:

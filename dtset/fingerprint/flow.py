@@ -154,6 +154,7 @@ class _Flow:
             op,
             None if item.target is not None else item.arg,
             item.name,
+            item.names,
             self.captures.get(position),
             same.get(follows),
             same.get(jump),

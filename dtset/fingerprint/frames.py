@@ -14,9 +14,10 @@ __all__ = ["describe_frame"]
 def describe_frame(value: Any, context: Context) -> Description | None:
     """Describe an object of pandas or pyarrow; None for what is none, or goes by its state."""
     module = type(value).__module__
-    if module.startswith("pandas.") and "pandas" in sys.modules:
+    library = module.partition(".")[0]
+    if library == "pandas" and "pandas" in sys.modules:
         return _pandas(sys.modules["pandas"], value)
-    if module.startswith("pyarrow.") and "pyarrow" in sys.modules:
+    if library == "pyarrow" and "pyarrow" in sys.modules:
         return _arrow(sys.modules["pyarrow"], value)
     return None
 
@@ -31,11 +32,21 @@ def _pandas(pandas: Any, value: Any) -> Description | None:
     if isinstance(value, pandas.DataFrame):
         columns = tuple(value.iloc[:, number].array for number in range(value.shape[1]))
         return _described(
-            value, columns=value.columns, index=value.index, data=columns, attrs=value.attrs
+            value,
+            columns=value.columns,
+            index=value.index,
+            data=columns,
+            attrs=value.attrs,
+            unique=not value.flags.allows_duplicate_labels,
         )
     if isinstance(value, pandas.Series):
         return _described(
-            value, name=value.name, index=value.index, data=value.array, attrs=value.attrs
+            value,
+            name=value.name,
+            index=value.index,
+            data=value.array,
+            attrs=value.attrs,
+            unique=not value.flags.allows_duplicate_labels,
         )
     if isinstance(value, pandas.RangeIndex):
         return _described(value, name=value.name, range=(value.start, value.stop, value.step))
@@ -58,14 +69,30 @@ def _extension(pandas: Any, value: Any) -> Description | None:
     if isinstance(value, pandas.Categorical):
         return _described(value, codes=value.codes, dtype=value.dtype)
     if isinstance(value, kinds.ArrowExtensionArray):
-        return _described(value, data=value.__arrow_array__(), dtype=str(value.dtype))
+        return _described(value, data=_unchunked(value), dtype=str(value.dtype))
     if isinstance(value, (kinds.DatetimeArray, kinds.TimedeltaArray, kinds.PeriodArray)):
         return _described(value, data=value.asi8, dtype=str(value.dtype))
+    if isinstance(value, (kinds.IntegerArray, kinds.FloatingArray, kinds.BooleanArray)):
+        mask = value.isna()
+        data = value._data.copy()
+        # What lies below a missing value is nobody's.
+        data[mask] = 0
+        return _described(value, data=data, mask=mask, dtype=str(value.dtype))
     if isinstance(value, kinds.IntervalArray):
         return _described(value, left=value.left, right=value.right, closed=value.closed)
     if isinstance(value, kinds.NumpyExtensionArray):
         return _described(value, data=value.to_numpy(), dtype=str(value.dtype))
     return None
+
+
+def _unchunked(value: Any) -> tuple[Any, Any]:
+    """An Arrow-backed array as what it shows: its chunks, and what lies below missing values, are nobody's."""
+    pyarrow: Any = sys.modules["pyarrow"]
+    missing = value.isna()
+    found = value.__arrow_array__()
+    if isinstance(found, pyarrow.ChunkedArray):
+        found = found.combine_chunks()
+    return missing, found.drop_null()
 
 
 def _arrow(pyarrow: Any, value: Any) -> Description | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from dtset.fingerprint.code import analyse
+from dtset.fingerprint.code import analyse, seen_by_names
 from dtset.fingerprint.description import (
     Context,
     Description,
@@ -20,7 +21,13 @@ from dtset.fingerprint.naming import by_name, hidden_instance, module_of
 from dtset.fingerprint.origin import is_user_module
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.references import Reference
-from dtset.fingerprint.resolving import Scope, all_globals, resolve
+from dtset.fingerprint.resolving import (
+    EVALUATORS,
+    REACHES_ANYTHING,
+    Scope,
+    all_globals,
+    resolve,
+)
 from dtset.fingerprint.version import word_of
 
 __all__ = [
@@ -32,8 +39,32 @@ __all__ = [
     "describe_partial",
 ]
 
-_OWN_ATTRIBUTES = frozenset(("__dtset_version__",))
+_OWN_ATTRIBUTES = frozenset(("__dtset_version__", "__final__", "__override__"))
+_CACHED_OWN = frozenset(
+    (
+        "__module__", "__name__", "__qualname__", "__doc__", "__wrapped__", "__annotations__",
+        "__type_params__", "cache_parameters",
+    )
+)  # fmt: skip
 _DISPATCH = "singledispatch.<locals>.wrapper"
+_DISPATCH_OWN = frozenset(
+    (*_CACHED_OWN, "register", "dispatch", "registry", "_clear_cache", "__dtset_version__")
+)
+# What these read hangs on how they are called, or is the class that they make, whose annotations count.
+_READ_LITTLE = frozenset(("vars", "dir", "eval", "exec", "NamedTuple", "TypedDict", "dataclass"))
+_READERS = frozenset(
+    (
+        "builtins",
+        "dataclasses",
+        "functools",
+        "inspect",
+        "pydantic",
+        "pydoc",
+        "sys",
+        "traceback",
+        "typing",
+    )
+)
 
 
 def describe_function(function: FunctionType, context: Context) -> Description:
@@ -51,18 +82,18 @@ def describe_function(function: FunctionType, context: Context) -> Description:
         trusted = filter(lambda name: _is_seen_into(scope, name, context), analysis.observers)
         analysis = analyse(code, context.reads, trusted=frozenset(trusted))
     parts = _defaults(function) + _captured(function, analysis.free)
+    attributes = {
+        name: value for name, value in vars(function).items() if name not in _OWN_ATTRIBUTES
+    }
+    parts += parts_of(sorted(attributes.items()), "attribute")
     if word is not None:
         return Description(("versioned", word), parts, "helper")
     for reference in analysis.references:
         value = resolve(reference, scope, context, code)
         if value is not None:
             parts.append(_read(reference, value))
-    if Reads.GLOBALS in analysis.sees:
+    if Reads.OWN_GLOBALS in analysis.sees or Reads.GLOBALS in analysis.sees | context.reads:
         parts.append(Part("all globals", all_globals(scope), "all globals"))
-    attributes = {
-        name: value for name, value in vars(function).items() if name not in _OWN_ATTRIBUTES
-    }
-    parts += parts_of(sorted(attributes.items()), "attribute")
     return Description(
         ("function", analysis.digest, *_visible(function, context.reads)),
         parts + _visible_annotations(function, context.reads),
@@ -113,6 +144,8 @@ def _defaults(function: FunctionType) -> list[Part]:
     code = function.__code__
     given = function.__defaults__ or ()
     names = code.co_varnames[: code.co_argcount]
+    # More defaults than parameters, as `__defaults__` allows: the last ones are those that count.
+    given = given[len(given) - len(names) :] if len(given) > len(names) else given
     named = zip(names[len(names) - len(given) :], given, strict=True)
     parts = [Part(f"default {name}", value, "default", name) for name, value in named]
     for name, value in sorted((function.__kwdefaults__ or {}).items()):
@@ -137,10 +170,16 @@ def _describe_installed(function: FunctionType, module_name: str) -> Description
     if function.__code__.co_qualname == _DISPATCH and module_name == "functools":
         registry: dict[type, Any] = dict(function.registry)  # type: ignore[attr-defined]
         pairs = [Part("case", pair, "case", pair[0].__name__) for pair in registry.items()]
+        own = {name: value for name, value in vars(function).items() if name not in _DISPATCH_OWN}
+        pairs += parts_of(own.items(), "attribute")
         return Description(("singledispatch",), pairs, "helper", unordered=True)
     named = by_name(function, module_name)
     if named is not None:
-        return describe_mark(named)
+        if named.text in (*REACHES_ANYTHING, "importlib.import_module"):
+            raise NoFingerprint(
+                f"{named.text} reaches modules by names that are only known when it runs"
+            )
+        return _reader(named, module_name, function.__name__)
     code = function.__code__
     qualified = f"{module_name}.{code.co_qualname}"
     analysis = analyse(code)
@@ -152,6 +191,14 @@ def _describe_installed(function: FunctionType, module_name: str) -> Description
     parts.append(Part("code", library(module_name, qualified), "global", qualified))
     # One module may hold many lambdas of one name.
     return Description(("closure", qualified, analysis.digest), parts, "helper")
+
+
+def _reader(mark: Mark, module_name: str, name: str) -> Description:
+    """A function of a library that may read docstrings, annotations, names, whatever it is called here."""
+    sees = Reads.NOTHING
+    if module_name.partition(".")[0] in _READERS and name not in _READ_LITTLE:
+        sees = seen_by_names((name,))
+    return replace(describe_mark(mark), sees=sees)
 
 
 def describe_mark(mark: Mark) -> Description:
@@ -197,9 +244,14 @@ def describe_partial(partial: functools.partial[Any], context: Context) -> Descr
 
 def describe_cached(cached: Any, context: Context) -> Description:
     """An `lru_cache` is what it wraps and how it caches, never what it holds at the moment."""
+    named = by_name(cached)
+    if named is not None:
+        return describe_mark(named)
     parameters = sorted(cached.cache_parameters().items())
     wrapped = cached.__wrapped__
     parts = [Part("function", wrapped, "global", getattr(wrapped, "__name__", "function"))]
+    own = {name: value for name, value in vars(cached).items() if name not in _CACHED_OWN}
+    parts += parts_of(sorted(own.items()), "attribute")
     return Description(
         ("lru_cache", *(part for pair in parameters for part in pair)), parts, "helper"
     )
@@ -214,7 +266,12 @@ def describe_builtin(builtin: BuiltinFunctionType, context: Context) -> Descript
             raise NoFingerprint(
                 f"{module_name}.{builtin.__qualname__} is compiled and not of an installed distribution"
             )
-        return describe_mark(library(module_name, f"{module_name}.{builtin.__qualname__}"))
+        if builtin in EVALUATORS:
+            raise NoFingerprint(
+                f"{builtin.__name__} as a value may be given any text, so what it reads cannot be told; call it by its name"
+            )
+        mark = library(module_name, f"{module_name}.{builtin.__qualname__}")
+        return _reader(mark, module_name, builtin.__name__)
     hidden = hidden_instance(owner)
     if hidden is not None:
         return describe_mark(library(hidden, f"{hidden}.{builtin.__name__}"))

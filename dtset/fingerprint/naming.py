@@ -12,6 +12,7 @@ from dtset.fingerprint.description import Mark, library
 from dtset.fingerprint.origin import is_user_module
 
 __all__ = [
+    "PYTHONS_GLOBALS",
     "added_to_log",
     "by_name",
     "hidden_instance",
@@ -25,6 +26,15 @@ __all__ = [
 _LOGGER_STATE = frozenset(
     (*vars(logging.Logger("a")), "manager", "parent", "root", "_cache", "handlers", "filters")
 )
+
+# What Python itself puts into a module's globals.
+PYTHONS_GLOBALS = frozenset(
+    (
+        "__annotations__", "__builtins__", "__cached__", "__doc__", "__file__", "__loader__", "__name__",
+        "__package__", "__path__", "__spec__", "__warningregistry__", "__conditional_annotations__",
+        "__annotate__", "__dtset_version__",
+    )
+)  # fmt: skip
 
 
 def module_of(obj: Any) -> str | None:
@@ -78,7 +88,9 @@ def added_to_log(obj: object) -> dict[str, object]:
     """What a logger, adapter or handler holds that the standard library did not put there."""
     state = getattr(obj, "__dict__", {})
     if isinstance(obj, logging.LoggerAdapter):
-        return {name: value for name, value in state.items() if value and name != "manager"}
+        return {
+            name: value for name, value in state.items() if value is not None and name != "manager"
+        }
     if isinstance(obj, logging.Logger):
         return {name: value for name, value in state.items() if name not in _LOGGER_STATE}
     return {}

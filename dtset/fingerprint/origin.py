@@ -100,10 +100,11 @@ def _origin(module_name: str) -> _Origin:
 def _place(module_name: str) -> tuple[str | None, str | None, bool]:
     """File or folder of a module, the origin its spec states, and whether it is a package."""
     module = sys.modules.get(module_name)
-    spec: ModuleSpec | None = getattr(module, "__spec__", None)
+    spec: ModuleSpec | None = getattr(module, "__dict__", {}).get("__spec__")
     if module is not None:
-        file = getattr(module, "__file__", None)
-        path = getattr(module, "__path__", None)
+        # Not by getattr: a module's own `__getattr__` may do, and raise, anything.
+        file = getattr(module, "__dict__", {}).get("__file__")
+        path = getattr(module, "__dict__", {}).get("__path__")
         if not isinstance(file, str) and path is not None:
             file = next((entry for entry in path if isinstance(entry, str)), None)
         origin = spec.origin if isinstance(spec, ModuleSpec) else None

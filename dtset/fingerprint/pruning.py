@@ -22,6 +22,8 @@ class Reads(Flag):
     LOCALS = auto()
     STATE = auto()
     GLOBALS = auto()
+    OWN_GLOBALS = auto()
+    SOURCE = auto()
     SUBCLASSES = auto()
 
 
@@ -44,9 +46,12 @@ class Kept:
 
 
 _NO_EFFECT = frozenset(
-    ("NOP", "RESUME", "PRECALL", "MAKE_CELL", "COPY_FREE_VARS", "SETUP_ANNOTATIONS", "NOT_TAKEN")
-)
-_EFFECTS = ("STORE_", "DELETE_", "YIELD_", "SEND", "IMPORT_")
+    (
+        "NOP", "RESUME", "PRECALL", "PUSH_NULL", "MAKE_CELL", "COPY_FREE_VARS", "SETUP_ANNOTATIONS",
+        "NOT_TAKEN",
+    )
+)  # fmt: skip
+_EFFECTS = ("STORE_", "DELETE_", "YIELD_", "SEND", "IMPORT_", "CALL")
 # Decorators known not to read annotations.
 _INNOCENT = frozenset(
     (
@@ -197,6 +202,8 @@ def _is_plain_class(found: list[Instruction], made: int) -> bool:
 def _trim_name(found: list[Instruction], position: int, reads: Reads) -> set[int]:
     """Drop what a class body says of itself: its module, qualified name and docstring."""
     name, before = found[position].name, found[position - 1]
+    if name in ("__firstlineno__", "__static_attributes__") and before.op == "LOAD_CONST":
+        return {position - 1, position}
     if name == "__module__" and before.op == "LOAD_NAME" and before.name == "__name__":
         return {position - 1, position}
     if before.op != "LOAD_CONST" or not isinstance(before.const, str):
@@ -212,7 +219,8 @@ def _trim_variable_annotation(
     found: list[Instruction], operands: Operands, position: int
 ) -> set[int]:
     """Drop `__annotations__["x"] = …` of a class body."""
-    if position < 3 or found[position - 2].name != "__annotations__":
+    holder = found[position - 2]
+    if position < 3 or (holder.op, holder.name) != ("LOAD_NAME", "__annotations__"):
         return set()
     start = operands.start(position - 2, 1)
     if start is None or _has_effect(found[start:position]):

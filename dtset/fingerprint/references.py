@@ -14,7 +14,8 @@ __all__ = ["Reference", "references"]
 _LOADS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"))
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"))
 _GETTERS = frozenset(("getattr", "hasattr"))
-_USES = frozenset(("BINARY_SUBSCR", "CALL", "CONTAINS_OP", "BINARY_OP", "KW_NAMES", "CALL_KW"))
+_BINARY = frozenset(("BINARY_SUBSCR", "BINARY_OP", "COMPARE_OP", "CONTAINS_OP", "IS_OP"))
+_MOST_ARGUMENTS = 40
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,7 +31,8 @@ class Reference:
     chain : tuple of str
         Global name and attributes, or attributes of the module.
     key : str
-        The constant it is subscripted or first called with, repr'd; empty if none.
+        The constant it is subscripted or first called with, repr'd; ``@`` and a name if that is a global's
+        value; empty if none.
     optional : bool
         Whether the name may belong to the class body that reads it.
     getter : str
@@ -90,20 +92,20 @@ def _extended(base: Reference, items: list[Instruction], position: int) -> Itera
         chain.append(str(items[after].name))
         after += 1
     key, getter = "", ""
-    constant = (
-        items[after].const if after < len(items) and items[after].op == "LOAD_CONST" else None
-    )
     before = items[position - 1] if position else None
-    if isinstance(constant, str) and _ends_argument(items, after + 1):
-        key = repr(constant)
-        if before is not None and before.name in _GETTERS and before.op in _LOADS:
-            chain.append(constant)
-            getter, key = str(before.name), ""
+    argument = items[after] if after < len(items) else None
+    use = "" if argument is None else _use(items, after)
+    if use == "getter" and before is not None and before.name in _GETTERS and before.op in _LOADS:
+        if argument is not None and isinstance(argument.const, str):
+            getter = str(before.name)
+            chain.append(argument.const)
+    elif use == "key" and argument is not None:
+        key = _key(argument)
     elif (
         before is not None
         and isinstance(before.const, str)
-        and after < len(items)
-        and items[after].op == "CONTAINS_OP"
+        and argument is not None
+        and argument.op == "CONTAINS_OP"
     ):
         key = repr(before.const)
     named = _through_globals(items, after) if chain == ["globals"] and not base.module else None
@@ -113,14 +115,47 @@ def _extended(base: Reference, items: list[Instruction], position: int) -> Itera
         yield Reference(base.module, base.level, tuple(chain), key, base.optional, getter)
 
 
-def _ends_argument(items: list[Instruction], position: int) -> bool:
-    """Whether the constant before `position` is an argument or a key by itself."""
-    for item in items[position : position + 2]:
-        if item.op in _USES:
-            return item.op != "BINARY_OP"
-        if not item.op.startswith("LOAD_"):
-            return False
-    return False
+def _key(item: Instruction) -> str:
+    """What names a part of a thing: a constant, repr'd, or ``@`` and the name of a global."""
+    if isinstance(item.const, str):
+        return repr(item.const)
+    return f"@{item.name}" if item.op in _LOADS else ""
+
+
+def _use(items: list[Instruction], position: int) -> str:
+    """What becomes of the value loaded at `position`, which may name a part of the thing loaded before it.
+
+    ``key`` if it is the thing's subscript or the first argument of its call, ``getter`` if it is the second
+    argument of a call whose first is the thing; else nothing.
+    """
+    depth = 1
+    keywords: tuple[str, ...] = ()
+    for item in items[position + 1 : position + 1 + _MOST_ARGUMENTS]:
+        op, taken = item.op, 0
+        if op == "KW_NAMES":
+            keywords = item.const if isinstance(item.const, tuple) else ()
+        elif op == "CALL":
+            if item.arg >= depth:
+                place = item.arg - depth
+                if place >= item.arg - len(keywords):
+                    place = 0 if keywords[place - item.arg] in ("key", "name") else 2
+                return ("key", "getter", "")[min(place, 2)]
+            taken, keywords = item.arg + 1, ()
+        elif op == "BINARY_SUBSCR" and depth == 1:
+            return "key"
+        elif op in _BINARY:
+            taken = 2
+        elif op in _ATTRIBUTES:
+            taken = 1
+        elif op.startswith("BUILD_"):
+            taken = item.arg
+        elif not op.startswith("LOAD_"):
+            return ""
+        if op != "KW_NAMES":
+            if taken >= depth:
+                return ""
+            depth += 1 - taken
+    return ""
 
 
 def _through_globals(items: list[Instruction], position: int) -> str | None:

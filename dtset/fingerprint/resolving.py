@@ -10,17 +10,24 @@ import logging
 import os
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from dtset.fingerprint.description import Context, Mark, NoFingerprint, library
-from dtset.fingerprint.naming import hidden_instance, module_of
+from dtset.fingerprint.naming import PYTHONS_GLOBALS, hidden_instance, module_of
 from dtset.fingerprint.origin import is_user_module
 from dtset.fingerprint.plain import ATOMS, show
 from dtset.fingerprint.references import Reference
 
-__all__ = ["AllGlobals", "Scope", "all_globals", "resolve"]
+__all__ = [
+    "EVALUATORS",
+    "REACHES_ANYTHING",
+    "AllGlobals",
+    "Scope",
+    "all_globals",
+    "resolve",
+]
 
 _logger = logging.getLogger("dtset.fingerprint")
 # Holds the code objects, so that their ids stay theirs.
@@ -48,7 +55,19 @@ _OUTSIDE_MODULES = (
 _LOOKED_AT = frozenset(
     ("importlib", *(name.partition(".")[0] for name in (*_OUTSIDE, *_OUTSIDE_MODULES, "datetime.")))
 ) - {"builtins"}
+# As values, these may be given any text or name.
+EVALUATORS = (builtins.eval, builtins.exec, builtins.globals, builtins.__import__)
+REACHES_ANYTHING = frozenset(
+    (
+        "inspect.getmodule",
+        "pkgutil.resolve_name",
+        "pydoc.locate",
+        "runpy.run_module",
+        "runpy.run_path",
+    )
+)
 _VALUES = frozenset((*ATOMS, list, tuple, set, frozenset, re.Pattern))
+_SHELLS = frozenset(("open", "exit", "quit"))
 _CLOCKS = frozenset(("now", "today", "utcnow"))
 _ENVIRONMENT_GETTERS = frozenset(("get", "__getitem__", "pop", "setdefault"))
 
@@ -64,7 +83,11 @@ class Scope:
     def lookup(self, name: str) -> tuple[bool, Any]:
         """Whether a name is known, and what it stands for."""
         if name in self.names:
-            return True, self.names[name]
+            value = self.names[name]
+            # IPython puts its own into a notebook's globals; they do the same.
+            if name in _SHELLS and _module_of_type(value) in ("IPython", "ipykernel"):
+                return True, self.builtins.get(name, value)
+            return True, value
         if name in self.builtins:
             return True, self.builtins[name]
         return False, None
@@ -75,6 +98,11 @@ class AllGlobals:
     """All globals of a module, for code that reads them by names made at run time."""
 
     values: dict[str, Any]
+
+
+def _module_of_type(value: object) -> str:
+    module_name = getattr(value, "__module__", None) or type(value).__module__
+    return str(module_name).partition(".")[0]
 
 
 def resolve(reference: Reference, scope: Scope, context: Context, code: CodeType) -> object:
@@ -93,6 +121,9 @@ def resolve(reference: Reference, scope: Scope, context: Context, code: CodeType
     """
     if context.ignore and _is_ignored(reference, scope, context):
         return None
+    if reference.key.startswith("@"):
+        value = scope.lookup(reference.key[1:])[1]
+        reference = replace(reference, key=repr(value) if type(value) is str else "")
     chain = reference.chain
     if reference.getter in scope.names:
         # The user's own `getattr` may do anything with the module.
@@ -110,10 +141,9 @@ def resolve(reference: Reference, scope: Scope, context: Context, code: CodeType
             return None if reference.optional else Mark("missing", name)
         if _counts_whole(base):
             return base
-        dynamic = _dynamic(base, reference, scope, code)
-        if dynamic is not None:
-            return dynamic
-    return _attribute(base, chain, reference, context, code)
+    found = _attribute(base, chain, reference, context, code)
+    dynamic = _dynamic(found, reference, scope, code)
+    return found if dynamic is None else dynamic
 
 
 def _counts_whole(base: object) -> bool:
@@ -167,8 +197,10 @@ def _unquoted(key: str) -> str:
 
 def all_globals(scope: Scope) -> AllGlobals:
     """Take all globals but those that Python itself puts there."""
-    kept = (name for name in scope.names if not (name.startswith("__") and name.endswith("__")))
-    return AllGlobals({name: scope.names[name] for name in sorted(kept)})
+    # In the order of definition, which a loop over them sees.
+    return AllGlobals(
+        {name: value for name, value in scope.names.items() if name not in PYTHONS_GLOBALS}
+    )
 
 
 def _named_import(reference: Reference, scope: Scope, code: CodeType) -> object:
@@ -248,12 +280,15 @@ def _own_attribute(module: ModuleType, name: str, root: str) -> Any:
     own = vars(module)
     if name in own:
         return own[name]
+    if not root and hasattr(type(module), name):
+        # `__dict__` and the like: whatever is in the module may be taken from there.
+        return module
     below = f"{module.__name__}.{name}"
     if below in sys.modules:
         return sys.modules[below]
     if root:
         return library(root, root)
-    if hasattr(module, "__path__"):
+    if "__path__" in own:
         found = _import_users(below)
         if not isinstance(found, Mark):
             return found
@@ -274,6 +309,12 @@ def _value(
             return _environment(_unquoted(reference.key))
         _note_outside("os.environ", code)
         return library("os", "os.environ")
+    if isinstance(base, BuiltinFunctionType) and base in EVALUATORS:
+        return base
+    if isinstance(base, FunctionType) and f"{base.__module__}.{base.__name__}" in REACHES_ANYTHING:
+        raise NoFingerprint(
+            f"{reference.text} reaches modules by names that are only known when it runs"
+        )
     if base is importlib.import_module or base is sys.modules:
         return _named_import(reference, Scope({}, {}, ""), code)
     outside = filter(_is_outside, _names_of(base, chain))

@@ -15,6 +15,7 @@ from typing import Any
 
 from dtset.fingerprint.arrays import describe_numpy
 from dtset.fingerprint.classes import describe_class, describe_descriptor, describe_field
+from dtset.fingerprint.code import seen_in_data
 from dtset.fingerprint.dask_tokens import describe_by_token
 from dtset.fingerprint.description import Context, Description, Mark, NoFingerprint, Part, parts_of
 from dtset.fingerprint.frames import describe_frame
@@ -27,9 +28,10 @@ from dtset.fingerprint.functions import (
     describe_method,
     describe_partial,
 )
-from dtset.fingerprint.naming import added_to_log, by_name, is_log, sentinel_name
+from dtset.fingerprint.libraries import describe_library_object, without_caches
+from dtset.fingerprint.naming import PYTHONS_GLOBALS, added_to_log, by_name, is_log, sentinel_name
 from dtset.fingerprint.origin import Distribution, is_user_module
-from dtset.fingerprint.plain import ATOMS, encode_plain, show
+from dtset.fingerprint.plain import encode_plain, show
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.resolving import AllGlobals
 
@@ -58,7 +60,7 @@ def describe(value: Any, context: Context) -> Description:
     """
     encoded = encode_plain(value)
     if encoded is not None:
-        return Description(("plain",), raw=encoded, shown=show(value))
+        return Description(("plain",), raw=encoded, shown=show(value), sees=seen_in_data(encoded))
     exact = _EXACT.get(type(value))
     if exact is not None:
         return exact(value, context)
@@ -78,9 +80,7 @@ def _mapping(value: Any, context: Context) -> Description:
     parts: list[Part] = []
     for number, (key, part) in enumerate(value.items()):
         parts.append(Part(f"key {number}", key, "key of", f"[{number}]"))
-        parts.append(
-            Part(f"value {number}", part, "", f"[{key!r}]" if type(key) in ATOMS else f"[{number}]")
-        )
+        parts.append(Part(f"value {number}", part, "", f"[{show(key) or number}]"))
     return Description((type(value).__name__, len(value)), parts)
 
 
@@ -98,14 +98,15 @@ def _module(module: types.ModuleType, context: Context) -> Description:
     own = {
         name: part
         for name, part in vars(module).items()
-        if (
-            not (name.startswith("__") and name.endswith("__"))
-            or name in ("__getattr__", "__all__")
-        )
-        and not context.ignore & {name, f"{module.__name__}.{name}"}
+        if name not in PYTHONS_GLOBALS and not context.ignore & {name, f"{module.__name__}.{name}"}
     }
-    parts = [Part(f"has {name}", part, "global", name) for name, part in sorted(own.items())]
-    return Description(("module",), parts, "module")
+    parts = [Part(f"has {name}", part, "global", name) for name, part in own.items()]
+    label: tuple[Any, ...] = ("module",)
+    if Reads.DOCS in context.reads:
+        label += (str(module.__doc__),)
+    if Reads.NAMES in context.reads:
+        label += (module.__name__,)
+    return Description(label, parts, "module")
 
 
 def _all_globals(found: AllGlobals, context: Context) -> Description:
@@ -218,7 +219,8 @@ def _enum_member(value: Any, context: Context) -> Description | None:
     parts = [Part("class", type(value), "global", type(value).__name__)]
     if value._name_ is None or value._name_ not in type(value).__members__:
         parts.append(Part("value", value._value_, "value"))
-    return Description(("enum member", value._name_), parts, shown=str(value))
+    shown = f"{type(value).__name__}.{value._name_}"
+    return Description(("enum member", value._name_), parts, shown=shown)
 
 
 def _c_method(value: Any, context: Context) -> Description | None:
@@ -271,6 +273,7 @@ _BY_KIND: tuple[Callable[[Any, Context], Description | None], ...] = (
     _enum_member,
     describe_descriptor,
     _log,
+    describe_library_object,
     lambda value, context: describe_by_token(value),
     describe_numpy,
     describe_frame,
@@ -313,7 +316,8 @@ def _reduced(value: Any, context: Context) -> Description:
         parts = [Part("class", cls, "global", cls.__name__)]
         if is_user_module(str(getattr(value, "__module__", cls.__module__))):
             own = getattr(value, "__dict__", {})
-            parts += _state({name: own[name] for name in own if name not in _PLACE}, context)
+            own = {name: own[name] for name in own if name not in _PLACE}
+            parts += _state(value, own, context)
         return Description(("global", reduced), parts)
     make, arguments, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
     parts = [Part("class", cls, "global", cls.__name__)]
@@ -324,7 +328,7 @@ def _reduced(value: Any, context: Context) -> Description:
         parts.append(Part("made by", make, "made by"))
     if rest:
         parts.append(Part("arguments", rest, "arguments"))
-    parts += _state(state, context)
+    parts += _state(value, state, context)
     if items is not None:
         parts.append(Part("items", list(items), "items"))
     if pairs is not None:
@@ -348,14 +352,16 @@ def _short(value: object) -> str | None:
     return None
 
 
-def _state(state: Any, context: Context) -> list[Part]:
+def _state(value: Any, state: Any, context: Context) -> list[Part]:
     slots = None
     if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):
         state, slots = state
     parts: list[Part] = []
     for number, named in enumerate((state, slots)):
         if isinstance(named, dict) and all(type(name) is str for name in named):
-            pairs = named.items() if Reads.STATE in context.reads else sorted(named.items())
+            named = without_caches(value, named)
+            is_seen = Reads.STATE in context.reads or isinstance(value, types.SimpleNamespace)
+            pairs = named.items() if is_seen else sorted(named.items())
             kind = "slot" if number else "state"
             parts += [Part(f"{kind} {name}", part, "attribute", name) for name, part in pairs]
         elif named is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar
@@ -57,6 +58,8 @@ def word_of(function: Any) -> str | None:
 
 
 def _identity(function: Any) -> str:
+    """What tells the function that was marked from one that `functools.wraps` made look like it."""
     if isinstance(function, FunctionType):
-        return function.__code__.co_qualname
+        code = function.__code__
+        return f"{code.co_qualname}:{code.co_firstlineno}:{zlib.crc32(code.co_code):08x}"
     return str(function.__qualname__)

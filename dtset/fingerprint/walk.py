@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
+from types import CodeType, FunctionType
 
 from dtset.errors import FingerprintError
 from dtset.fingerprint.description import Context, NoFingerprint
@@ -13,11 +14,9 @@ from dtset.fingerprint.values import describe
 
 __all__ = ["Session"]
 
-_WAYS_OUT = (
-    "Give the function plain data instead, or make the object inside the function; "
-    "or mark the function with @dtset.version('1') and change the word when its code changes; "
-    "or name the global in the setting dtset.fingerprint.ignore if it changes no result."
-)
+_PLAIN = "Give the function plain data instead, or make the object inside the function, or in prepare(ctx)"
+_VERSION = "mark the function with @dtset.version('1') and change the word when its code changes"
+_IGNORE = "name it in the setting dtset.fingerprint.ignore if it changes no result"
 
 
 class Session:
@@ -75,6 +74,21 @@ class Session:
         return root
 
 
+def _ways_out(node: Node) -> str:
+    """What can be done about an object without a fingerprint: that hangs on how it is reached."""
+    if isinstance(node.value, (FunctionType, CodeType)):
+        return f"{_VERSION[0].upper()}{_VERSION[1:]}."
+    while node.came is not None:
+        node, part = node.came
+        if part.startswith("global "):
+            # Only what a function reads by name can be replaced by a word, or left out.
+            module = getattr(node.value, "__module__", None)
+            name = part.removeprefix("global ")
+            named = f"{module}.{name}" if isinstance(module, str) else name
+            return f"{_PLAIN}; or {_VERSION}; or, as {named!r}, {_IGNORE}."
+    return f"{_PLAIN}."
+
+
 def _describe(
     node: Node, name: str, context: Context, known: dict[int, Node], made: dict[int, Node]
 ) -> list[Node]:
@@ -84,7 +98,7 @@ def _describe(
     except NoFingerprint as reason:
         kind = type(node.value).__name__
         raise FingerprintError(
-            f"{path_to(node, name)} → {kind} has no deterministic fingerprint: {reason}. {_WAYS_OUT}"
+            f"{path_to(node, name)} → {kind} has no deterministic fingerprint: {reason}. {_ways_out(node)}"
         ) from reason.__cause__
     node.noun, node.label = description.noun, description.encoded()
     node.unordered, node.shown, node.sees = (
