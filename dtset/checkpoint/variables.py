@@ -9,6 +9,7 @@ from typing import Any
 
 from dtset.checkpoint.layout import variables_path
 from dtset.errors import CorruptCheckpointError, StaleVariablesError
+from dtset.fingerprint.difference import first_difference
 from dtset.fingerprint.tree import Tree, from_json, to_json
 from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.objects import ObjectStore
@@ -104,19 +105,18 @@ def check_program(name: str, variable: Variable, program: Tree) -> None:
     changed = changed_parts(variable.program, program)
     if changed:
         raise StaleVariablesError(
-            f"the variable {name!r} was committed by another program: {', '.join(changed)} changed since. "
+            f"the variable {name!r} was committed by another program; since then: {', '.join(changed)}. "
             "Say whether to keep or to reset what was committed: TSetEnvironment(keep_variables=True or False), "
             "or `dtset restart --keep-variables` or `--reset-variables`"
         )
 
 
 def changed_parts(old: Tree, new: Tree) -> list[str]:
-    """Names of the parts of a program that are not the same in another.
+    """Say what is not the same in the parts that two programs have in common.
 
     A part that the present program has not come to yet, such as a notebook's later cells, is not
     counted as changed.
     """
-    old_parts = {part.name: part.digest for part in old.children}
-    new_parts = {part.name: part.digest for part in new.children}
-    common = old_parts.keys() & new_parts.keys()
-    return sorted(name for name in common if old_parts[name] != new_parts[name])
+    new_parts = {part.name: part for part in new.children}
+    pairs = ((part, new_parts[part.name]) for part in old.children if part.name in new_parts)
+    return sorted(str(found) for one, other in pairs if (found := first_difference(one, other)))

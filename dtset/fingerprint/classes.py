@@ -10,7 +10,7 @@ from enum import EnumType
 from types import DynamicClassAttribute, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
-from dtset.fingerprint.description import Context, Description, Mark, Part, parts_of
+from dtset.fingerprint.description import Context, Description, Mark, Part, library, parts_of
 from dtset.fingerprint.functions import describe_mark
 from dtset.fingerprint.libraries import is_generated_elsewhere
 from dtset.fingerprint.naming import by_name
@@ -29,6 +29,7 @@ _NEVER = frozenset(
         "_is_protocol", "__protocol_attrs__", "__non_callable_proto_members__",
     )
 )  # fmt: skip
+_HEAP_TYPE = 1 << 9
 _FIELD_GETTER: type = type(vars(namedtuple("_Pair", "one other"))["one"])
 _GENERATED_BY = ("dataclasses", "collections", "typing", "enum")
 _FIELD = (
@@ -49,6 +50,9 @@ def describe_class(cls: type, context: Context) -> Description:
     """Describe a class, with its bases and metaclass."""
     if not is_user_module(cls.__module__):
         named = by_name(cls, cls.__module__)
+        if named is None and not cls.__flags__ & _HEAP_TYPE:
+            # Written in C, and not kept under its name: `types.FunctionType` is `builtins.function`.
+            named = library(cls.__module__, f"{cls.__module__}.{cls.__qualname__}")
         if named is not None:
             return describe_mark(named)
     bases = [
@@ -75,8 +79,7 @@ def describe_class(cls: type, context: Context) -> Description:
     if parameters is not None:
         label += (repr(parameters),)
     if Reads.ANNOTATIONS in context.reads or _reads_annotations(cls):
-        annotations = vars(cls).get("__annotations__") or {}
-        parts += [Part(f"annotation {n}", v, "annotation", n) for n, v in annotations.items()]
+        parts += _annotations(cls)
         if "__orig_bases__" in vars(cls):
             parts.append(Part("written bases", vars(cls)["__orig_bases__"], "base", "arguments"))
     if _is_named_tuple(cls) or "__dataclass_fields__" in vars(cls):
@@ -84,6 +87,16 @@ def describe_class(cls: type, context: Context) -> Description:
     if Reads.SUBCLASSES in context.reads:
         parts += _subclasses(cls)
     return Description(label, parts + _registered(cls), "class")
+
+
+def _annotations(cls: type) -> list[Part]:
+    found = vars(cls).get("__annotations__")
+    return parts_of_annotations(found) if isinstance(found, dict) else []
+
+
+def parts_of_annotations(found: dict[str, Any]) -> list[Part]:
+    """Parts of annotations, in their order."""
+    return [Part(f"annotation {name}", each, "annotation", name) for name, each in found.items()]
 
 
 def _reads_annotations(cls: type) -> bool:
@@ -202,8 +215,7 @@ def _describe_enum(cls: EnumType, parts: list[Part], context: Context) -> Descri
     if Reads.STATE in context.reads:
         label += tuple(name for name in vars(cls) if name not in _NEVER)
     if Reads.ANNOTATIONS in context.reads:
-        annotations = vars(cls).get("__annotations__") or {}
-        parts += [Part(f"annotation {n}", v, "annotation", n) for n, v in annotations.items()]
+        parts += _annotations(cls)
     return Description(label, parts, "class")
 
 

@@ -12,7 +12,7 @@ from types import CodeType
 from typing import Any
 
 from dtset.fingerprint.flow import flow
-from dtset.fingerprint.instructions import Instruction, decode, variables
+from dtset.fingerprint.instructions import Instruction, apply_swaps, decode, variables
 from dtset.fingerprint.pruning import Capture, Reads, prune
 from dtset.fingerprint.references import Reference, references
 
@@ -144,6 +144,7 @@ class _Reader:
         self.code = code
         self.reads = reads
         self.found = decode(code)
+        apply_swaps(self.found)
         _sort_sets(self.found)
         self.trusted = trusted
         kept = prune(code, self.found, reads, keeps, trusted)
@@ -234,7 +235,9 @@ class _Reader:
             self.numbers[name] = len(self.numbers)
         if name in self.captured and name not in self.free:
             self.free.append(name)
-        if name == "__class__" or op in ("LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"):
+        is_looked_up = op in ("LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF")
+        if name == "__class__" or (is_looked_up and name in self.code.co_names):
+            # A class body looks among its own names first.
             return (self.numbers[name], name)
         return self.numbers[name]
 

@@ -13,7 +13,7 @@ __all__ = ["CODE_CHANGED", "Difference", "first_difference"]
 CODE_CHANGED = "code changed"
 # What a global is called goes by what it is: a helper today, a class tomorrow.
 _GLOBALS = frozenset(("global", "helper", "class", "module", "library", "sentinel"))
-_OF_CODE = frozenset(("function", "helper", "method", "property", "case"))
+_OF_CODE = frozenset(("function", "helper", "method", "property", "case", "code"))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from dataclasses import replace
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -18,7 +19,7 @@ from dtset.fingerprint.description import (
     parts_of,
 )
 from dtset.fingerprint.naming import by_name, hidden_instance, module_of
-from dtset.fingerprint.origin import is_user_module
+from dtset.fingerprint.origin import is_user_module, is_users_file
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.references import Reference
 from dtset.fingerprint.resolving import (
@@ -70,7 +71,11 @@ _READERS = frozenset(
 def describe_function(function: FunctionType, context: Context) -> Description:
     """A function is its code, what the code reads, its defaults, captured values and attributes."""
     module_name = module_of(function)
-    if module_name is not None and not is_user_module(module_name):
+    if (
+        module_name is not None
+        and not is_user_module(module_name)
+        and not _is_of_another_file(function, module_name)
+    ):
         return _describe_installed(function, module_name)
     word = word_of(function)
     code = function.__code__
@@ -100,6 +105,14 @@ def describe_function(function: FunctionType, context: Context) -> Description:
         "helper",
         sees=analysis.sees,
     )
+
+
+def _is_of_another_file(function: FunctionType, module_name: str) -> bool:
+    """Whether a function's globals only claim to be those of an installed module."""
+    file = function.__globals__.get("__file__")
+    module = sys.modules.get(module_name)
+    real = getattr(module, "__dict__", {}).get("__file__", file)
+    return isinstance(file, str) and file != real and is_users_file(file)
 
 
 def _is_seen_into(scope: Scope, name: str, context: Context) -> bool:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from types import CodeType
 
-__all__ = ["Handler", "Instruction", "decode", "stack_effect", "variables"]
+__all__ = ["Handler", "Instruction", "apply_swaps", "decode", "stack_effect", "variables"]
 
 _EXTENDED_ARG = dis.opmap["EXTENDED_ARG"]
 _CACHE = 0
@@ -140,6 +140,37 @@ def _exception_table(table: bytes) -> list[tuple[int, int, int, int, bool]]:
         (2 * start, 2 * (start + length), 2 * target, info >> 1, bool(info & 1))
         for start, length, target, info in zip(*[iter(values)] * 4, strict=True)
     ]
+
+
+def apply_swaps(found: list[Instruction]) -> None:
+    """Order stores instead of swapping what they take, as the compiler does where they are on one line."""
+    entered: set[int | None] = {item.target for item in found if item.target is not None}
+    entered |= {item.handler.target for item in found if item.handler is not None}
+    for start in range(len(found) - 1, -1, -1):
+        if found[start].op != "SWAP":
+            continue
+        stores = _stores_after(found, start, found[start].arg, entered)
+        names = [name for at in stores for name in found[at].names]
+        if len(stores) == found[start].arg and len(set(names)) == len(names):
+            first, last = stores[0], stores[-1]
+            found[first], found[last] = found[last], found[first]
+            found[start] = Instruction("NOP", 0, dis.opmap["NOP"], handler=found[start].handler)
+
+
+def _stores_after(
+    found: list[Instruction], start: int, count: int, entered: set[int | None]
+) -> list[int]:
+    """Positions of the next instructions, if they only store in locals or drop, and run in a row."""
+    stores: list[int] = []
+    for at in range(start + 1, len(found)):
+        item = found[at]
+        if len(stores) == count or at in entered or item.handler != found[start].handler:
+            break
+        if item.op in ("STORE_FAST", "POP_TOP"):
+            stores.append(at)
+        elif item.op != "NOP":
+            break
+    return stores
 
 
 def stack_effect(item: Instruction, *, jump: bool = False) -> int:

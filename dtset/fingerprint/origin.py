@@ -14,7 +14,7 @@ from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-__all__ = ["Distribution", "distribution_of", "is_user_module"]
+__all__ = ["PYTHON", "Distribution", "distribution_of", "is_user_module", "is_users_file"]
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _OWN_FOLDER = Path(__file__).resolve().parents[1]
@@ -60,6 +60,11 @@ def is_user_module(module_name: str) -> bool:
     (True, False, False)
     """
     return _origin(module_name).user
+
+
+def is_users_file(file: str) -> bool:
+    """Whether a file of code is the user's own."""
+    return _origin_of_file(Path(file).stem, file, False).user
 
 
 def distribution_of(module_name: str) -> Distribution | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 
 from dtset.fingerprint import environment_leaves, fingerprint_tree
 from dtset.fingerprint.code import analyse
@@ -42,19 +43,26 @@ def _parts() -> Iterator[Tree]:
             continue
         file = getattr(module, "__file__", None)
         if file is not None and file.endswith(".py"):
-            title = "script" if name == "__main__" else f"module {name}"
-            yield leaf(title, _code_digest(Path(file)))
+            yield _file_tree("script" if name == "__main__" else f"module {name}", Path(file))
         elif name == "__main__":
             yield from _cells(module)
 
 
-def _code_digest(file: Path) -> bytes:
-    """Digest of a file's code."""
+def _file_tree(title: str, file: Path) -> Tree:
+    """Tree of a file's code: what it defines, and by its own digest all of it."""
     try:
         source = file.read_bytes()
     except OSError:
-        return b"no source"
-    return analyse(compile(source, "<program>", "exec", dont_inherit=True)).digest
+        return leaf(title, b"no source")
+    code = compile(source, "<program>", "exec", dont_inherit=True)
+    defined = (const for const in code.co_consts if isinstance(const, CodeType))
+    parts = [
+        replace(
+            leaf(f"code {each.co_name}", analyse(each).digest), place=f"{file.stem}.{each.co_name}"
+        )
+        for each in defined
+    ]
+    return replace(leaf(title, analyse(code).digest), children=tuple(parts), own="")
 
 
 def _cells(main: ModuleType) -> Iterator[Tree]:

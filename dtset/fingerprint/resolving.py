@@ -241,6 +241,9 @@ def _import_users(name: str) -> Any:
         raise NoFingerprint(f"module {name} cannot be found: {error!r}") from error
     try:
         return importlib.import_module(name)
+    except ImportError as error:
+        # What it needs is not installed, for which programs often have another way.
+        return Mark("cannot be imported", name, value=str(error.name))
     except Exception as error:
         raise NoFingerprint(f"importing module {name} raised {error!r}") from error
 

@@ -359,7 +359,7 @@ def _state(value: Any, state: Any, context: Context) -> list[Part]:
     parts: list[Part] = []
     for number, named in enumerate((state, slots)):
         if isinstance(named, dict) and all(type(name) is str for name in named):
-            named = without_caches(value, named)
+            named = _unwrapped(without_caches(value, named), context.reads)
             is_seen = Reads.STATE in context.reads or isinstance(value, types.SimpleNamespace)
             pairs = named.items() if is_seen else sorted(named.items())
             kind = "slot" if number else "state"
@@ -367,6 +367,24 @@ def _state(value: Any, state: Any, context: Context) -> list[Part]:
         elif named is not None:
             parts.append(Part(f"whole state {number}", named, "state"))
     return parts
+
+
+def _unwrapped(state: dict[str, Any], reads: Reads) -> dict[str, Any]:
+    """State without what `functools.update_wrapper` copied to an instance, unless something reads it."""
+    if "__wrapped__" not in state:
+        return state
+    dropped = set(_PLACE)
+    for name, read in _COPIED.items():
+        if read not in reads:
+            dropped.add(name)
+    return {name: part for name, part in state.items() if name not in dropped}
+
+
+_COPIED = {
+    "__name__": Reads.NAMES,
+    "__doc__": Reads.DOCS,
+    "__annotations__": Reads.ANNOTATIONS,
+}
 
 
 def _a(cls: type) -> str:

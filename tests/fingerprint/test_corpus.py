@@ -1,5 +1,4 @@
 import dataclasses
-import importlib.util
 import json
 import os
 import subprocess
@@ -8,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fingerprint.corpus import attacked, pairs
+
 HERE = Path(__file__).parent / "corpus"
-_spec = importlib.util.spec_from_file_location("corpus_pairs", HERE / "pairs.py")
-_module = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = _module
-_spec.loader.exec_module(_module)
-PAIRS = _module.PAIRS
+PAIRS = pairs.PAIRS + attacked.PAIRS
 RUNS = [("main", "1"), ("module", "1"), ("main", "2"), ("module", "2")]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import io
+import marshal
 import sys
 import types
 from collections import ChainMap
@@ -93,6 +94,10 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         if kind is Named:
             self.path = obj.path
             return loading.place, (obj.key, obj.value)
+        if kind is types.CodeType:
+            # cloudpickle forgets which file code is from, which tracebacks name. Version 2 has no marks of
+            # what is shared, which differ from time to time.
+            return marshal.loads, (marshal.dumps(obj, 2),)
         if kind is types.CellType:
             return reduce_cell(obj, self._cells)
         reducer = REDUCERS.get(kind)

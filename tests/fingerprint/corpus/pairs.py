@@ -11,7 +11,7 @@ class Pair:
     after: str
 
 
-def _pairs(expect, text):
+def pairs_of(expect, text):
     found = []
     for block in text.strip().split("\n====")[0:]:
         head, _, rest = block.lstrip("= ").partition("\n")
@@ -20,7 +20,7 @@ def _pairs(expect, text):
     return found
 
 
-SAME = _pairs(
+SAME = pairs_of(
     "same",
     """\
 ==== comment
@@ -688,7 +688,7 @@ def f(x): return {"b", "a"} | {(2, None), 1} | {x, 3}
 """,
 )
 
-DIFFERENT = _pairs(
+DIFFERENT = pairs_of(
     "different",
     """\
 ==== parameter name
@@ -1992,7 +1992,7 @@ def f(x): return UserId.__supertype__(x)
 """,
 )
 
-ERRORS = _pairs(
+ERRORS = pairs_of(
     "error",
     """\
 ==== socket

@@ -13,6 +13,16 @@ from dtset.errors import FingerprintError
 from dtset.fingerprint import fingerprint
 
 SEPARATOR = "# file "
+# Imported once, not by each child.
+SLOW = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "scipy.stats",
+    "sklearn.ensemble",
+    "sklearn.pipeline",
+)
 
 
 def split(source):
@@ -27,16 +37,30 @@ def split(source):
 
 
 def digest(source, mode, number):
+    """Digest of a source in a process of its own: some change modules that others use."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        with os.fdopen(writer, "w") as out:
+            out.write(digest_here(source, mode, number))
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as found:
+        text = found.read()
+    os.waitpid(child, 0)
+    return text
+
+
+def digest_here(source, mode, number):
     files = split(source)
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             path = Path(folder, "entry_module.py" if name == "entry" else name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        before = set(sys.modules)
         sys.argv[1:] = ["--fixed"]
         os.environ["CORPUS"] = "fixed"
-        main = sys.modules["__main__"]
         sys.path.insert(0, folder)
         importlib.invalidate_caches()
         try:
@@ -52,17 +76,13 @@ def digest(source, mode, number):
             return f"error: {error}"
         except Exception:
             return f"crash: {traceback.format_exc()}"
-        finally:
-            sys.path.remove(folder)
-            sys.modules["__main__"] = main
-            for name in set(sys.modules) - before:
-                if str(getattr(sys.modules[name], "__file__", "")).startswith(folder):
-                    del sys.modules[name]
 
 
 def main():
     mode, path = sys.argv[1:]
     pairs = json.loads(Path(path).read_text())
+    for name in SLOW:
+        importlib.import_module(name)
     found = []
     for number, pair in enumerate(pairs):
         found.append([digest(pair[side], mode, number) for side in ("before", "after")])

@@ -96,7 +96,7 @@ def annotated(tree: ast.stmt, code: CodeType, rng: random.Random) -> ast.stmt:
     tree = copy.deepcopy(tree)
 
     def other(now: ast.expr | None) -> ast.expr | None:
-        texts = ["int", "'str'", "dict[str, int]", "int | None", "'A' if 1 < len('a') else 'B'"]
+        texts = ["int", "'str'", "dict[str, int]", "int | None", "'A' if 'a' in 'ab' else 'B'"]
         return None if now is not None and rng.random() < 0.3 else _expression(rng.choice(texts))
 
     def in_functions(node: Any, inside: bool) -> None:
