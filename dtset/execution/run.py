@@ -38,7 +38,7 @@ from dtset.execution.scheduler import Scheduler, SchedulerLostError, WorkersLost
 from dtset.execution.shipping import ship
 from dtset.execution.stage import Step, TaskSettings
 from dtset.fingerprint.graph import reached_distributions
-from dtset.fingerprint.node import node_trees, stored_tree
+from dtset.fingerprint.node import node_trees, own_parts, stored_tree
 from dtset.fingerprint.sources import sources_of
 from dtset.fingerprint.tree import Tree
 from dtset.plan.nodes import (
@@ -411,7 +411,7 @@ class Run:
             ExpectedFiles(each.files, found)
             for each in self._unresolved(node)
             if isinstance(each, Source | Transform | Exchange) and each.files is not None
-            for found in known.get(each.number, _NO_TREE).children
+            for found in own_parts(known.get(each.number, _NO_TREE))
             if found.name == "files"
         )
         return Target(node, output, partitions, resolved, shipment, digests, files)

@@ -13,6 +13,7 @@ __all__ = ["CODE_CHANGED", "Difference", "first_difference"]
 CODE_CHANGED = "code changed"
 # What a global is called goes by what it is: a helper today, a class tomorrow.
 _GLOBALS = frozenset(("global", "helper", "class", "module", "library", "sentinel"))
+_DATA = "persisted "
 _OF_CODE = frozenset(("function", "helper", "method", "property", "case", "code"))
 
 
@@ -61,6 +62,8 @@ class _At:
             return _At(_titled(tree))
         if noun == "file":
             return _At(f"source {text}")
+        if noun == "function":
+            return _At(tree.name)
         if not self.owner:
             return _At(tree.name, self.thing.partition(" ")[2])
         if tree.name.startswith("["):
@@ -73,7 +76,7 @@ class _At:
 def _titled(tree: Tree) -> str:
     """What an operator, or a function or class, is called."""
     if tree.place == OPERATOR:
-        return f"operator {tree.name}"
+        return tree.name if tree.name.startswith(_DATA) else f"operator {tree.name}"
     return f"{tree.name.partition(' ')[0]} {tree.place}" if tree.place else tree.name
 
 
@@ -125,10 +128,12 @@ def _itself(old: Tree, new: Tree, at: _At) -> Difference:
     if at.thing.startswith("source "):
         return Difference(str(at), "file changed", old, new)
     if new.name == "digest":
-        return Difference(at.owner, "its data changed", old, new)
+        return Difference(f"{_DATA}{at.owner}", "its data changed", old, new)
     was, now = (each.name.partition(" ")[0] for each in (old, new))
     if bool(old.place) != bool(new.place) or (old.place and was != now):
         change = f"{_said(old)} → {_said(new)}"
+    elif was == now == "function" and (old.place, old.name) != (new.place, new.name):
+        change = f"in place of {old.place or old.name.partition(' ')[2]}"
     elif new.place and now in _OF_CODE:
         change = CODE_CHANGED
     elif old.shown is not None and new.shown is not None:
@@ -168,6 +173,9 @@ def _keyed(parts: Iterable[Tree]) -> Iterator[tuple[tuple[str, int], Tree]]:
     for part in parts:
         noun, _, text = part.name.partition(" ")
         name = f"global {text}" if noun in _GLOBALS else part.name
+        if part.place == OPERATOR or noun == "function":
+            # An operator has one of each, whatever it is called.
+            name = part.place if part.place == OPERATOR else noun
         yield (name, seen[name]), part
         seen[name] += 1
 

@@ -96,7 +96,7 @@ def describe_function(function: FunctionType, context: Context) -> Description:
     for reference in analysis.references:
         value = resolve(reference, scope, context, code)
         if value is not None:
-            parts.append(_read(reference, value))
+            parts.append(_read(reference, value, scope))
     if Reads.OWN_GLOBALS in analysis.sees or Reads.GLOBALS in analysis.sees | context.reads:
         parts.append(Part("all globals", all_globals(scope), "all globals"))
     return Description(
@@ -126,11 +126,15 @@ def _is_seen_into(scope: Scope, name: str, context: Context) -> bool:
     )
 
 
-def _read(reference: Reference, value: object) -> Part:
-    text = reference.text.rstrip(".")
+def _read(reference: Reference, value: object, scope: Scope) -> Part:
+    text = said = reference.text.rstrip(".")
+    if len(reference.chain) > 1 and not reference.module:
+        held = scope.names.get(reference.chain[0])
+        # Of a value all counts, not the attribute that is taken of it.
+        said = text if held is None or isinstance(held, ModuleType) else reference.chain[0]
     if isinstance(value, Mark) and value.kind == "environment":
         return Part(f"reads {text}[{value.text}]", value, "environment variable", value.text)
-    return Part(f"reads {text}", value, "global", text)
+    return Part(f"reads {text}", value, "global", said)
 
 
 def _builtins(function: FunctionType) -> dict[str, Any]:

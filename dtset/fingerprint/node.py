@@ -22,7 +22,7 @@ from dtset.plan.nodes import (
 )
 from dtset.plan.user_function import UserFunction
 
-__all__ = ["files_tree", "node_trees", "stored_tree"]
+__all__ = ["files_tree", "node_trees", "own_parts", "stored_tree"]
 
 
 def node_trees(
@@ -74,7 +74,10 @@ def stored_tree(name: str, digest: str, classes: Mapping[str, Tree]) -> Tree:
     """
     code = [
         replace(
-            leaf(f"class {each}", tree.digest), children=tree.children, own="", place=tree.place
+            leaf(f"class {each}", tree.digest),
+            children=tree.children,
+            own=tree.own,
+            place=tree.place,
         )
         for each, tree in sorted(classes.items())
     ]
@@ -86,6 +89,11 @@ def files_tree(files: FunctionFiles) -> Tree:
     """Tree of files that a function reads by itself, as they are now."""
     found = sorted(files.identity().items())
     return branch("files", *(leaf(f"file {name}", identity) for name, identity in found))
+
+
+def own_parts(tree: Tree) -> tuple[Tree, ...]:
+    """Parts of a node's tree, also where the whole plan's leaves are around it."""
+    return tree.children[-1].children if tree.name == "plan" else tree.children
 
 
 def _needed(node: Node, stored: Mapping[int, Tree]) -> Iterator[Node]:

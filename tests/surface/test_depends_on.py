@@ -1,0 +1,105 @@
+"""Files that functions read by themselves, named with depends_on=."""
+
+from __future__ import annotations
+
+import pytest
+
+from dtset import ConfigurationError, SourceChangedError, TSetEnvironment
+
+
+def environment(store, **arguments):
+    return TSetEnvironment(
+        **{"store": store, "cluster": "synchronous", "job_id": "job", "parallelism": 2, **arguments}
+    )
+
+
+@pytest.fixture
+def words(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("a b")
+    return path
+
+
+def known(path):
+    def is_known(word):
+        return word in path.read_text().split()
+
+    return is_known
+
+
+def test_another_content_is_a_miss_that_names_the_file(store, words):
+    with environment(store) as env:
+        tset = env.parallelize(["a", "c"]).filter(known(words), depends_on=words)
+        assert tset.persist("known").collect() == ["a"]
+    with environment(store) as env:
+        tset = env.parallelize(["a", "c"]).filter(known(words), depends_on=[words])
+        assert tset.persist("known").hit is True
+    words.write_text("a b c")
+    with environment(store) as env:
+        lazy = (
+            env.parallelize(["a", "c"]).filter(known(words), depends_on=words).lazy_persist("known")
+        )
+        assert str(env.plan(lazy)) == "known: miss: source words.txt: file changed"
+        assert lazy.collect() == ["a", "c"]
+
+
+def test_a_glob_counts_the_files_that_there_are(store, words):
+    def total(x):
+        return x + len(list(words.parent.glob("*.txt")))
+
+    def hit():
+        with environment(store) as env:
+            pattern = words.parent / "*.txt"
+            return env.range(2).map(total, depends_on=pattern).persist("total").hit
+
+    assert [hit(), hit()] == [False, True]
+    (words.parent / "more.txt").write_text("x")
+    assert [hit(), hit()] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "operation", ["flat_map", "compute", "map_to_tuple", "reduce", "create_source"]
+)
+def test_every_operation_of_a_users_function_takes_it(store, words, operation):
+    def persisted(env):
+        numbers = env.range(4)
+        match operation:
+            case "flat_map":
+                return numbers.flat_map(lambda x: [x], depends_on=words)
+            case "compute":
+                return numbers.compute(lambda itr, ctx: sum(itr), depends_on=words)
+            case "map_to_tuple":
+                pairs = numbers.map_to_tuple(lambda x: (x, 1), depends_on=words)
+                return pairs.keyed_reduce(lambda a, b: a + b, depends_on=words)
+            case "reduce":
+                return numbers.reduce(lambda a, b: a + b, depends_on=words)
+            case _:
+                return env.create_source(lambda: [1], 2, depends_on=words)
+
+    def hit():
+        with environment(store) as env:
+            return persisted(env).persist("it").hit
+
+    assert [hit(), hit()] == [False, True]
+    words.write_text("other words")
+    assert [hit(), hit()] == [False, True]
+
+
+def test_a_file_that_changes_while_it_is_read_commits_nothing(store, words):
+    def meddling(x):
+        words.write_text(words.read_text() + " more")
+        return x
+
+    changed = pytest.raises(SourceChangedError, match=r"file words\.txt.*run again")
+    with environment(store) as env, changed:
+        env.range(4).map(meddling, depends_on=words).persist("it")
+    with environment(store) as env:
+        assert env.range(4).map(abs, depends_on=words).persist("it").hit is False
+
+
+def test_files_that_are_not_there_are_an_error_before_anything_is_computed(store, tmp_path):
+    with environment(store) as env:
+        with pytest.raises(FileNotFoundError, match="missing"):
+            env.range(2).map(abs, depends_on=tmp_path / "missing.txt")
+        with pytest.raises(ConfigurationError, match="depends_on"):
+            env.range(2).map(abs, depends_on=[5])
