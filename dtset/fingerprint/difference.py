@@ -155,7 +155,7 @@ def _of_parts(olds: Sequence[Tree], news: Sequence[Tree], at: _At) -> Difference
         old = before.get(key)
         if old is not None and old.digest != new.digest:
             # Where a value became a function or the other way round, it is the global that changed.
-            found = _within(old, new, at.part(new if old.place else old))
+            found = _within(old, new, at.part(old if new.place and not old.place else new))
             if found is not None:
                 return found
     for key, old in before.items():
