@@ -62,7 +62,7 @@ class _At:
             return _At(_titled(tree))
         if noun == "file":
             return _At(f"source {text}")
-        if noun == "function":
+        if noun in ("function", "distribution"):
             return _At(tree.name)
         if not self.owner:
             return _At(tree.name, self.thing.partition(" ")[2])
