@@ -267,7 +267,7 @@ def _attribute(
         if isinstance(found, Mark):
             _note_outside(f"{base.__name__}.{attribute}", code)
             return found
-        if root:
+        if root and found is not os.environ:
             _note_outside(f"{base.__name__}.{attribute}", code)
         base = found
     if isinstance(base, ModuleType):
@@ -365,7 +365,8 @@ def _note_outside(qualified: str, code: CodeType) -> None:
     _noted[key] = code
     _logger.warning(
         "%s uses %s: what it reads that way is not part of its fingerprint, so a change of it goes unseen. "
-        "Give what it depends on as a parameter or through config=; take random numbers from ctx.random.",
+        "Name files with depends_on= of the operator, give what else it depends on as a parameter or through config=; "
+        "take random numbers from ctx.random.",
         code.co_qualname,
         qualified,
     )

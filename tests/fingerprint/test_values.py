@@ -331,3 +331,25 @@ def test_the_text_of_a_function_counts_where_something_reads_it(tmp_path, monkey
         assert module.f(1).startswith("def g(x): return x")
         digests.append(fingerprint(module.f))
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_equal_rows_of_dates_and_decimals_have_equal_digests_whatever_they_share():
+    day, price = datetime.date(2020, 1, 2), decimal.Decimal("1.10")
+    shared = [(day, price)] * 3
+    apart = [(datetime.date(2020, 1, 2), decimal.Decimal("1.10")) for _ in range(3)]
+    assert fingerprint(shared) == fingerprint(apart)
+    assert fingerprint(shared) != fingerprint([(day, decimal.Decimal("1.1"))] * 3)
+    naive = [datetime.datetime(2020, 1, 2)]
+    aware = [datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)]
+    assert fingerprint(naive) != fingerprint(aware)
+
+
+def test_a_zone_of_the_users_counts_by_its_code():
+    def dates(hours):
+        class Zone(datetime.tzinfo):
+            def utcoffset(self, when):
+                return datetime.timedelta(hours=hours)
+
+        return [datetime.datetime(2020, 1, 2, tzinfo=Zone())]
+
+    assert fingerprint(dates(1)) == fingerprint(dates(1)) != fingerprint(dates(2))

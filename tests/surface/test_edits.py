@@ -152,7 +152,7 @@ class Edited(RuleBasedStateMachine):
 
 TestEdited = Edited.TestCase
 TestEdited.settings = settings(
-    max_examples=25,
+    max_examples=40,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),
