@@ -368,5 +368,6 @@ def _note_outside(qualified: str, code: CodeType) -> None:
         "Name files with depends_on= of the operator, give what else it depends on as a parameter or through config=; "
         "take random numbers from ctx.random.",
         code.co_qualname,
-        qualified,
+        # `io.open` is what the builtin says of itself.
+        "open" if qualified == "io.open" else qualified.removeprefix("builtins."),
     )

@@ -28,7 +28,7 @@ def test_a_direct_open_clock_or_generator_is_noted_once_with_the_ways_in(notes):
     said = notes()
     assert len(said) == 3
     assert {each.split(" uses ")[1].split(":")[0] for each in said} == {
-        "builtins.open",
+        "open",
         "time.time",
         "random.random",
     }
