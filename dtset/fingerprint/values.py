@@ -233,14 +233,24 @@ def _c_method(value: Any, context: Context) -> Description | None:
 
 
 def _numba(value: Any, context: Context) -> Description | None:
-    """A function compiled by numba is its Python source function and its options."""
-    if not type(value).__module__.startswith("numba.") or not hasattr(value, "py_func"):
+    """A function or ufunc compiled by numba is its Python function, its options and signatures."""
+    if not type(value).__module__.startswith("numba."):
+        return None
+    compiled = value if hasattr(value, "py_func") else getattr(value, "_dispatcher", None)
+    function = getattr(compiled, "py_func", None)
+    if function is None:
         return None
     parts = [
-        Part("function", value.py_func, "global", value.py_func.__name__),
-        Part("options", dict(getattr(value, "targetoptions", {})), "options"),
+        Part("function", function, "global", function.__name__),
+        Part("options", dict(getattr(compiled, "targetoptions", {})), "options"),
         Part("class", type(value), "global", type(value).__name__),
     ]
+    if compiled is not value:
+        # Loops that are compiled as they are needed are a cache; those that the user asked for are not.
+        is_fixed = getattr(value, "_frozen", False) and not getattr(value, "is_dynamic", False)
+        loops = list(value.types) if is_fixed else []
+        said = (loops, getattr(value, "signature", None), getattr(value, "identity", None))
+        parts.append(Part("signatures", said, "signatures"))
     return Description(("numba",), parts, "helper")
 
 
