@@ -22,11 +22,10 @@ from dtset.arguments import (
     a_number_of_partitions,
 )
 from dtset.checkpoint.clear import delete_tset
-from dtset.checkpoint.explain import Missed, Reason, explained
-from dtset.checkpoint.history import History
+from dtset.checkpoint.explain import Missed
 from dtset.checkpoint.job import Job, find_job
+from dtset.checkpoint.journal import Journal
 from dtset.checkpoint.layout import check_job_id
-from dtset.checkpoint.lineage import write_lineage
 from dtset.checkpoint.recorder import RunRecorder
 from dtset.checkpoint.runs import new_run_id
 from dtset.checkpoint.state import State
@@ -230,7 +229,7 @@ class TSetEnvironment:
             on_miss=self._miss_noted,
             on_persist=self._persist_noted,
         )
-        self._history = History(self._store, self.job_id, run_id)
+        self._journal = Journal(self._store, self.job_id, run_id, self._recorder.note)
         self._state = State(
             self._store,
             self.job_id,
@@ -560,7 +559,7 @@ class TSetEnvironment:
         self._check_open()
         if not isinstance(tset, TSet):
             raise UsageError(f"plan() takes a TSet, and was given {tset!r}")
-        return preview(self._run, tset._node, self._reason)
+        return preview(self._run, tset._node, self._journal.reason)
 
     def persisted(self, name: str | int) -> PersistedTSet:
         """Return a handle on a TSet that the job has persisted, by its name.
@@ -594,7 +593,7 @@ class TSetEnvironment:
         [0, 1, 4]
         """
         self._check_open()
-        manifest = self._history.committed(name)
+        manifest = self._journal.committed(name)
         if manifest is None:
             raise TSetNotFoundError(
                 f"job {self.job_id} has committed no TSet "
@@ -721,41 +720,16 @@ class TSetEnvironment:
 
     def _persist_noted(self, persisted: Persisted, took: float) -> None:
         """Say what became of a persist, in the log and in the run's records."""
-        manifest = persisted.manifest
-        _logger.info("%s", persist_line(manifest, persisted.hit, took))
+        manifest, hit = persisted.manifest, persisted.hit
+        _logger.info("%s", persist_line(manifest, hit, took))
         if self.checkpointing:
-            self._recorder.note(
-                event="persist",
-                name=manifest.name,
-                place=self._history.note(manifest.name, manifest.fingerprint),
-                fingerprint=manifest.fingerprint,
-                hit=persisted.hit,
-                accepted=persisted.accepted,
-                seconds=round(took, 6),
-            )
+            self._journal.persisted(manifest, hit, accepted=persisted.accepted, seconds=took)
 
     def _miss_noted(self, missed: Missed) -> None:
-        """Say why a TSet has to be computed, and keep what it is made from, before it is."""
-        reason = self._reason(missed, 0)
-        write_lineage(
-            self._store, self.job_id, missed.fingerprint, self._run.run_id, missed.lineage
-        )
-        self._recorder.note(
-            event="miss",
-            name=missed.name,
-            place=self._history.begin(missed.name, missed.fingerprint),
-            fingerprint=missed.fingerprint,
-            found=missed.found,
-            partitions=missed.partitions,
-            why=reason.words,
-        )
+        """Say why a TSet that the job knows has to be computed."""
+        reason = self._journal.missed(missed)
         if reason.before is not None:
             _logger.info("%s", miss_line(missed, reason.words))
-
-    def _reason(self, missed: Missed, place: int) -> Reason:
-        """Why a TSet has to be computed; `place` counts from the next one."""
-        pasts = self._history.predecessors(missed.name, self._history.place + place)
-        return explained(self._store, self.job_id, missed, pasts)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -92,7 +92,7 @@ def preview(run: Run, node: Node, explain: Callable[..., Reason]) -> RunPlan:
     node : Node
         What would be computed.
     explain : callable
-        Says why one is missing, given it and, as `place`, how many before it are yet to be run.
+        Says why one is missing, given it and, as `ahead`, how many before it are yet to be run.
 
     Raises
     ------
@@ -109,8 +109,8 @@ def preview(run: Run, node: Node, explain: Callable[..., Reason]) -> RunPlan:
         waited_for = [name for one in each.inputs for name in pending.get(one.number, ())]
         above = tuple(dict.fromkeys(waited_for))
         if isinstance(each, Persist):
-            place = sum(one.number not in run.persisted for one in looked_at)
-            found = _of_persist(run, each, above, stored, partial(explain, place=place))
+            ahead = sum(one.number not in run.persisted for one in looked_at)
+            found = _of_persist(run, each, above, stored, partial(explain, ahead=ahead))
             looked_at.append(each)
             persists.append(found)
             above = () if found.state in (HIT, DONE) else (found.name,)
