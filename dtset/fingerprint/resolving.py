@@ -82,14 +82,10 @@ class Scope:
 
     def lookup(self, name: str) -> tuple[bool, Any]:
         """Whether a name is known, and what it stands for."""
-        if name in self.names:
-            value = self.names[name]
-            # IPython puts its own into a notebook's globals; they do the same.
-            if name in _SHELLS and _module_of_type(value) in ("IPython", "ipykernel"):
-                return True, self.builtins.get(name, value)
-            return True, value
-        if name in self.builtins:
-            return True, self.builtins[name]
+        for names in (self.names, self.builtins):
+            if name in names:
+                value = names[name]
+                return True, _plainly(name, value) if name in _SHELLS else value
         return False, None
 
 
@@ -100,9 +96,12 @@ class AllGlobals:
     values: dict[str, Any]
 
 
-def _module_of_type(value: object) -> str:
-    module_name = getattr(value, "__module__", None) or type(value).__module__
-    return str(module_name).partition(".")[0]
+def _plainly(name: str, value: Any) -> Any:
+    """What a name stands for outside of IPython, which has an `open`, `exit` and `quit` of its own."""
+    module_name = str(getattr(value, "__module__", None) or type(value).__module__)
+    if module_name.partition(".")[0] not in ("IPython", "ipykernel", "_sitebuiltins"):
+        return value
+    return builtins.open if name == "open" else library("builtins", f"builtins.{name}")
 
 
 def resolve(reference: Reference, scope: Scope, context: Context, code: CodeType) -> object:

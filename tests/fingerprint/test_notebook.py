@@ -9,25 +9,33 @@ nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 
 MODULE = """
+import json
+import math
+
 THRESHOLD = 5
 
 def helper(x):
-    return x + THRESHOLD
+    return math.floor(x) + THRESHOLD
+
+def read(path):
+    with open(path) as file:
+        return json.loads(file.read().strip()) or exit(1)
 
 class Rec:
     def score(self):
         return 1
 
 def f(x):
-    return helper(x) + Rec().score()
+    return helper(x) + Rec().score() + read(x)
 """
 
 CELLS = [
-    "1 + 1",
+    "import json\nimport math",
     "class Rec:\n    'A record.'\n    def score(self):\n        # one\n        return 1",
-    "def f(x: int) -> int:\n    return helper(x) + Rec().score()",
+    "def f(x: int) -> int:\n    return helper(x) + Rec().score() + read(x)",
     "THRESHOLD = 5\ndef helper(y): return y",
-    "def helper(x):\n    return x + THRESHOLD",
+    "def helper(x):\n    return math.floor(x) + THRESHOLD",
+    "def read(path):\n    with open(path) as file:\n        return json.loads(file.read().strip()) or exit(1)",
     "from dtset.fingerprint import fingerprint\nprint(fingerprint(f))",
 ]
 
@@ -41,4 +49,5 @@ def test_a_function_of_notebook_cells_has_the_digest_of_the_same_function_in_a_m
     nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     scope = {"__name__": "users_module"}
     exec(compile(MODULE, "users_module.py", "exec"), scope)
-    assert notebook.cells[-1].outputs[0]["text"].strip() == fingerprint(scope["f"])
+    printed = [each["text"] for each in notebook.cells[-1].outputs if each.get("name") == "stdout"]
+    assert "".join(printed).strip() == fingerprint(scope["f"])
