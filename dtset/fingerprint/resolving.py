@@ -98,7 +98,7 @@ class AllGlobals:
 
 def _plainly(name: str, value: Any) -> Any:
     """What a name stands for outside of IPython, which has an `open`, `exit` and `quit` of its own."""
-    module_name = str(getattr(value, "__module__", None) or type(value).__module__)
+    module_name = module_of(value) or type(value).__module__
     if module_name.partition(".")[0] not in ("IPython", "ipykernel", "_sitebuiltins"):
         return value
     return builtins.open if name == "open" else library("builtins", f"builtins.{name}")
