@@ -664,6 +664,10 @@ class TSetEnvironment:
         if persisted is None:
             return
         self._run.forget(node)
+        if persisted.accepted_for is not None:
+            # The data are another program's, which may come back; the word for them goes.
+            delete_tset(self._store, self.job_id, persisted.accepted_for)
+            return
         fingerprint = persisted.manifest.fingerprint
         if any(each.manifest.fingerprint == fingerprint for each in self._run.persisted.values()):
             return
@@ -723,13 +727,16 @@ class TSetEnvironment:
         manifest, hit = persisted.manifest, persisted.hit
         _logger.info("%s", persist_line(manifest, hit, took))
         if self.checkpointing:
-            self._journal.persisted(manifest, hit, accepted=persisted.accepted, seconds=took)
+            self._journal.persisted(
+                manifest, hit, accepted=persisted.accepted_for is not None, seconds=took
+            )
 
-    def _miss_noted(self, missed: Missed) -> None:
-        """Say why a TSet that the job knows has to be computed."""
+    def _miss_noted(self, missed: Missed) -> str:
+        """Say, in the log too, why a TSet that the job knows has to be computed."""
         reason = self._journal.missed(missed)
         if reason.before is not None:
             _logger.info("%s", miss_line(missed, reason.words))
+        return reason.words
 
     def _check_open(self) -> None:
         if self._closed:
@@ -755,8 +762,9 @@ class TSetEnvironment:
             _logger.warning("closed before these were carried out: %s", self._waiting)
         try:
             if not self.checkpointing:
-                for persisted in self._run.persisted.values():
-                    delete_tset(self._store, self.job_id, persisted.manifest.fingerprint)
+                for number, persisted in self._run.persisted.items():
+                    if number not in self._run.adopted:
+                        delete_tset(self._store, self.job_id, persisted.manifest.fingerprint)
             self._recorder.end(state)
         finally:
             self._run.clear()

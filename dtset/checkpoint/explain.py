@@ -88,6 +88,8 @@ def explained(
         before = find_lineage(store, job_id, past.fingerprint)
         if before is not None:
             words = difference_said(before, missed.lineage, missed.classes)
+            if past.name != missed.name:
+                words = f"no earlier run persisted it by this name; {past.name}, at its place, differs in {words}"
             return Reason(f"{words}; {_BEGUN}" if begun else words, past.fingerprint)
     return Reason(_BEGUN if begun else "no earlier run persisted it")
 

@@ -20,9 +20,20 @@ FingerprintOf: TypeAlias = Callable[[str, str], str | None]
 
 @dataclass(frozen=True)
 class Hit:
-    """All of it is there, made by the present program or accepted for it."""
+    """All of it is there, made by the present program or accepted for it.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The data.
+    fingerprint : str
+        What they were looked for under: another than the manifest's own if they were accepted.
+    accepted : bool
+        Whether another program made them.
+    """
 
     manifest: Manifest
+    fingerprint: str
     accepted: bool = False
 
 
@@ -88,7 +99,7 @@ def resolve(
         present = _present(classes, class_fingerprint_of)
         if present == classes or (accepted is not None and present.items() <= known.items()):
             if found is not None:
-                return Hit(found, accepted is not None)
+                return Hit(found, fingerprint, accepted is not None)
             return Miss(fingerprint, {} if generation is None else parts[generation], changed)
         changed = tuple(sorted(name for name in classes if present[name] != classes[name]))
         fingerprint, known = _with_classes(fingerprint, present), present

@@ -9,7 +9,7 @@ from typing import Any
 
 from dtset.checkpoint.layout import variables_path
 from dtset.errors import CorruptCheckpointError, StaleVariablesError
-from dtset.fingerprint.difference import first_difference
+from dtset.fingerprint.difference import Difference, first_difference
 from dtset.fingerprint.tree import Tree, from_json, to_json
 from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.objects import ObjectStore
@@ -119,4 +119,12 @@ def changed_parts(old: Tree, new: Tree) -> list[str]:
     """
     new_parts = {part.name: part for part in new.children}
     pairs = ((part, new_parts[part.name]) for part in old.children if part.name in new_parts)
-    return sorted(str(found) for one, other in pairs if (found := first_difference(one, other)))
+    found = (first_difference(one, other) for one, other in pairs)
+    return sorted(_said(each) for each in found if each is not None)
+
+
+def _said(difference: Difference) -> str:
+    """Say a difference of two files of code."""
+    if difference.change == "changed" and difference.what.startswith(("script", "module ")):
+        return f"{difference.what}: code outside of its functions and classes changed"
+    return str(difference)

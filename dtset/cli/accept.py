@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["accept"]
 
+_START = (
+    "If the program has been changed since, start it once, and stop it when it says that it computes the TSet: "
+    "then it is known what to accept"
+)
+
 
 @click.command()
 @click.argument("job_id")
@@ -54,13 +59,12 @@ def _missed(job_id: str, tset: str, events: list[dict[str, Any]]) -> dict[str, A
     if not named:
         names = ", ".join(dict.fromkeys(event["name"] for event in events)) or "none at all"
         raise ConfigurationError(
-            f"the last run of job {job_id} asked for no persisted TSet named {tset!r}, but for: {names}. Start the changed "
-            "program once, and stop it when it says that it computes the TSet: then it is known what to accept"
+            f"the last run of job {job_id} asked for no persisted TSet named {tset!r}, but for: {names}. {_START}"
         )
     missed = [event for event in named if event["event"] == "miss"]
     if not missed:
         raise ConfigurationError(
-            f"the last run of job {job_id} found {tset!r}: there is nothing to accept"
+            f"the last run of job {job_id} found {tset!r}: there is nothing to accept. {_START}"
         )
     if len(missed) > 1:
         raise ConfigurationError(
@@ -69,7 +73,7 @@ def _missed(job_id: str, tset: str, events: list[dict[str, Any]]) -> dict[str, A
         )
     if missed[0]["last"] == "persist":
         raise ConfigurationError(
-            f"the last run of job {job_id} has computed {tset!r} anew, as the present program makes it: there is nothing to accept"
+            f"the last run of job {job_id} has computed {tset!r} anew, as the present program makes it: there is nothing to accept. {_START}"
         )
     return missed[0]
 

@@ -63,9 +63,11 @@ class PersistPreview:
         return f"{state}: {self.why}" if self.why else state
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunPlan:
     """What the persists of a flow would find, in the order in which they would be run.
+
+    Its text, which notebooks show too, has a line for each.
 
     Examples
     --------
@@ -80,6 +82,8 @@ class RunPlan:
         if not self.persists:
             return f"{self.target} depends on nothing persisted"
         return "\n".join(map(str, self.persists))
+
+    __repr__ = __str__
 
 
 def preview(run: Run, node: Node, explain: Callable[..., Reason]) -> RunPlan:
@@ -135,7 +139,9 @@ def _of_persist(
         made = tuple(manifest.operators)
         state = HIT if done.hit is True else DONE
         whole = manifest.partitions
-        return PersistPreview(manifest.name, state, whole, whole, None, made, manifest.fingerprint)
+        return PersistPreview(
+            manifest.name, state, whole, whole, done.why, made, manifest.fingerprint
+        )
     unknown = PersistPreview(
         title(node), MISS, 0, node.parallelism, None, tuple(operators(node)), None
     )

@@ -70,13 +70,16 @@ class Persisted:
         The committed TSet.
     hit : bool or int
         True: it was there; False: it was computed; else the number of partitions that were there.
-    accepted : bool
-        Whether another program made it, and the user takes it for the present one's.
+    accepted_for : str or None
+        If another program made it, the fingerprint for which the user takes it.
+    why : str or None
+        Why it was computed.
     """
 
     manifest: Manifest
     hit: bool | int
-    accepted: bool = False
+    accepted_for: str | None = None
+    why: str | None = None
 
 
 @dataclass
@@ -102,7 +105,7 @@ class Run:
     tasks_per_thread, resubmissions : int
         How finely stages are cut, and how often lost tasks are submitted again.
     on_miss : callable
-        Told of each persist that has to be computed, before it is.
+        Told of each persist that has to be computed, before it is; says why.
     on_persist : callable
         Told what became of each persist, and how many seconds it took.
     """
@@ -117,9 +120,10 @@ class Run:
     ignore: Sequence[str]
     tasks_per_thread: int
     resubmissions: int
-    on_miss: Callable[[Missed], None]
+    on_miss: Callable[[Missed], str]
     on_persist: Callable[[Persisted, float], None]
     persisted: dict[int, Persisted] = field(default_factory=dict)
+    adopted: set[int] = field(default_factory=set)
     kept: dict[int, KeptBlocks] = field(default_factory=dict)
     sources: dict[int, BlockInput | LoadInput] = field(default_factory=dict)
     trees: dict[int, Tree] = field(default_factory=dict)
@@ -198,6 +202,7 @@ class Run:
     def adopt(self, node: Persist, manifest: Manifest) -> None:
         """Take a committed TSet for what a node stands for."""
         self.persisted[node.number] = Persisted(manifest, True)
+        self.adopted.add(node.number)
         self.classes.update(map(module_and_name, manifest.classes))
 
     def forget(self, node: Node) -> None:
@@ -272,12 +277,14 @@ class Run:
         tree = None if trees is None else trees[node.input.number]
         generation = None if self._has_exchange(node.input) else FIRST_GENERATION
         fingerprint, parts = uuid.uuid4().hex * 2, dict[int, Part]()
+        why: str | None = None
         if tree is not None:
             resolution = self.resolved(node, tree)
             if isinstance(resolution, Hit) and not node.refresh:
-                return Persisted(resolution.manifest, True, resolution.accepted)
+                asked = resolution.fingerprint if resolution.accepted else None
+                return Persisted(resolution.manifest, True, asked)
             missed = self.missed(node, tree, resolution)
-            self.on_miss(missed)
+            why = self.on_miss(missed)
             fingerprint = missed.fingerprint
             parts = dict(resolution.parts) if isinstance(resolution, Miss) else {}
         if node.refresh:
@@ -302,7 +309,7 @@ class Run:
         )
         manifest = commit_manifest(self.store, manifest, replace=node.refresh)
         reused = sum(part.run_id != self.run_id for part in manifest.parts)
-        return Persisted(manifest, reused or False)
+        return Persisted(manifest, reused or False, why=why)
 
     def resolved(self, node: Persist, tree: Tree) -> Resolution:
         """Look up a persist whose input has been fingerprinted."""
@@ -315,7 +322,7 @@ class Run:
         """Say what the store does not have of a persist, and what it is to be made from."""
         lineage = Lineage(title(node), tree, sources_of(tree))
         if isinstance(resolution, Hit):
-            fingerprint = resolution.manifest.fingerprint
+            fingerprint = resolution.fingerprint
             return Missed(fingerprint, node.parallelism, 0, lineage, refresh=True)
         found, classes = len(resolution.parts), resolution.classes
         return Missed(resolution.fingerprint, node.parallelism, found, lineage, classes)

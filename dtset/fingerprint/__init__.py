@@ -87,6 +87,7 @@ def fingerprint_tree(
     config: object = NOTHING,
     ignore: Collection[str] = (),
     session: Session | None = None,
+    said: str | None = None,
 ) -> Tree:
     """Fingerprint one function or value of a node, as a tree.
 
@@ -102,6 +103,8 @@ def fingerprint_tree(
         Globals to leave out, as ``"NAME"`` or ``"module.NAME"``.
     session : Session, optional
         Shares work with other calls during which nothing changes; brings its own `ignore`.
+    said : str, optional
+        What errors call it. Default: its name.
 
     Examples
     --------
@@ -109,7 +112,7 @@ def fingerprint_tree(
     '5'
     """
     walk = Session(ignore) if session is None else session
-    tree = tree_of(walk.digest(obj, name), name)
+    tree = tree_of(walk.digest(obj, said or name), name)
     if config is NOTHING:
         return tree
     settings = _config_tree(config, walk)

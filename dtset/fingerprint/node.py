@@ -60,7 +60,10 @@ def node_trees(
     session = Session(ignore)
     for each in _needed(node, stored):
         trees[each.number] = _tree(each, trees, config, session)
-    trees[node.number] = branch("plan", *environment_leaves(), trees[node.number])
+    leaves, tree = environment_leaves(), trees[node.number]
+    # By its role: what a function is called does not count.
+    whole = branch("plan", *leaves, replace(tree, name="elements"))
+    trees[node.number] = replace(whole, children=(*leaves, tree))
     return trees
 
 
@@ -122,7 +125,9 @@ def _tree(
         case Transform() | Exchange():
             parts = {"input": trees[node.input.number]}
             if node.function is not None:
-                parts["function"] = _function_tree(node.function, config, session, node.name)
+                parts["function"] = _function_tree(
+                    node.function, config, session, node.name, node.operator
+                )
     if node.files is not None:
         parts["files"] = files_tree(node.files)
     # Asked for once: it is looked up through all nodes above.
@@ -144,7 +149,7 @@ def _source_parts(
     """Trees of what a source's elements depend on, by role."""
     identity = node.data.identity()
     if isinstance(identity, UserFunction):
-        yield "function", _function_tree(identity, config, session, node.name)
+        yield "function", _function_tree(identity, config, session, node.name, node.operator)
     elif isinstance(identity, Mapping):
         for name, value in identity.items():
             yield str(name), fingerprint_tree(value, str(name), session=session)
@@ -153,13 +158,18 @@ def _source_parts(
 
 
 def _function_tree(
-    function: UserFunction, config: Mapping[str, Any], session: Session, name: str | None
+    function: UserFunction,
+    config: Mapping[str, Any],
+    session: Session,
+    name: str | None,
+    operator: str,
 ) -> Tree:
     """Tree of a function; one that takes a ``ctx`` sees the configuration and its operator's name."""
     title = f"function {function.label}"
+    said = f"{operator} {function.label}"
     if not _sees_ctx(function):
-        return fingerprint_tree(function.function, title, session=session)
-    tree = fingerprint_tree(function.function, title, config=config, session=session)
+        return fingerprint_tree(function.function, title, session=session, said=said)
+    tree = fingerprint_tree(function.function, title, config=config, session=session, said=said)
     if name is None:
         return tree
     named = leaf("operator name", name, shown=name)

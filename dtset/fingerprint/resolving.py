@@ -363,8 +363,8 @@ def _note_outside(qualified: str, code: CodeType) -> None:
         return
     _noted[key] = code
     _logger.warning(
-        "%s uses %s: what it reads that way is not part of its fingerprint, so a change of it goes unseen. "
-        "Name files with depends_on= of the operator, give what else it depends on as a parameter or through config=; "
+        "%s uses %s: what it reads that way is not part of its fingerprint, so a change of it goes unseen, "
+        "but for files that depends_on= of the operator names. Name files there, give what else it depends on as a parameter or through config=; "
         "take random numbers from ctx.random.",
         code.co_qualname,
         # `io.open` is what the builtin says of itself.

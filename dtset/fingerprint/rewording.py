@@ -6,13 +6,14 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from dtset.fingerprint.plain import SECRET, show
 from dtset.fingerprint.sources import SourceText
 
 __all__ = ["reworded"]
 
-_LONGEST = 40
+_LONGEST = 60
 _SYMBOLS = {
     "Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "FloorDiv": "//", "Mod": "%", "Pow": "**", "MatMult": "@",
     "LShift": "<<", "RShift": ">>", "BitOr": "|", "BitXor": "^", "BitAnd": "&", "And": "and", "Or": "or",
@@ -101,21 +102,31 @@ def _of_nodes(
     if isinstance(old, ast.Constant) and isinstance(new, ast.Constant):
         return _of_constants(old, new, secret=secret)
     secret = secret or _names_secret(new) or _names_secret(old)
+    found = list(islice(_in_fields(old, new, comparison, secret=secret), 2))
+    if len(found) == 2 and isinstance(new, ast.expr):
+        # More than one thing in one expression: the whole of it says more than the first of them.
+        return _replaced(old, new, secret=secret)
+    if not found:
+        return None
+    return found[0] if found[0].line else _Change(getattr(new, "lineno", 0), found[0].words)
+
+
+def _in_fields(
+    old: ast.AST, new: ast.AST, comparison: _Comparison, *, secret: bool
+) -> Iterator[_Change]:
+    """Differences in the fields of two nodes of one kind."""
     for name in new._fields:
         if name in ("annotation", "returns", "type_comment", "kind", "ctx", "type_params"):
             continue
         was, now = getattr(old, name, None), getattr(new, name, None)
         if isinstance(now, list) and isinstance(was, list):
-            found = _of_lists(old, new, name, comparison, secret=secret)
+            yield from _of_lists(old, new, name, comparison, secret=secret)
         elif isinstance(now, ast.AST) and isinstance(was, ast.AST):
             found = _of_nodes(was, now, comparison, secret=secret)
-        elif was == now or (name == "name" and isinstance(new, _DEFINITIONS)):
-            continue
-        else:
-            found = _of_fields(old, new, name, was, now, secret=secret)
-        if found is not None:
-            return found if found.line else _Change(getattr(new, "lineno", 0), found.words)
-    return None
+            if found is not None:
+                yield found
+        elif was != now and not (name == "name" and isinstance(new, _DEFINITIONS)):
+            yield _of_fields(new, name, was, now, secret=secret)
 
 
 def _of_names(old: ast.Name, new: ast.Name, comparison: _Comparison) -> _Change | None:
@@ -136,9 +147,7 @@ def _of_constants(old: ast.Constant, new: ast.Constant, *, secret: bool) -> _Cha
     return _Change(new.lineno, f"constant {was} → {now}")
 
 
-def _of_fields(
-    old: ast.AST, new: ast.AST, name: str, was: object, now: object, *, secret: bool
-) -> _Change | None:
+def _of_fields(new: ast.AST, name: str, was: object, now: object, *, secret: bool) -> _Change:
     """Two fields that are no nodes of the same kind: names of attributes, parts that are there or not."""
     line = getattr(new, "lineno", 0)
     if isinstance(was, str) and isinstance(now, str):
@@ -155,22 +164,25 @@ def _of_fields(
 
 def _of_lists(
     old: ast.AST, new: ast.AST, name: str, comparison: _Comparison, *, secret: bool
-) -> _Change | None:
-    """The first difference of two lists of nodes, such as bodies and arguments."""
+) -> Iterator[_Change]:
+    """Differences of two lists of nodes, such as bodies and arguments."""
     olds, news = list(_counting(old, name)), list(_counting(new, name))
-    if len(olds) == len(news):
-        for was, now in zip(olds, news, strict=True):
-            if not isinstance(was, ast.AST) or not isinstance(now, ast.AST):
-                if was != now:
-                    return _Change(0, f"{name} {was} → {now}")
-                continue
+    if len(olds) != len(news):
+        yield _longer(olds, news, secret=secret)
+        return
+    for was, now in zip(olds, news, strict=True):
+        if isinstance(was, ast.AST) and isinstance(now, ast.AST):
             found = _of_nodes(was, now, comparison, secret=secret)
             if found is not None:
-                return found
-        return None
+                yield found
+        elif was != now:
+            yield _Change(0, f"{name} {was} → {now}")
+
+
+def _longer(olds: list[object], news: list[object], *, secret: bool) -> _Change:
+    """Say what is there in one of two lists only."""
     same = 0
-    texts = [ast.dump(each) if isinstance(each, ast.AST) else str(each) for each in olds]
-    while same < min(len(olds), len(news)) and _dump(news[same]) == texts[same]:
+    while same < min(len(olds), len(news)) and _dump(news[same]) == _dump(olds[same]):
         same += 1
     longer, verb = (news, "added") if len(news) > len(olds) else (olds, "removed")
     line = getattr(news[min(same, len(news) - 1)], "lineno", 0) if news else 0

@@ -14,7 +14,7 @@ from dtset.fingerprint.values import describe
 
 __all__ = ["Session"]
 
-_PLAIN = "Give the function plain data instead, or make the object inside the function, or in prepare(ctx)"
+_PLAIN = "Give the function plain data instead, or make the object inside the function"
 _VERSION = "mark the function with @dtset.version('1') and change the word when its code changes"
 _IGNORE = "name it in the setting dtset.fingerprint.ignore if it changes no result"
 
@@ -74,11 +74,14 @@ class Session:
         return root
 
 
-def _ways_out(node: Node) -> str:
-    """What can be done about an object without a fingerprint: that hangs on how it is reached."""
+def _ways_out(node: Node, *, travels: bool) -> str:
+    """What can be done about an object without a fingerprint: that hangs on how it is reached.
+
+    What cannot be pickled reaches no worker, whatever stands for it in a fingerprint.
+    """
     if isinstance(node.value, (FunctionType, CodeType)):
         return f"{_VERSION[0].upper()}{_VERSION[1:]}."
-    while node.came is not None:
+    while travels and node.came is not None:
         node, part = node.came
         if part.startswith("global "):
             # Only what a function reads by name can be replaced by a word, or left out.
@@ -98,7 +101,7 @@ def _describe(
     except NoFingerprint as reason:
         kind = type(node.value).__name__
         raise FingerprintError(
-            f"{path_to(node, name)} → {kind} has no deterministic fingerprint: {reason}. {_ways_out(node)}"
+            f"{path_to(node, name)} → {kind} has no deterministic fingerprint: {reason}. {_ways_out(node, travels=reason.__cause__ is None)}"
         ) from reason.__cause__
     node.noun, node.label = description.noun, description.encoded()
     node.unordered, node.shown, node.sees = (

@@ -71,6 +71,8 @@ def find_files(urlpath: Urls, storage_options: Mapping[str, Any]) -> tuple[Any, 
         fs, _ = url_to_fs(names[0], **storage_options)
     except (ImportError, ValueError) as error:
         raise ConfigurationError(f"{_shown(names[0])} cannot be read: {error}") from error
+    # What was listed before, in this process or by another one's copy of it, may have changed.
+    fs.invalidate_cache()
     files = []
     for name in names:
         found = _found(fs, strip_protocol(name) if "://" in name else os.path.abspath(name))
@@ -90,7 +92,7 @@ def identity_of(fs: Any, path: str, info: Mapping[str, Any] | None = None) -> st
     Size and modification time of local files, the version or ETag of those in object stores, ETag or
     Last-Modified with the length over HTTP; else a digest of the content.
     """
-    found = fs.info(path) if info is None else info
+    found = _info(fs, path) if info is None else info
     for keys in (
         ("VersionId",),
         ("generation", "size"),
@@ -105,6 +107,12 @@ def identity_of(fs: Any, path: str, info: Mapping[str, Any] | None = None) -> st
     return f"sha256={hashlib.sha256(fs.cat_file(path)).hexdigest()}"
 
 
+def _info(fs: Any, path: str) -> Mapping[str, Any]:
+    """What a file system says of a file; of a link, what it says of the file that it leads to."""
+    info: Mapping[str, Any] = fs.info(path)
+    return fs.info(os.path.realpath(path)) if info.get("islink") else info
+
+
 def _shown(url: str) -> str:
     """A URL without the user and the password in it."""
     return re.sub(r"//[^/@]*@", "//", url)
@@ -114,9 +122,14 @@ def _found(fs: Any, path: str) -> list[tuple[str, Mapping[str, Any]]]:
     """Files that a path or a glob names, with what the file system says of them."""
     if any(each in path for each in "*?["):
         found = fs.glob(path, detail=True)
-        return sorted((name, info) for name, info in found.items() if info["type"] == "file")
+        # A link is listed as what it is, not as what it leads to.
+        infos = {
+            name: info if info["type"] in ("file", "directory") else _info(fs, name)
+            for name, info in found.items()
+        }
+        return sorted((name, info) for name, info in infos.items() if info["type"] == "file")
     try:
-        info = fs.info(path)
+        info = _info(fs, path)
     except FileNotFoundError:
         return []
     if info["type"] == "directory":

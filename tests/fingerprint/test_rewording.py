@@ -40,6 +40,9 @@ def f(x: int, n=2):
         ("for i in x", "for i in x.y", "line 14: x → x.y"),
         ("+= g", "-= g", "line 15: operator + → -"),
         ("g(i)", "g(i, k=1)", "line 15: k=1 added"),
+        ("g(i) * 3", "g(i) * 3 + 1", "line 15: g(i) * 3 → g(i) * 3 + 1"),
+        ("g(i) * 3", "3 * g(i)", "line 15: g(i) * 3 → 3 * g(i)"),
+        ("total > 5 and x", "x and total > 5", "line 17: total > 5 and x → x and total > 5"),
         # Nothing that may be a secret is shown.
         ('"abc"', '"abd"', "line 16: constant changed"),
         ("zzz", "zzy", "line 19: constant changed"),

@@ -103,3 +103,46 @@ def test_files_that_are_not_there_are_an_error_before_anything_is_computed(store
             env.range(2).map(abs, depends_on=tmp_path / "missing.txt")
         with pytest.raises(ConfigurationError, match="depends_on"):
             env.range(2).map(abs, depends_on=[5])
+
+
+def test_a_link_counts_by_the_file_that_it_leads_to(store, tmp_path):
+    real, link = tmp_path / "real.data", tmp_path / "link.txt"
+    real.write_text("1")
+    link.symlink_to(real)
+
+    def persisted(env, pattern):
+        return env.range(1).map(lambda x: link.read_text(), depends_on=pattern).persist("linked")
+
+    for pattern in (link, tmp_path / "*.txt"):
+        for content in ("1", "2"):
+            real.write_text(content)
+            with environment(store) as env:
+                assert persisted(env, pattern).collect() == [content]
+    with environment(store) as env:
+        assert env.read_text(tmp_path / "*.txt", 1).collect() == ["2"]
+
+
+def test_files_of_an_object_store_are_looked_at_anew_each_time(store, s3_endpoint, monkeypatch):
+    boto3 = pytest.importorskip("boto3")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client = boto3.client("s3", endpoint_url=s3_endpoint)
+    client.create_bucket(Bucket="words-of-others")
+
+    def read(x):
+        return client_text()
+
+    def client_text():
+        import boto3
+
+        body = boto3.client("s3").get_object(Bucket="words-of-others", Key="w/a.txt")["Body"]
+        return body.read().decode()
+
+    with environment(store) as env:
+        for content in ("one", "two two"):
+            client.put_object(Bucket="words-of-others", Key="w/a.txt", Body=content.encode())
+            pattern = "s3://words-of-others/w/*.txt"
+            assert env.range(1).map(read, depends_on=pattern).persist("it").collect() == [content]
+            assert env.read_text(pattern, 1).persist("lines").collect() == [content]

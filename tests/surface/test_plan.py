@@ -44,7 +44,7 @@ def test_each_persist_of_a_flow_is_a_hit_a_part_a_miss_or_depends_on_another(sto
             == "small: miss: no earlier run persisted it\ntexts: depends on small"
         )
         env.run()
-        assert states(env, other) == [("texts", "computed", None)]
+        assert states(env, other) == [("texts", "computed", "no earlier run persisted it")]
     with environment(store) as env:
         one = env.range(8).filter(below(5)).lazy_persist("small")
         other = one.map(repr).lazy_persist("texts")
@@ -104,7 +104,12 @@ def test_a_predecessor_is_found_by_its_place_under_another_name(store):
     with environment(store) as env:
         tset = env.range(8).filter(below(7)).lazy_persist("wee")
         assert states(env, tset) == [
-            ("wee", "miss", "closure limit in tests.surface.test_plan.small: 6 → 7")
+            (
+                "wee",
+                "miss",
+                "no earlier run persisted it by this name; little, at its place, differs in "
+                "closure limit in tests.surface.test_plan.small: 6 → 7",
+            )
         ]
 
 
@@ -140,7 +145,7 @@ def test_caches_that_were_not_run_are_named(store):
         tset = env.range(4).map(str).lazy_cache().map(len).lazy_persist("lengths")
         assert states(env, tset) == [("lengths", "depends on", "the cache of map str")]
         env.run()
-        assert states(env, tset) == [("lengths", "computed", None)]
+        assert states(env, tset) == [("lengths", "computed", "no earlier run persisted it")]
 
 
 def test_without_checkpointing_all_is_computed(store):
@@ -184,3 +189,24 @@ def test_below_a_persisted_tset_found_by_name_its_data_count(store):
         env.range(8).filter(below(5)).persist("small").map(str).persist("texts")
     with environment(store) as env:
         assert env.persisted("small").map(str).persist("texts").hit is True
+
+
+def test_what_a_function_is_called_does_not_count(store):
+    def renamed(limit):
+        def little(x):
+            return x < limit
+
+        return little
+
+    with environment(store) as env:
+        assert env.range(8).filter(below(5)).persist().hit is False
+    with environment(store) as env:
+        assert env.range(8).filter(renamed(5)).persist().hit is True
+        assert env.range(8).filter(lambda x: x < 5).persist("small").hit is False
+    with environment(store) as env:
+
+        def constant(y):
+            return y < 5
+
+        assert env.range(8).filter(lambda y: y < 5).persist("small").hit is False
+        assert env.range(8).filter(constant).persist("small").hit is True

@@ -43,9 +43,11 @@ class Named:
     @property
     def path(self) -> Path:
         """Start of the paths in messages."""
-        if isinstance(self.value, types.FunctionType):
-            return self.key, f"function {self.value.__qualname__}"
-        return (self.key,)
+        if not isinstance(self.value, types.FunctionType):
+            return (self.key,)
+        function = f"function {self.value.__qualname__}"
+        # A number says nothing to whoever reads it.
+        return (function,) if self.key.isdecimal() else (self.key, function)
 
 
 def _refuse_file(file: io.TextIOWrapper) -> Reduced:
