@@ -22,6 +22,14 @@ __all__ = ["CachedTSet", "KeyedTSet", "LazyAction", "PersistedKeyedTSet", "Persi
 _T = TypeVar("_T", bound="TSet")
 
 
+def _check_name(said: str, name: object) -> None:
+    """Make sure that a name can be shown anywhere."""
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise ConfigurationError(
+            f"{said} takes a name of printable characters, and was given {name!r}"
+        )
+
+
 class TSet:
     """Elements in partitions, computed when an action wants them.
 
@@ -71,8 +79,7 @@ class TSet:
         TSet
             This one.
         """
-        if not isinstance(name, str) or not name:
-            raise ConfigurationError(f"set_name() takes a name, and was given {name!r}")
+        _check_name("set_name()", name)
         self._node = replace(self._node, name=name)
         return self
 
@@ -403,8 +410,8 @@ class TSet:
 
     def lazy_persist(self, name: str | None = None, refresh: bool = False) -> PersistedTSet:
         """Prepare `persist`; the first action below it, or ``env.run()``, carries it out."""
-        if name is not None and (not isinstance(name, str) or not name):
-            raise ConfigurationError(f"persist() takes a name, and was given {name!r}")
+        if name is not None:
+            _check_name("persist()", name)
         node = Persist(input=self._node, parallelism=self.parallelism, name=name, refresh=refresh)
         return self._env._pending(self._persisted_class(self._env, node))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import asdict, dataclass
 
@@ -23,7 +24,7 @@ class Acceptance:
 
     Parameters
     ----------
-    job, fingerprint : str
+    job, fingerprint, name : str
         The TSet that a program asks for.
     data : str
         Fingerprint under which the data lie that count for it.
@@ -37,6 +38,7 @@ class Acceptance:
 
     job: str
     fingerprint: str
+    name: str
     data: str
     why: str
     by: str
@@ -44,10 +46,10 @@ class Acceptance:
 
 
 def accept(
-    store: ObjectStore, job_id: str, fingerprint: str, data: str, *, why: str, by: str
+    store: ObjectStore, job_id: str, fingerprint: str, data: str, *, name: str, why: str, by: str
 ) -> Acceptance:
     """Record that data count for another fingerprint than their own, from now on."""
-    acceptance = Acceptance(job_id, fingerprint, data, why, by, time.time())
+    acceptance = Acceptance(job_id, fingerprint, name, data, why, by, time.time())
     record = seal({"format": FORMAT, **asdict(acceptance)})
     store.put(accepted_path(job_id, fingerprint), record, durable=True)
     return acceptance
@@ -68,13 +70,22 @@ def read_acceptance(store: ObjectStore, job_id: str, fingerprint: str) -> Accept
         return None
     if record is None:
         return None
-    found = (record.pop("format", None), record.get("job"), record.get("fingerprint"))
+    found = (record.get("format"), record.get("job"), record.get("fingerprint"))
     if found != (FORMAT, job_id, fingerprint):
         raise CorruptCheckpointError(
             f"{store.url}/{path}: expected what was accepted for job {job_id}, TSet {fingerprint[:12]}, in format "
             f"{FORMAT}; found {json.dumps(found)}. If it was moved here, move it back; else remove it"
         )
+    record.pop("format", None)
+    if set(record) != set(Acceptance.__dataclass_fields__) or not _is_fingerprint(record["data"]):
+        raise CorruptCheckpointError(
+            f"{store.url}/{path}: expected what was accepted, found other fields: {sorted(record)}. Remove it, and accept again"
+        )
     return Acceptance(**record)
+
+
+def _is_fingerprint(text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
 def find_accepted(store: ObjectStore, job_id: str, fingerprint: str) -> Manifest | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from dtset.checkpoint.history import Past
 from dtset.checkpoint.lineage import Lineage, find_lineage
 from dtset.fingerprint.difference import CODE_CHANGED, Difference, first_difference
+from dtset.fingerprint.plain import SECRET
 from dtset.fingerprint.rewording import reworded
 from dtset.fingerprint.sources import SourceText, source_of
 from dtset.storage.objects import ObjectStore
@@ -99,7 +100,10 @@ _BEGUN = "a run began to compute it and did not finish, or its data were removed
 
 def difference_said(old: Lineage, new: Lineage, classes: Sequence[str] = ()) -> str:
     """Say in what one TSet differs from another; `classes` are those of stored elements that changed."""
-    difference = first_difference(old.tree, new.tree)
+    try:
+        difference = first_difference(old.tree, new.tree)
+    except RecursionError:
+        return "something that lies too deep to be said"
     if difference is not None:
         return _said(difference, old.sources, new.sources)
     if classes:
@@ -114,5 +118,11 @@ def _said(
     if difference.change != CODE_CHANGED or difference.old is None or difference.new is None:
         return str(difference)
     before, after = old.get(source_of(difference.old)), new.get(source_of(difference.new))
-    detail = None if before is None or after is None else reworded(before, after)
+    if before is None or after is None:
+        return str(difference)
+    try:
+        detail = reworded(before, after, secret=SECRET.search(difference.what) is not None)
+    except RecursionError:
+        # Code that is nested so deep is compared no further.
+        return str(difference)
     return f"{difference} ({detail})" if detail else str(difference)

@@ -121,7 +121,16 @@ class History:
             manifest = find_manifest(self._store, self._job_id, past.fingerprint)
             if manifest is not None:
                 return manifest
-        return None
+        return self._last_stored(name_or_place) if isinstance(name_or_place, str) else None
+
+    def _last_stored(self, name: str) -> Manifest | None:
+        """Find what was committed last under a name, by all manifests that there are."""
+        found = (
+            find_manifest(self._store, self._job_id, fingerprint)
+            for fingerprint in self._store.folders(f"{self._job_id}/tsets")
+        )
+        named = (each for each in found if each is not None and each.name == name)
+        return max(named, key=lambda each: each.created, default=None)
 
     def named(self, name: str, place: int = 0) -> Iterator[Past]:
         """What earlier runs persisted under a name: of later runs first, and of nearer places."""
@@ -143,11 +152,14 @@ class History:
     def _read(self) -> Iterator[Sequence[Past]]:
         # IDs of runs sort by when the runs began.
         names = sorted(self._store.folders(f"{self._job_id}/runs"), reverse=True)
-        for run_id in [name for name in names if name != self._run_id][:_MOST_RUNS]:
+        read = 0
+        for run_id in (name for name in names if name != self._run_id):
             persisted = {
                 event["place"]: Past(event["name"], event["place"], event["fingerprint"])
                 for event in read_events(self._store, self._job_id, run_id)
-                if event["event"] in ("miss", "persist")
             }
             if persisted:
                 yield tuple(persisted.values())
+                read += 1
+            if read == _MOST_RUNS:
+                return

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from dtset.checkpoint.explain import Missed, Reason, explained
 from dtset.checkpoint.history import History
 from dtset.checkpoint.lineage import write_lineage
 from dtset.checkpoint.manifest import Manifest
+from dtset.errors import StoreError
 from dtset.storage.objects import ObjectStore
 
 __all__ = ["Journal"]
+
+_logger = logging.getLogger("dtset")
 
 
 class Journal:
@@ -38,7 +42,12 @@ class Journal:
     def reason(self, missed: Missed, ahead: int = 0) -> Reason:
         """Why a TSet has to be computed; `ahead` persists are to be run before it."""
         pasts = self._history.predecessors(missed.name, self._history.place + ahead)
-        return explained(self._store, self._job_id, missed, pasts)
+        try:
+            return explained(self._store, self._job_id, missed, pasts)
+        except StoreError as error:
+            # Only words hang on it: what the run itself reads and writes there fails loudly.
+            _logger.warning("why %s has to be computed cannot be told: %s", missed.name, error)
+            return Reason("what it was made from before cannot be read")
 
     def missed(self, missed: Missed) -> Reason:
         """Note that a TSet is about to be computed, and keep what it is made from; return why."""

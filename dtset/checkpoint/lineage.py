@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dtset.checkpoint.layout import lineage_path
+from dtset.fingerprint.difference import below_secrets
 from dtset.fingerprint.sources import SourceText
 from dtset.fingerprint.tree import Tree, from_json, to_json
 from dtset.storage.objects import ObjectStore
@@ -41,12 +42,16 @@ def write_lineage(
     """Write what a TSet that is about to be computed is made from, unless it is there."""
     record = {
         "format": FORMAT,
+        "fingerprint": fingerprint,
         "name": lineage.name,
         "run": run_id,
-        "tree": to_json(lineage.tree),
+        "tree": to_json(lineage.tree, hidden=below_secrets(lineage.tree)),
         "sources": {key: text.to_json() for key, text in lineage.sources.items()},
     }
-    store.create(lineage_path(job_id, fingerprint), seal(record))
+    path = lineage_path(job_id, fingerprint)
+    if not store.create(path, seal(record)) and find_lineage(store, job_id, fingerprint) is None:
+        # What is there is torn, or tells of something else.
+        store.put(path, seal(record))
 
 
 def find_lineage(store: ObjectStore, job_id: str, fingerprint: str) -> Lineage | None:
@@ -58,7 +63,10 @@ def find_lineage(store: ObjectStore, job_id: str, fingerprint: str) -> Lineage |
         record = unseal(store.get(lineage_path(job_id, fingerprint)))
     except FileNotFoundError:
         return None
-    if record is None or record.get("format") != FORMAT:
+    if record is None or (record.get("format"), record.get("fingerprint")) != (FORMAT, fingerprint):
         return None
-    sources = {key: SourceText.from_json(text) for key, text in record["sources"].items()}
-    return Lineage(record["name"], from_json(record["tree"]), sources)
+    try:
+        sources = {key: SourceText.from_json(text) for key, text in record["sources"].items()}
+        return Lineage(record["name"], from_json(record["tree"]), sources)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return None

@@ -148,7 +148,13 @@ def find_manifest(store: ObjectStore, job_id: str, fingerprint: str) -> Manifest
             f"{store.url}/{path}: expected the manifest of job {job_id}, TSet {fingerprint[:12]}, in format {FORMAT}; "
             f"found {json.dumps(found)}. If it was moved here, move it back; else `dtset clear {job_id}` removes it"
         )
-    return Manifest.from_json(record)
+    try:
+        return Manifest.from_json(record)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CorruptCheckpointError(
+            f"{store.url}/{path}: expected a manifest in format {FORMAT}, found one without what belongs in it ({error!r}). "
+            f"`dtset clear {job_id}` removes it"
+        ) from error
 
 
 def _check_parts(store: ObjectStore, manifest: Manifest) -> None:

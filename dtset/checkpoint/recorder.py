@@ -14,6 +14,7 @@ from dtset.checkpoint.runs import (
     RunRecord,
     begin_run,
     end_run,
+    note_all_events,
     note_event,
     processes_here,
     read_runs,
@@ -64,6 +65,7 @@ class RunRecorder:
         self._store = store
         self._run_id = run_id
         self._numbers = count()
+        self._events: list[dict[str, Any]] = []
         self._timeout = timeout
         self._greet(_alive(store, job.job_id, timeout), job.job_id, exclusive=exclusive)
         self.job = open_job(store, job)
@@ -88,12 +90,15 @@ class RunRecorder:
     def note(self, **event: Any) -> None:
         """Write something that happened."""
         event["time"] = time.time()
+        self._events.append(event)
         note_event(self._store, self.job.job_id, self._run_id, next(self._numbers), event)
 
     def end(self, state: str) -> None:
         """Write how the run ended, and remove what dies with it."""
         self._heartbeat.stop()
         self._store.delete(run_path(self.job.job_id, self._run_id, "sources"))
+        if self._events:
+            note_all_events(self._store, self.job.job_id, self._run_id, self._events)
         end_run(self._store, self.job.job_id, self._run_id, state)
 
     @staticmethod

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = [
     "begin_run",
     "end_run",
     "new_run_id",
+    "note_all_events",
     "note_event",
     "processes_here",
     "read_events",
@@ -103,10 +105,42 @@ def note_event(
 
 def read_events(store: ObjectStore, job_id: str, run_id: str) -> list[dict[str, Any]]:
     """Read what happened in a run, in order."""
-    paths = [entry.path for entry in store.list(f"{job_id}/runs/{run_id}")]
-    wanted = sorted(path for path in paths if path.rpartition("/")[2].startswith("events-"))
-    events = (unseal(store.get(path)) for path in wanted)
-    return [event for event in events if event is not None]
+    names = {
+        entry.path.rpartition("/")[2]: entry.path for entry in store.list(f"{job_id}/runs/{run_id}")
+    }
+    whole = unseal(store.get(names[_ALL_EVENTS])) if _ALL_EVENTS in names else None
+    if whole is not None and isinstance(whole.get("events"), list):
+        found = whole["events"]
+    else:
+        wanted = sorted(name for name in names if name.startswith("events-"))
+        found = [unseal(store.get(names[name])) for name in wanted]
+    return [event for event in found if _is_event(event)]
+
+
+def note_all_events(
+    store: ObjectStore, job_id: str, run_id: str, events: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write all that happened in a run that ends, so that one read tells it."""
+    store.put(run_path(job_id, run_id, _ALL_EVENTS), seal({"events": list(events)}))
+
+
+_ALL_EVENTS = "events.json"
+_COMMON = {"name": str, "place": int, "fingerprint": str}
+_FIELDS: dict[str, dict[str, type]] = {
+    "miss": {**_COMMON, "found": int, "partitions": int, "why": str},
+    "persist": {**_COMMON, "hit": int},
+}
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+
+
+def _is_event(event: Any) -> bool:
+    """Whether an event is whole: notes of another version, or another hand, tell nothing."""
+    fields = _FIELDS.get(event.get("event", "")) if isinstance(event, dict) else None
+    return (
+        fields is not None
+        and all(isinstance(event.get(name), kind) for name, kind in fields.items())
+        and _FINGERPRINT.fullmatch(event["fingerprint"]) is not None
+    )
 
 
 def read_runs(
@@ -145,7 +179,10 @@ def _read_run(
     record = unseal(store.get(run_path(job_id, run_id)))
     if record is None or record.pop("format", None) != FORMAT:
         return None
-    run = RunRecord(**{**record, "program": Program.from_json(record["program"])})
+    try:
+        run = RunRecord(**{**record, "program": Program.from_json(record["program"])})
+    except (KeyError, TypeError):
+        return None
     if ended:
         end = unseal(store.get(run_path(job_id, run_id, "end.json")))
         if end is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -43,12 +44,27 @@ def accept(job_id: str, tset: str, store: str | None) -> None:
     read_job(opened, job_id)
     missed = _missed(job_id, tset, last_run(opened, job_id)[1])
     data, why = _older_data(opened, job_id, missed)
-    by = f"{getpass.getuser()}@{socket.gethostname()}"
-    record(opened, job_id, missed["fingerprint"], data.fingerprint, why=why, by=by)
+    record(
+        opened,
+        job_id,
+        missed["fingerprint"],
+        data.fingerprint,
+        name=tset,
+        why=why,
+        by=f"{_user()}@{socket.gethostname()}",
+    )
     click.echo(
         f"TSet {tset!r} of job {job_id}: what was committed at {moment_text(data.created)} ({data.partitions} partitions, "
-        f"{data.rows:,} rows, {bytes_text(data.nbytes)}) counts for the present program, although: {why}"
+        f"{data.rows:,} rows, {bytes_text(data.nbytes)}) counts for the present program, although it differs, first of all in {why}"
     )
+
+
+def _user() -> str:
+    """Name of the user; in containers there may be none for the number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _missed(job_id: str, tset: str, events: list[dict[str, Any]]) -> dict[str, Any]:
@@ -66,12 +82,12 @@ def _missed(job_id: str, tset: str, events: list[dict[str, Any]]) -> dict[str, A
         raise ConfigurationError(
             f"the last run of job {job_id} found {tset!r}: there is nothing to accept. {_START}"
         )
-    if len(missed) > 1:
+    if len({event["fingerprint"] for event in missed}) > 1:
         raise ConfigurationError(
             f"the last run of job {job_id} missed {len(missed)} TSets named {tset!r}: give each a name of its own, "
             "persist('…'), and start the program once more"
         )
-    if missed[0]["last"] == "persist":
+    if any(event["last"] == "persist" for event in missed):
         raise ConfigurationError(
             f"the last run of job {job_id} has computed {tset!r} anew, as the present program makes it: there is nothing to accept. {_START}"
         )
@@ -87,6 +103,10 @@ def _older_data(store: ObjectStore, job_id: str, missed: dict[str, Any]) -> tupl
     from dtset.checkpoint.manifest import find_manifest
     from dtset.errors import ConfigurationError
 
+    if find_manifest(store, job_id, missed["fingerprint"]) is not None:
+        raise ConfigurationError(
+            f"job {job_id} has {missed['name']!r} as the present program makes it: there is nothing to accept"
+        )
     wanted = find_lineage(store, job_id, missed["fingerprint"])
     for past in History(store, job_id).named(missed["name"], missed["place"]):
         if past.fingerprint == missed["fingerprint"]:
@@ -100,7 +120,7 @@ def _older_data(store: ObjectStore, job_id: str, missed: dict[str, Any]) -> tupl
                 f"the older data of {missed['name']!r} have {data.partitions} partitions, and the present program asks "
                 f"for {missed['partitions']}: they cannot stand for each other"
             )
-        before = find_lineage(store, job_id, past.fingerprint)
+        before = find_lineage(store, job_id, data.fingerprint)
         if before is None or wanted is None:
             return data, str(missed["why"])
         return data, difference_said(before, wanted)

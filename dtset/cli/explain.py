@@ -23,6 +23,7 @@ def explain(job_id: str, store: str | None, as_json: bool) -> None:
     """
     from dtset.checkpoint.job import read_job
     from dtset.cli.tables import print_json
+    from dtset.diagnostics.printable import printable
 
     opened = configured_store(store)
     read_job(opened, job_id)
@@ -33,7 +34,7 @@ def explain(job_id: str, store: str | None, as_json: bool) -> None:
     if not events:
         click.echo(f"Job {job_id}: its last run has persisted nothing")
     for event in events:
-        click.echo(f"{event['name']}: {_said(event)}")
+        click.echo(printable(f"{event['name']}: {_said(event)}"))
 
 
 def last_run(store: Any, job_id: str) -> tuple[str | None, list[dict[str, Any]]]:

@@ -88,6 +88,7 @@ def _print(job: Job, content: JobContent, found: Any) -> None:
     """Describe a job for people."""
     from dtset.cli.tables import print_table
     from dtset.diagnostics.amounts import bytes_text, moment_text, seconds_text
+    from dtset.diagnostics.printable import printable
 
     click.echo(f"Job {job.job_id}: {content.state}")
     if content.runs:
@@ -122,12 +123,13 @@ def _print(job: Job, content: JobContent, found: Any) -> None:
     else:
         click.echo("No persisted TSets")
     for begun in content.unfinished:
-        name = f"TSet {begun.name or begun.fingerprint[:12]}"
+        name = f"TSet {printable(begun.name or '') or begun.fingerprint[:12]}"
         if begun.accepted is not None:
-            click.echo(
+            said = (
                 f"Accepted: for {name}, by {begun.accepted.by} at {moment_text(begun.accepted.created)}, the data made "
                 f"before the change of {begun.accepted.why}"
             )
+            click.echo(printable(said))
             continue
         click.echo(
             f"Begun and not finished: {name}, {begun.partitions} partitions committed, "

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import click
+
 if TYPE_CHECKING:
     from dtset.checkpoint.acceptance import Acceptance
     from dtset.checkpoint.manifest import Manifest
@@ -103,12 +105,18 @@ def read_content(store: ObjectStore, job_id: str) -> JobContent:
     """
     from dtset.checkpoint.manifest import find_manifest
     from dtset.checkpoint.runs import read_runs
+    from dtset.errors import CorruptCheckpointError
     from dtset.settings import seconds
 
     runs = read_runs(store, job_id, seconds("heartbeat.timeout"))
     persisted, unfinished = [], []
     for fingerprint in store.folders(f"{job_id}/tsets"):
-        manifest = find_manifest(store, job_id, fingerprint)
+        try:
+            manifest = find_manifest(store, job_id, fingerprint)
+        except CorruptCheckpointError as error:
+            # One that is damaged or was moved is no reason to show none.
+            click.echo(f"Left out: {error}", err=True)
+            continue
         if manifest is not None:
             persisted.append(manifest)
         elif (begun := _unfinished(store, job_id, fingerprint)) is not None:
@@ -143,10 +151,11 @@ def _unfinished(store: ObjectStore, job_id: str, fingerprint: str) -> Unfinished
         return None
     committed = sum("/parts/" in entry.path for entry in entries)
     lineage = find_lineage(store, job_id, fingerprint)
+    accepted = read_acceptance(store, job_id, fingerprint)
     return Unfinished(
         fingerprint,
         committed,
         sum(entry.size for entry in entries),
-        None if lineage is None else lineage.name,
-        read_acceptance(store, job_id, fingerprint),
+        accepted.name if accepted is not None else None if lineage is None else lineage.name,
+        accepted,
     )

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from dtset.diagnostics.printable import printable
+
 __all__ = ["print_json", "print_table", "timestamp"]
 
 # A pipe has no width: what reads it wants whole lines.
@@ -42,7 +44,7 @@ def print_table(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> No
         )
     for row in rows:
         # As Text, for what is in square brackets is markup otherwise.
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     Console(file=sys.stdout, width=width, highlight=False).print(table)
 

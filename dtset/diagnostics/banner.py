@@ -9,6 +9,7 @@ from importlib.metadata import version
 from dtset.checkpoint.explain import Missed
 from dtset.checkpoint.manifest import Manifest
 from dtset.diagnostics.amounts import bytes_text
+from dtset.diagnostics.printable import printable
 
 __all__ = ["banner", "environment_lines", "miss_line", "persist_line"]
 
@@ -63,7 +64,7 @@ def banner(lines: Mapping[str, str], job_id: str, *, checkpointing: bool, has_id
 def miss_line(missed: Missed, why: str) -> str:
     """Say that a TSet that the job knows is computed, and why."""
     there = f", {missed.found} of {missed.partitions} partitions found" if missed.found else ""
-    return f"persisting {missed.name}{there}: {why}"
+    return printable(f"persisting {missed.name}{there}: {why}")
 
 
 def persist_line(manifest: Manifest, hit: bool | int, seconds: float) -> str:
@@ -75,6 +76,6 @@ def persist_line(manifest: Manifest, hit: bool | int, seconds: float) -> str:
     else:
         found = "computed"
     return (
-        f"persisted {manifest.name}: {found}, {manifest.partitions} partitions, {manifest.rows} rows, "
+        f"persisted {printable(manifest.name)}: {found}, {manifest.partitions} partitions, {manifest.rows} rows, "
         f"{bytes_text(manifest.nbytes)}, {seconds:.3f} s"
     )

@@ -266,7 +266,7 @@ class Run:
         self.on_persist(persisted, time.perf_counter() - began)
         return persisted
 
-    def _looked_up_or_computed(self, node: Persist) -> Persisted:
+    def _looked_up_or_computed(self, node: Persist, tries: int = 3) -> Persisted:
         """Find a persisted TSet, or compute what is missing of it and commit it."""
         began = time.perf_counter()
         if node.input is None:
@@ -277,14 +277,13 @@ class Run:
         tree = None if trees is None else trees[node.input.number]
         generation = None if self._has_exchange(node.input) else FIRST_GENERATION
         fingerprint, parts = uuid.uuid4().hex * 2, dict[int, Part]()
-        why: str | None = None
+        missed: Missed | None = None
         if tree is not None:
             resolution = self.resolved(node, tree)
             if isinstance(resolution, Hit) and not node.refresh:
                 asked = resolution.fingerprint if resolution.accepted else None
                 return Persisted(resolution.manifest, True, asked)
             missed = self.missed(node, tree, resolution)
-            why = self.on_miss(missed)
             fingerprint = missed.fingerprint
             parts = dict(resolution.parts) if isinstance(resolution, Miss) else {}
         if node.refresh:
@@ -293,6 +292,16 @@ class Run:
         if missing:
             output = PersistOutput(fingerprint, generation)
             target = self._target(node.input, output, missing, trees=trees)
+            if tree is not None and self.fingerprint(node.input).digest != tree.digest:
+                # Another thread has changed what functions read between their fingerprint and their packing.
+                if tries == 0:
+                    raise DTSetError(
+                        f"what {title(node)} is computed from changes all the time, so that it cannot be said what was "
+                        "packed for the workers: let the thread that changes it finish, or pass a copy"
+                    )
+                return self._looked_up_or_computed(node, tries - 1)
+        why = None if missed is None else self.on_miss(missed)
+        if missing:
             generation, computed = self._resubmitting(
                 lambda attempt: self._committed(target, attempt)
             )

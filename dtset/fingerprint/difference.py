@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dtset.fingerprint.tree import OPERATOR, Tree
+from dtset.fingerprint.plain import SECRET
+from dtset.fingerprint.tree import OPERATOR, Tree, walk_tree
 
-__all__ = ["CODE_CHANGED", "Difference", "first_difference"]
+__all__ = ["CODE_CHANGED", "Difference", "below_secrets", "first_difference"]
 
 CODE_CHANGED = "code changed"
 # What a global is called goes by what it is: a helper today, a class tomorrow.
@@ -136,16 +137,27 @@ def _itself(old: Tree, new: Tree, at: _At) -> Difference:
         change = f"in place of {old.place or old.name.partition(' ')[2]}"
     elif new.place and now in _OF_CODE:
         change = CODE_CHANGED
-    elif old.shown is not None and new.shown is not None:
+    elif old.shown is not None and new.shown is not None and not SECRET.search(str(at)):
         change = f"{old.shown} → {new.shown}"
     else:
         change = "changed"
     return Difference(str(at), change, old, new)
 
 
+def below_secrets(tree: Tree) -> set[int]:
+    """Ids of the parts of a tree that are below something whose name says that it is secret."""
+    found: set[int] = set()
+    for each in walk_tree(tree):
+        if SECRET.search(each.name) or SECRET.search(each.place):
+            found.update(id(part) for part in walk_tree(each) if id(part) not in found)
+    return found
+
+
 def _said(tree: Tree) -> str:
     noun = tree.name.partition(" ")[0]
-    return f"{noun} {tree.place}" if tree.place else tree.shown or "another value"
+    if tree.place:
+        return f"{noun} {tree.place}"
+    return "another value" if tree.shown is None or SECRET.search(tree.name) else tree.shown
 
 
 def _of_parts(olds: Sequence[Tree], news: Sequence[Tree], at: _At) -> Difference | None:

@@ -23,6 +23,8 @@ from dtset.fingerprint.tree import Tree, leaf, own_mark, walk_tree
 __all__ = ["Edge", "Node", "digest_all", "path_to", "tree_of"]
 
 _MOST_SHOWN = 32
+# Both often hold secrets under names of their own.
+_NEVER_SHOWN = ("environment ", "global sys.argv", "global argv")
 _SELF_NAMED = frozenset(("helper", "class", "module", "library", "distribution"))
 
 
@@ -189,7 +191,7 @@ def _hex(node: Node) -> str:
 
 
 def _shown(node: Node, name: str) -> str | None:
-    if node.shown is None or name.startswith("environment ") or SECRET.search(name):
+    if node.shown is None or name.startswith(_NEVER_SHOWN) or SECRET.search(name):
         return None
     return None if SECRET.search(node.shown) else node.shown
 

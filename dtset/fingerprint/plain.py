@@ -30,7 +30,8 @@ _ZONES = frozenset(("datetime.timezone", "zoneinfo.ZoneInfo"))
 _ENCODED = ATOMS | _CONTAINERS | _STANDARD
 # Nothing whose name or text says so is shown to anybody, nor stored as text.
 SECRET = re.compile(
-    r"pass|pwd|secret|token|key|auth|cred|dsn|private|session|cookie|salt|://[^/@\s]*@",
+    r"pass|pwd|(?<![a-z])pw(?![a-z])|secret|token|key|auth|bearer|cred|dsn|jwt|private|session|signature|cookie|salt"
+    r"|[?&]sig=|://\S*@",
     re.IGNORECASE,
 )
 _DEEPEST = 16

@@ -20,6 +20,7 @@ _SYMBOLS = {
     "Not": "not", "Invert": "~", "UAdd": "+", "USub": "-", "Eq": "==", "NotEq": "!=", "Lt": "<", "LtE": "<=",
     "Gt": ">", "GtE": ">=", "Is": "is", "IsNot": "is not", "In": "in", "NotIn": "not in",
 }  # fmt: skip
+_BODIES = frozenset(("body", "orelse", "finalbody", "handlers", "cases", "type_comment"))
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -40,7 +41,7 @@ class _Comparison:
     renamed: dict[str, str] = field(default_factory=dict)
 
 
-def reworded(old: SourceText, new: SourceText) -> str | None:
+def reworded(old: SourceText, new: SourceText, *, secret: bool = False) -> str | None:
     r"""Say in what the newer text of a function differs: ``"line 12: constant 3 → 4"``.
 
     Comments, formatting, docstrings, annotations and other names for locals do not count.
@@ -48,6 +49,9 @@ def reworded(old: SourceText, new: SourceText) -> str | None:
     Parameters
     ----------
     old, new : SourceText
+        The texts.
+    secret : bool
+        Whether no values are to be shown.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def reworded(old: SourceText, new: SourceText) -> str | None:
     if trees[0] is None or trees[1] is None:
         return None
     comparison = _Comparison(_locals(trees[0]), _locals(trees[1]))
-    change = _of_nodes(trees[0], trees[1], comparison, secret=False)
+    change = _of_nodes(trees[0], trees[1], comparison, secret=secret)
     return None if change is None else f"line {new.line + change.line - 1}: {change.words}"
 
 
@@ -225,28 +229,17 @@ def _replaced(old: ast.AST, new: ast.AST, *, secret: bool) -> _Change:
 
 
 def _names_secret(node: ast.AST) -> bool:
-    """Whether what is below a node belongs to something with a secret's name."""
-    match node:
-        case ast.Assign():
-            return any(_is_secret(target) for target in node.targets)
-        case ast.AnnAssign() | ast.NamedExpr() | ast.AugAssign():
-            return _is_secret(node.target)
-        case ast.keyword():
-            return SECRET.search(node.arg or "") is not None
-        case ast.Dict():
-            return any(key is not None and _is_secret(key) for key in node.keys)
-        case ast.Compare():
-            return any(_is_secret(each) for each in (node.left, *node.comparators))
-        case ast.Call():
-            return any(_is_secret(each) for each in (node.func, *node.args))
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            return SECRET.search(node.name) is not None
-        case _:
-            return False
-
-
-def _is_secret(node: ast.AST) -> bool:
-    return SECRET.search(ast.unparse(node)) is not None
+    """Whether a statement, its body apart, has anything in it whose name says that it is secret."""
+    if not isinstance(node, (ast.stmt, ast.ExceptHandler, ast.match_case, ast.Lambda)):
+        return False
+    for name, value in ast.iter_fields(node):
+        if name in _BODIES:
+            continue
+        for part in value if isinstance(value, list) else (value,):
+            text = ast.unparse(part) if isinstance(part, ast.AST) else str(part)
+            if SECRET.search(text):
+                return True
+    return False
 
 
 def _written(node: ast.AST, *, secret: bool) -> str:

@@ -84,7 +84,7 @@ class _File:
         try:
             module = ast.parse(text)
             code = compile(text, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             return
         for found in _functions(code):
             self.codes.setdefault(found.co_firstlineno, []).append(found)
@@ -107,8 +107,8 @@ class _File:
     def _text(self, node: _Function) -> str:
         if isinstance(node, ast.Lambda):
             return ast.get_source_segment(self.text, node) or ""
-        lines = self.text.splitlines(keepends=True)[_first_line(node) - 1 : node.end_lineno]
-        return textwrap.dedent("".join(lines))
+        lines = self.text.split("\n")[_first_line(node) - 1 : node.end_lineno]
+        return textwrap.dedent("\n".join(lines) + "\n")
 
 
 _file = lru_cache(maxsize=64)(_File)

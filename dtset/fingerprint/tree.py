@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -123,8 +123,15 @@ def walk_tree(tree: Tree) -> Iterator[Tree]:
             waiting.extend(reversed(each.children))
 
 
-def to_json(tree: Tree) -> list[list[Any]]:
+def to_json(tree: Tree, *, hidden: Collection[int] = ()) -> list[list[Any]]:
     """Turn a tree into rows of plain values, each part once, children before parents.
+
+    Parameters
+    ----------
+    tree : Tree
+        The tree.
+    hidden : collection of int
+        Ids of parts whose values are not to be written.
 
     Returns
     -------
@@ -150,7 +157,8 @@ def to_json(tree: Tree) -> list[list[Any]]:
         if id(part) in done:
             continue
         children = tuple(done[id(child)] for child in part.children)
-        key = (part.name, part.digest, part.shown, children, part.own, part.place)
+        shown = None if id(part) in hidden else part.shown
+        key = (part.name, part.digest, shown, children, part.own, part.place)
         if key not in row_of:
             row_of[key] = len(rows)
             rows.append([*key[:3], list(children), *key[4:]])

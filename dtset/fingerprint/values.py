@@ -80,8 +80,14 @@ def _mapping(value: Any, context: Context) -> Description:
     parts: list[Part] = []
     for number, (key, part) in enumerate(value.items()):
         parts.append(Part(f"key {number}", key, "key of", f"[{number}]"))
-        parts.append(Part(f"value {number}", part, "", f"[{show(key) or number}]"))
+        parts.append(Part(f"value {number}", part, "", f"[{_key_said(key) or number}]"))
     return Description((type(value).__name__, len(value)), parts)
+
+
+def _key_said(key: object) -> str | None:
+    """How a key is written in paths, unless it is long or may be a secret itself."""
+    said = show(key)
+    return None if said is None or "://" in said else said
 
 
 def _set(value: Any, context: Context) -> Description:

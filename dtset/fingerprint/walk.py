@@ -103,6 +103,12 @@ def _describe(
         raise FingerprintError(
             f"{path_to(node, name)} → {kind} has no deterministic fingerprint: {reason}. {_ways_out(node, travels=reason.__cause__ is None)}"
         ) from reason.__cause__
+    except Exception as error:
+        kind = type(node.value).__name__
+        raise FingerprintError(
+            f"{path_to(node, name)} → {kind} has no deterministic fingerprint: asked what it is, it raised {error!r}. "
+            f"{_ways_out(node, travels=True)}"
+        ) from error
     node.noun, node.label = description.noun, description.encoded()
     node.unordered, node.shown, node.sees = (
         description.unordered,

@@ -92,7 +92,10 @@ def identity_of(fs: Any, path: str, info: Mapping[str, Any] | None = None) -> st
     Size and modification time of local files, the version or ETag of those in object stores, ETag or
     Last-Modified with the length over HTTP; else a digest of the content.
     """
-    found = _info(fs, path) if info is None else info
+    if info is None:
+        fs.invalidate_cache(path)
+        info = _info(fs, path)
+    found = info
     for keys in (
         ("VersionId",),
         ("generation", "size"),
@@ -114,8 +117,8 @@ def _info(fs: Any, path: str) -> Mapping[str, Any]:
 
 
 def _shown(url: str) -> str:
-    """A URL without the user and the password in it."""
-    return re.sub(r"//[^/@]*@", "//", url)
+    """A URL without the user, the password and the query in it."""
+    return re.sub(r"//[^@]*@", "//", url).partition("?" if "://" in url else "\n")[0]
 
 
 def _found(fs: Any, path: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -140,4 +143,5 @@ def _found(fs: Any, path: str) -> list[tuple[str, Mapping[str, Any]]]:
 def below_common_folder(files: Sequence[DataFile]) -> list[tuple[str, DataFile]]:
     """Files by their paths below the folder that they share: the same on every machine."""
     folder = posixpath.commonpath([posixpath.dirname(file.path) for file in files])
-    return [(posixpath.relpath(file.path, folder or "."), file) for file in files]
+    # A query may hold a signature.
+    return [(posixpath.relpath(file.path, folder or ".").partition("?")[0], file) for file in files]

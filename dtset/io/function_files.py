@@ -46,7 +46,8 @@ def function_files(depends_on: Urls | None) -> FunctionFiles | None:
     if depends_on is None or (not isinstance(depends_on, str | os.PathLike) and not depends_on):
         return None
     urls = [depends_on] if isinstance(depends_on, str | os.PathLike) else depends_on
-    if not all(isinstance(url, str | os.PathLike) for url in urls):
+    is_list = isinstance(urls, list | tuple | set)
+    if not is_list or not all(isinstance(url, str | os.PathLike) for url in urls):
         raise ConfigurationError(f"depends_on={depends_on!r}: give paths or URLs of files")
     # What a relative path means is fixed now: the script may change its folder later.
     found = FunctionFiles(tuple(_absolute(os.fspath(url)) for url in urls))

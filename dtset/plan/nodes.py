@@ -85,7 +85,7 @@ class Transform:
     @property
     def parallelism(self) -> int:
         """Number of partitions: the input's."""
-        return self.input.parallelism
+        return _first_above(self.input).parallelism
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -151,10 +151,17 @@ class Cache:
     @property
     def parallelism(self) -> int:
         """Number of partitions: the input's."""
-        return self.input.parallelism
+        return _first_above(self.input).parallelism
 
 
 Node: TypeAlias = Source | Transform | Exchange | Persist | Cache
+
+
+def _first_above(node: Node) -> Source | Exchange | Persist:
+    """The node above that says how many partitions there are, however long the chain."""
+    while isinstance(node, Transform | Cache):
+        node = node.input
+    return node
 
 
 def topological(*targets: Node) -> list[Node]:

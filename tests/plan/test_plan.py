@@ -119,3 +119,10 @@ def test_nodes_come_after_what_they_read_and_once():
         "persist kept",
     ]
     assert persisted.parallelism == cached.parallelism == mapped.parallelism == 2
+
+
+def test_long_chains_know_their_partitions():
+    node = Source(operator="range", data=None, parallelism=3)
+    for _ in range(5000):
+        node = Transform(operator="map", input=node)
+    assert node.parallelism == 3

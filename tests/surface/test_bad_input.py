@@ -241,3 +241,10 @@ def test_variables_of_a_closed_environment(store):
     for use in (env.commit, lambda: env.init_variable("a", 1), lambda: env.update_variable("a", 1)):
         with pytest.raises(UsageError, match="closed"):
             use()
+
+
+@pytest.mark.parametrize("name", ["", "a\nb: hit", "\x1b[2J", "\ud800", 5])
+def test_names_that_a_terminal_would_obey_are_refused(env, name):
+    for give in (env.range(2).persist, env.range(2).set_name):
+        with pytest.raises(ConfigurationError, match="name"):
+            give(name)

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 import zarr
 
-from dtset import CorruptCheckpointError, FingerprintError, StoreError, TSetEnvironment, UsageError
+from dtset import (
+    CorruptCheckpointError,
+    DTSetError,
+    FingerprintError,
+    StoreError,
+    TSetEnvironment,
+    UsageError,
+)
 
 
 def environment(store, **arguments):
@@ -414,3 +421,29 @@ def test_a_tset_whose_class_was_edited_hits_again_in_the_end(store, monkeypatch)
         assert env.parallelize([Record(i) for i in range(4)]).persist().hit is False
     with environment(store) as env:
         assert env.parallelize([Record(i) for i in range(4)]).persist().hit is True
+
+
+def test_what_a_thread_changes_is_never_stored_under_what_it_was(store):
+    box, ended = [0], threading.Event()
+
+    def change():
+        while not ended.is_set():
+            box[0] = (box[0] + 1) % 50
+            ended.wait(0.0005)
+
+    thread = threading.Thread(target=change)
+    refused = []
+    with environment(store) as env:
+        thread.start()
+        for _ in range(40):
+            try:
+                env.range(1, parallelism=1).map(lambda x: box[0]).persist()
+            except DTSetError as error:
+                refused.append(str(error))
+        ended.set()
+        thread.join()
+    assert all("changes all the time" in each for each in refused)
+    with environment(store) as env:
+        for value in range(50):
+            box[0] = value
+            assert env.range(1, parallelism=1).map(lambda x: box[0]).persist().collect() == [value]

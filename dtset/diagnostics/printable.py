@@ -1,0 +1,20 @@
+"""Text of others, such as names of functions, made fit for a terminal."""
+
+from __future__ import annotations
+
+__all__ = ["printable"]
+
+
+def printable(text: str) -> str:
+    r"""Write control characters, which a terminal obeys, as Python does.
+
+    Examples
+    --------
+    >>> print(printable("a\x1b[2J → b"))
+    a\x1b[2J → b
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
