@@ -9,9 +9,17 @@ import os
 import threading
 import time
 
-__all__ = ["end_with", "watch"]
+__all__ = ["DRIVER", "dask_setup", "end_with", "watch"]
+
+# Variable of the environment that tells a process which one is its driver.
+DRIVER = "DTSET_DRIVER"
 
 _INTERVAL = 1.0
+
+
+def dask_setup(service: object) -> None:
+    """Watch the driver: what Dask calls in a scheduler or nanny that preloads this module."""
+    watch(int(os.environ[DRIVER]))
 
 
 def watch(parent: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -213,3 +214,20 @@ def _working(program):
     return any(
         store in " ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])
     )
+
+
+def test_a_run_leaves_nothing_in_shared_memory_or_temporary_folders(program, tmp_path):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    program.write("""
+        from dtset import TSetEnvironment
+
+        with TSetEnvironment() as env:
+            print(env.range(8).map(lambda x: x + 1).count())
+    """)
+    semaphores = Path("/dev/shm")
+    before = set(semaphores.glob("sem.mp-*"))
+    program.run(TMPDIR=str(temporary))
+    left = set(semaphores.glob("sem.mp-*")) - before
+    wait_for(lambda: not any(each.exists() for each in left), seconds=20)
+    assert not [each for each in temporary.rglob("*") if each.is_file()]
