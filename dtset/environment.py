@@ -53,7 +53,7 @@ from dtset.process import (
     uncaught,
     versions,
 )
-from dtset.settings import seconds, setting, whole_number
+from dtset.settings import ignored_globals, seconds, setting, whole_number
 from dtset.storage.codecs import chunk_codec
 from dtset.storage.objects import check_writable, open_store
 from dtset.tset import CachedTSet, KeyedTSet, LazyAction, PersistedKeyedTSet, PersistedTSet, TSet
@@ -214,6 +214,7 @@ class TSetEnvironment:
             allow_pickle=bool(setting("pickle.allow")),
             attempt=0,
             capture=False,
+            ignore=ignored_globals(),
         )
         self._run = Run(
             store=self._store,
@@ -223,7 +224,7 @@ class TSetEnvironment:
             config=self.config,
             settings=settings,
             checkpointing=self.checkpointing,
-            ignore=tuple(setting("fingerprint.ignore")),
+            ignore=settings.ignore,
             tasks_per_thread=tasks_per_thread,
             resubmissions=resubmissions,
             on_miss=self._miss_noted,
@@ -237,6 +238,7 @@ class TSetEnvironment:
             keep=keep_variables,
             allow_pickle=settings.allow_pickle,
             enabled=self.checkpointing,
+            ignore=settings.ignore,
         )
         self._closed = False
         self._process = os.getpid()
@@ -593,6 +595,10 @@ class TSetEnvironment:
         [0, 1, 4]
         """
         self._check_open()
+        if isinstance(name, bool) or not isinstance(name, str | int):
+            raise ConfigurationError(
+                f"persisted() takes a name, or a place, and was given {name!r}"
+            )
         manifest = self._journal.committed(name)
         if manifest is None:
             raise TSetNotFoundError(

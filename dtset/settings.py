@@ -10,7 +10,7 @@ import yaml
 
 from dtset.errors import ConfigurationError
 
-__all__ = ["seconds", "setting", "whole_number"]
+__all__ = ["ignored_globals", "seconds", "setting", "whole_number"]
 
 _PREFIX = "dtset"
 
@@ -62,6 +62,23 @@ def seconds(key: str) -> float:
         raise ConfigurationError(
             f"{_PREFIX}.{key} is {value!r}, which is no length of time: give one such as '10s'"
         ) from error
+
+
+def ignored_globals() -> tuple[str, ...]:
+    """Names of globals that no fingerprint takes into account; a text is one name.
+
+    Examples
+    --------
+    >>> ignored_globals()
+    ()
+    """
+    value = setting("fingerprint.ignore")
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(
+            f"{_PREFIX}.fingerprint.ignore is {value!r}: give a list of names, each 'NAME' or 'module.NAME'"
+        )
+    return tuple(names)
 
 
 def whole_number(key: str, *, least: int) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from dtset.checkpoint.manifest import Manifest, find_manifest
@@ -29,11 +30,14 @@ class Past:
         The how-manieth persist of its run it was, from 0.
     fingerprint : str
         Where it lies.
+    shares_name : bool
+        Whether its run persisted others of its name.
     """
 
     name: str
     place: int
     fingerprint: str
+    shares_name: bool = False
 
 
 class History:
@@ -112,6 +116,7 @@ class History:
 
     def committed(self, name_or_place: str | int) -> Manifest | None:
         """Find the last committed TSet of a name, or of a place in its run: this run's own before earlier ones."""
+        pasts: tuple[Past, ...]
         if isinstance(name_or_place, str):
             pasts = (*filter(None, [self.own(name_or_place)]), *self.named(name_or_place))
         else:
@@ -159,7 +164,11 @@ class History:
                 for event in read_events(self._store, self._job_id, run_id)
             }
             if persisted:
-                yield tuple(persisted.values())
+                names_of = Counter(past.name for past in persisted.values())
+                yield tuple(
+                    replace(past, shares_name=names_of[past.name] > 1)
+                    for past in persisted.values()
+                )
                 read += 1
             if read == _MOST_RUNS:
                 return

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from dtset.fingerprint import fingerprint_tree, rooted
 from dtset.fingerprint.tree import Tree
 from dtset.storage.pickling import present_class
 
-__all__ = ["module_and_name", "present_classes", "present_fingerprint"]
+__all__ = ["class_tree", "module_and_name", "present_classes", "present_fingerprint"]
 
 
 def module_and_name(name: str) -> tuple[str, str]:
@@ -24,21 +24,27 @@ def module_and_name(name: str) -> tuple[str, str]:
     return module, qualname
 
 
-def present_classes(names: Iterable[str]) -> dict[str, Tree]:
+def present_classes(names: Iterable[str], ignore: Collection[str]) -> dict[str, Tree]:
     """Trees of classes as the present program has them, by ``module:qualname``."""
-    return {name: _tree(*module_and_name(name)) or Tree("class", "absent") for name in names}
+    absent = Tree("class", "absent")
+    return {name: _tree(*module_and_name(name), ignore) or absent for name in names}
 
 
-def present_fingerprint(module: str, qualname: str) -> str | None:
+def present_fingerprint(module: str, qualname: str, *, ignore: Collection[str]) -> str | None:
     """Fingerprint of the present program's class, if it has one of this name."""
-    tree = _tree(module, qualname)
+    tree = _tree(module, qualname, ignore)
     return None if tree is None else tree.digest
 
 
-def _tree(module: str, qualname: str) -> Tree | None:
+def _tree(module: str, qualname: str, ignore: Collection[str]) -> Tree | None:
     try:
         cls = present_class(module, qualname)
     except (ImportError, AttributeError):
         return None
-    tree = fingerprint_tree(cls, f"class {getattr(cls, '__name__', qualname)}")
+    return class_tree(cls, qualname, ignore)
+
+
+def class_tree(cls: object, qualname: str, ignore: Collection[str]) -> Tree:
+    """Tree of a class, or of another object that elements refer to by name, with Python's version in its digest."""
+    tree = fingerprint_tree(cls, f"class {getattr(cls, '__name__', qualname)}", ignore=ignore)
     return replace(tree, digest=rooted(tree))

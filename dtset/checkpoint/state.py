@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from dtset.checkpoint.variables import (
@@ -12,7 +13,7 @@ from dtset.checkpoint.variables import (
     last_commit,
 )
 from dtset.errors import UsageError
-from dtset.fingerprint.program import program_tree
+from dtset.fingerprint.program import ProgramFiles
 from dtset.storage.objects import ObjectStore
 
 __all__ = ["State"]
@@ -33,6 +34,8 @@ class State:
         Whether values that have no typed column may be stored and read.
     enabled : bool
         Whether anything is looked up or committed.
+    ignore : collection of str
+        Globals that no fingerprint takes into account.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class State:
         keep: bool | None,
         allow_pickle: bool,
         enabled: bool,
+        ignore: Collection[str],
     ) -> None:
         self._store = store
         self._job_id = job_id
@@ -51,6 +55,8 @@ class State:
         self._keep = keep
         self._allow_pickle = allow_pickle
         self._enabled = enabled
+        self._ignore = ignore
+        self._files = ProgramFiles()
         self._values: dict[str, Any] = {}
         self._last: Commit | None = None
         self._looked_up = False
@@ -61,7 +67,9 @@ class State:
         value = default
         if last is not None and name in last.variables and self._keep is not False:
             if self._keep is None:
-                check_program(name, last.variables[name], program_tree())
+                made_by = last.variables[name].program
+                also = [part.name for part in made_by.children]
+                check_program(name, made_by, self._files.tree(also, self._ignore))
             value = last.variables[name].value
         self._values[name] = value
         return value
@@ -86,7 +94,7 @@ class State:
         last = self._committed()
         earlier = last.variables if last is not None and self._keep is not False else {}
         number = 1 if last is None else last.number + 1
-        program = program_tree()
+        program = self._files.tree(ignore=self._ignore)
         own = {name: Variable(value, program) for name, value in self._values.items()}
         commit = Commit(number, {**earlier, **own})
         commit_variables(

@@ -94,7 +94,7 @@ def commit_variables(
     store.create(variables_path(job_id, commit.number, run_id), seal(record))
 
 
-def check_program(name: str, variable: Variable, program: Tree) -> None:
+def check_program(name: str, made_by: Tree, program: Tree) -> None:
     """Make sure that a variable was made by the present program.
 
     Raises
@@ -102,7 +102,7 @@ def check_program(name: str, variable: Variable, program: Tree) -> None:
     StaleVariablesError
         It was made by another; the message names what changed.
     """
-    changed = changed_parts(variable.program, program)
+    changed = changed_parts(made_by, program)
     if changed:
         raise StaleVariablesError(
             f"the variable {name!r} was committed by another program; since then: {', '.join(changed)}. "
@@ -114,8 +114,8 @@ def check_program(name: str, variable: Variable, program: Tree) -> None:
 def changed_parts(old: Tree, new: Tree) -> list[str]:
     """Say what is not the same in the parts that two programs have in common.
 
-    A part that the present program has not come to yet, such as a notebook's later cells, is not
-    counted as changed.
+    A part that the present program has not come to yet, and of which there is no file, such as a notebook's
+    later cells, is not counted as changed.
     """
     new_parts = {part.name: part for part in new.children}
     pairs = ((part, new_parts[part.name]) for part in old.children if part.name in new_parts)

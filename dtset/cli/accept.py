@@ -42,8 +42,9 @@ def accept(job_id: str, tset: str, store: str | None) -> None:
 
     opened = configured_store(store)
     read_job(opened, job_id)
-    missed = _missed(job_id, tset, last_run(opened, job_id)[1])
-    data, why = _older_data(opened, job_id, missed)
+    run_id, events = last_run(opened, job_id)
+    missed = _missed(job_id, tset, events)
+    data, why = _older_data(opened, job_id, missed, str(run_id))
     record(
         opened,
         job_id,
@@ -94,8 +95,13 @@ def _missed(job_id: str, tset: str, events: list[dict[str, Any]]) -> dict[str, A
     return missed[0]
 
 
-def _older_data(store: ObjectStore, job_id: str, missed: dict[str, Any]) -> tuple[Manifest, str]:
-    """The data that were committed last under the name of what was missed, and in what their program differs."""
+def _older_data(
+    store: ObjectStore, job_id: str, missed: dict[str, Any], run_id: str
+) -> tuple[Manifest, str]:
+    """The data that earlier runs committed for what was missed, and in what their program differs.
+
+    Several TSets of one name are told apart by their places.
+    """
     from dtset.checkpoint.acceptance import find_accepted
     from dtset.checkpoint.explain import difference_said
     from dtset.checkpoint.history import History
@@ -108,9 +114,14 @@ def _older_data(store: ObjectStore, job_id: str, missed: dict[str, Any]) -> tupl
             f"job {job_id} has {missed['name']!r} as the present program makes it: there is nothing to accept"
         )
     wanted = find_lineage(store, job_id, missed["fingerprint"])
-    for past in History(store, job_id).named(missed["name"], missed["place"]):
+    for past in History(store, job_id, run_id).named(missed["name"], missed["place"]):
         if past.fingerprint == missed["fingerprint"]:
             continue
+        if past.place != missed["place"] and past.shares_name:
+            raise ConfigurationError(
+                f"job {job_id} has several TSets named {missed['name']!r}, and none at the place of the one that was missed: "
+                "give each a name of its own, persist('…')"
+            )
         data = find_manifest(store, job_id, past.fingerprint)
         data = data or find_accepted(store, job_id, past.fingerprint)
         if data is None:

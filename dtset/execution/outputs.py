@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from dtset.checkpoint.layout import data_path, generation_path
 from dtset.checkpoint.part import Part, commit_part, find_part
+from dtset.checkpoint.present_classes import class_tree
 from dtset.execution.exchange.stable_hash import target_of
 from dtset.execution.kernels.batching import Batches
 from dtset.execution.kernels.elementwise import visited
@@ -19,7 +20,6 @@ from dtset.execution.kernels.partitionwise import consumed
 from dtset.execution.kernels.reduction import combined, partial_reduction
 from dtset.execution.stage import Scope, Step
 from dtset.execution.steps import place_of
-from dtset.fingerprint import fingerprint
 from dtset.storage.blocks import encode_block
 from dtset.storage.partition_writer import PartitionWriter
 
@@ -96,7 +96,9 @@ class PersistOutput:
             writer.abort()
             raise
         classes = {
-            f"{module}:{qualname}": fingerprint(scope.program.resolve(module, qualname))
+            f"{module}:{qualname}": class_tree(
+                scope.program.resolve(module, qualname), qualname, settings.ignore
+            ).digest
             for module, qualname in summary.classes
         }
         seconds = time.perf_counter() - began

@@ -103,7 +103,7 @@ def preview(run: Run, node: Node, explain: Callable[..., Reason]) -> RunPlan:
     FingerprintError
         Something that a persist depends on cannot be fingerprinted.
     """
-    stored = run.stored_trees() if run.checkpointing else {}
+    stored = run.stored_trees(topological(node)) if run.checkpointing else {}
     pending: dict[int, tuple[str, ...]] = {}
     persists: list[PersistPreview] = []
     looked_at: list[Persist] = []
@@ -150,10 +150,10 @@ def _of_persist(
     if above or node.input is None:
         return replace(unknown, state=DEPENDS, why=", ".join(above))
     tree = node_trees(node.input, stored, config=run.config, ignore=run.ignore)[node.input.number]
-    resolution = run.resolved(node, tree)
+    resolution = run.resolved(node, tree, stored.keys())
     if isinstance(resolution, Hit) and not node.refresh:
         manifest = resolution.manifest
-        classes = present_classes(manifest.classes)
+        classes = present_classes(manifest.classes, run.ignore)
         stored[node.number] = stored_tree(manifest.name, manifest.digest, classes)
         why = "accepted for the present program" if resolution.accepted else None
         return replace(unknown, state=HIT, found=node.parallelism, why=why, fingerprint=tree.digest)

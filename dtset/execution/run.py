@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -38,7 +39,7 @@ from dtset.execution.scheduler import Scheduler, SchedulerLostError, WorkersLost
 from dtset.execution.shipping import ship
 from dtset.execution.stage import Step, TaskSettings
 from dtset.fingerprint.graph import reached_distributions
-from dtset.fingerprint.node import node_trees, own_parts, stored_tree
+from dtset.fingerprint.node import node_trees, own_tree, stored_tree
 from dtset.fingerprint.sources import sources_of
 from dtset.fingerprint.tree import Tree
 from dtset.plan.nodes import (
@@ -180,23 +181,28 @@ class Run:
 
     def _trees(self, node: Node) -> dict[int, Tree]:
         """Fingerprints of a node and of what is above it, up to persists and caches."""
-        for each in self._unresolved(node):
+        needed = self._unresolved(node)
+        for each in needed:
             if each.number in self.unknown:
                 raise self.unknown[each.number]
-        return node_trees(node, self.stored_trees(), config=self.config, ignore=self.ignore)
+        stored = self.stored_trees(needed)
+        return node_trees(node, stored, config=self.config, ignore=self.ignore)
 
-    def stored_trees(self) -> dict[int, Tree]:
-        """What stands for elements that are at hand, with the code that their classes have now."""
-        trees = {
-            number: stored_tree(
-                each.manifest.name, each.manifest.digest, present_classes(each.manifest.classes)
-            )
-            for number, each in self.persisted.items()
-        }
-        for number, tree in self.trees.items():
-            kept = self.kept.get(number)
-            names = () if kept is None else (f"{module}:{name}" for module, name in kept.classes)
-            trees[number] = stored_tree("cache", tree.digest, present_classes(names))
+    def stored_trees(self, nodes: Iterable[Node]) -> dict[int, Tree]:
+        """What stands for those nodes whose elements are at hand, with the code that their classes have now."""
+        trees: dict[int, Tree] = {}
+        for number in {node.number for node in nodes}:
+            persisted, tree = self.persisted.get(number), self.trees.get(number)
+            if persisted is not None:
+                found = persisted.manifest
+                classes = present_classes(found.classes, self.ignore)
+                trees[number] = stored_tree(found.name, found.digest, classes)
+            elif tree is not None:
+                kept = self.kept.get(number)
+                pairs = () if kept is None else kept.classes
+                names = (f"{module}:{name}" for module, name in pairs)
+                classes = present_classes(names, self.ignore)
+                trees[number] = stored_tree("cache", tree.digest, classes)
         return trees
 
     def adopt(self, node: Persist, manifest: Manifest) -> None:
@@ -275,7 +281,7 @@ class Run:
             )
         trees = self._trees(node.input) if self.checkpointing else None
         tree = None if trees is None else trees[node.input.number]
-        generation = None if self._has_exchange(node.input) else FIRST_GENERATION
+        generation = self._generation(node)
         fingerprint, parts = uuid.uuid4().hex * 2, dict[int, Part]()
         missed: Missed | None = None
         if tree is not None:
@@ -320,11 +326,20 @@ class Run:
         reused = sum(part.run_id != self.run_id for part in manifest.parts)
         return Persisted(manifest, reused or False, why=why)
 
-    def resolved(self, node: Persist, tree: Tree) -> Resolution:
-        """Look up a persist whose input has been fingerprinted."""
-        assert node.input is not None
-        generation = None if self._has_exchange(node.input) else FIRST_GENERATION
-        return resolve(self.store, self.job_id, tree.digest, generation, present_fingerprint)
+    def resolved(self, node: Persist, tree: Tree, at_hand: Collection[int] = ()) -> Resolution:
+        """Look up a persist whose input has been fingerprinted; `at_hand` are nodes that count as stored."""
+        return resolve(
+            self.store,
+            self.job_id,
+            tree.digest,
+            self._generation(node, at_hand),
+            partial(present_fingerprint, ignore=self.ignore),
+        )
+
+    def _generation(self, node: Persist, at_hand: Collection[int] = ()) -> str | None:
+        """The generation whose partitions may be reused; None where an exchange decides it when it runs."""
+        dealt = node.input is not None and self._has_exchange(node.input, at_hand)
+        return None if dealt else FIRST_GENERATION
 
     @staticmethod
     def missed(node: Persist, tree: Tree, resolution: Resolution) -> Missed:
@@ -355,7 +370,7 @@ class Run:
             partition: result for each in returned for partition, result in each.results.items()
         }
 
-    def _has_exchange(self, node: Node) -> bool:
+    def _has_exchange(self, node: Node, at_hand: Collection[int] = ()) -> bool:
         """Whether what a node's partitions hold is dealt out by an exchange, in this run or a cache."""
         return any(
             (
@@ -364,7 +379,7 @@ class Run:
                 and each.number not in self.kept
             )
             or (each.number in self.kept and self.kept[each.number].dealt)
-            for each in self._unresolved(node)
+            for each in self._unresolved(node, at_hand)
         )
 
     def _resubmitting(self, submit: Callable[[int], _T]) -> _T:
@@ -422,12 +437,12 @@ class Run:
         known = self._trees_if_useful(node) if trees is None else trees
         distributions = reached_distributions(known.values())
         shipment = sent(ship(objects, sorted(self.classes), distributions), self.settings)
-        digests = {number: tree.digest for number, tree in known.items()}
+        digests = {number: own_tree(tree).digest for number, tree in known.items()}
         files = tuple(
             ExpectedFiles(each.files, found)
             for each in self._unresolved(node)
             if isinstance(each, Source | Transform | Exchange) and each.files is not None
-            for found in own_parts(known.get(each.number, _NO_TREE))
+            for found in own_tree(known.get(each.number, _NO_TREE)).children
             if found.name == "files"
         )
         return Target(node, output, partitions, resolved, shipment, digests, files)
@@ -460,15 +475,17 @@ class Run:
             tasks_per_thread=self.tasks_per_thread,
         )
 
-    def _unresolved(self, node: Node) -> list[Node]:
+    def _unresolved(self, node: Node, at_hand: Collection[int] = ()) -> list[Node]:
         """Nodes that a target needs, up to those whose elements are at hand."""
-        at_hand = self.kept.keys() | self.persisted.keys()
         needed, stack = dict[int, Node](), [node]
         while stack:
             each = stack.pop()
             if each.number not in needed:
                 needed[each.number] = each
-                stack.extend(() if each.number in at_hand else each.inputs)
+                is_there = any(
+                    each.number in known for known in (self.kept, self.persisted, at_hand)
+                )
+                stack.extend(() if is_there else each.inputs)
         return list(needed.values())
 
     def _trees_if_useful(self, node: Node) -> Mapping[int, Tree]:

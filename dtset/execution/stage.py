@@ -82,6 +82,7 @@ class TaskSettings:
     attempt: int
     capture: bool
     action: str = ""
+    ignore: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"TaskSettings(job {self.job_id}, run {self.run_id})"

@@ -19,7 +19,6 @@ __all__ = [
     "Session",
     "Tree",
     "branch",
-    "class_fingerprint",
     "distributions",
     "environment_leaves",
     "fingerprint",
@@ -65,8 +64,10 @@ def fingerprint(obj: object) -> str:
     >>> fingerprint(1) == fingerprint(1.0)
     False
     """
-    tree = fingerprint_tree(obj, getattr(obj, "__name__", type(obj).__name__))
-    return rooted(tree)
+    from dtset.settings import ignored_globals
+
+    name = getattr(obj, "__name__", type(obj).__name__)
+    return rooted(fingerprint_tree(obj, str(name), ignore=ignored_globals()))
 
 
 def rooted(tree: Tree) -> str:
@@ -129,20 +130,6 @@ def _config_tree(config: object, walk: Session) -> Tree:
         for key, value in config.items()
     )
     return Tree("config", whole.digest, None, tuple(parts))
-
-
-def class_fingerprint(cls: type) -> str:
-    """Fingerprint the code of a class and its bases, for classes that occur in persisted data.
-
-    Examples
-    --------
-    >>> class Rec:
-    ...     def score(self):
-    ...         return 1
-    >>> len(class_fingerprint(Rec))
-    64
-    """
-    return fingerprint_tree(cls, f"class {cls.__name__}").digest
 
 
 def distributions(tree: Tree) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import functools
+import sys
 import typing
 from collections import namedtuple
 from enum import EnumType
@@ -162,7 +163,7 @@ def _is_generated(name: str, value: object) -> bool:
     if not isinstance(function, FunctionType) or function.__name__ != name:
         return False
     scope = str(function.__globals__.get("__name__"))
-    if scope in _GENERATED_BY or scope.startswith("namedtuple_"):
+    if scope in _GENERATED_BY or (scope.startswith("namedtuple_") and scope not in sys.modules):
         return name.startswith("_")
     # dataclasses compiles its methods in the globals of the user's module.
     return function.__code__.co_qualname.startswith("__create_fn__.")

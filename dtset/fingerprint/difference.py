@@ -62,7 +62,8 @@ class _At:
         if tree.place:
             return _At(_titled(tree))
         if noun == "file":
-            return _At(f"source {text}")
+            said = "file" if self.thing.startswith("files") else "source"
+            return _At(f"{said} {tree.shown or text}")
         if noun in ("function", "distribution"):
             return _At(tree.name)
         if not self.owner:
@@ -128,6 +129,8 @@ def _itself(old: Tree, new: Tree, at: _At) -> Difference:
         return Difference("Python", f"{old.shown} → {new.shown}", old, new)
     if at.thing.startswith("source "):
         return Difference(str(at), "file changed", old, new)
+    if at.thing.startswith("file "):
+        return Difference(str(at), "changed", old, new)
     if new.name == "digest":
         return Difference(f"{_DATA}{at.owner}", "its data changed", old, new)
     was, now = (each.name.partition(" ")[0] for each in (old, new))
@@ -135,7 +138,7 @@ def _itself(old: Tree, new: Tree, at: _At) -> Difference:
         change = f"{_said(old)} → {_said(new)}"
     elif was == now == "function" and (old.place, old.name) != (new.place, new.name):
         change = f"in place of {old.place or old.name.partition(' ')[2]}"
-    elif new.place and now in _OF_CODE:
+    elif new.place and now in _OF_CODE and None in (old.shown, new.shown):
         change = CODE_CHANGED
     elif old.shown is not None and new.shown is not None and not SECRET.search(str(at)):
         change = f"{old.shown} → {new.shown}"

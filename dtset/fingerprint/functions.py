@@ -92,7 +92,10 @@ def describe_function(function: FunctionType, context: Context) -> Description:
     }
     parts += parts_of(sorted(attributes.items()), "attribute")
     if word is not None:
-        return Description(("versioned", word), parts, "helper")
+        # With the name and the parameters: one word may stand for the code of many functions.
+        parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        label = ("versioned", word, function.__name__, *parameters)
+        return Description(label, parts, "helper", shown=f"version {word!r}")
     for reference in analysis.references:
         value = resolve(reference, scope, context, code)
         if value is not None:
@@ -251,7 +254,10 @@ def describe_partial(partial: functools.partial[Any], context: Context) -> Descr
     parts = [
         Part("function", partial.func, "global", getattr(partial.func, "__name__", "function"))
     ]
-    parts += [Part(f"argument {n}", v, "argument", str(n)) for n, v in enumerate(partial.args)]
+    names = partial.func.__code__.co_varnames if isinstance(partial.func, FunctionType) else ()
+    for number, value in enumerate(partial.args):
+        said = names[number] if number < len(names) else str(number)
+        parts.append(Part(f"argument {number}", value, "argument", said))
     parts += parts_of(partial.keywords.items(), "argument")
     if type(partial) is not functools.partial:
         parts.append(Part("class", type(partial), "global", type(partial).__name__))

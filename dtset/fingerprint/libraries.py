@@ -33,7 +33,7 @@ _CACHES = {
     "tenacity": ("statistics",),
 }  # fmt: skip
 # Classes generated at run time from fields that count by themselves.
-_GENERATED_FILES = ("<attrs generated", "<string>")
+_GENERATED_FILES = ("<attrs generated",)
 _PYDANTIC = ("__pydantic_", "__signature__", "__class_vars__", "_abc_impl")
 _PYDANTIC_COUNTS = (
     "__pydantic_fields__",

@@ -22,7 +22,7 @@ from dtset.plan.nodes import (
 )
 from dtset.plan.user_function import UserFunction
 
-__all__ = ["files_tree", "node_trees", "own_parts", "stored_tree"]
+__all__ = ["files_tree", "node_trees", "own_tree", "stored_tree"]
 
 
 def node_trees(
@@ -94,9 +94,9 @@ def files_tree(files: FunctionFiles) -> Tree:
     return branch("files", *(leaf(f"file {name}", identity) for name, identity in found))
 
 
-def own_parts(tree: Tree) -> tuple[Tree, ...]:
-    """Parts of a node's tree, also where the whole plan's leaves are around it."""
-    return tree.children[-1].children if tree.name == "plan" else tree.children
+def own_tree(tree: Tree) -> Tree:
+    """Tree of a node itself, also where the whole plan's leaves are around it."""
+    return tree.children[-1] if tree.name == "plan" else tree
 
 
 def _needed(node: Node, stored: Mapping[int, Tree]) -> Iterator[Node]:
@@ -151,8 +151,10 @@ def _source_parts(
     if isinstance(identity, UserFunction):
         yield "function", _function_tree(identity, config, session, node.name, node.operator)
     elif isinstance(identity, Mapping):
+        places: Mapping[str, str] = getattr(node.data, "places", {})
         for name, value in identity.items():
-            yield str(name), fingerprint_tree(value, str(name), session=session)
+            tree = fingerprint_tree(value, str(name), session=session)
+            yield str(name), replace(tree, shown=places.get(str(name)))
     else:
         yield "elements", fingerprint_tree(identity, "elements", session=session)
 

@@ -3,70 +3,145 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
+from dtset.errors import FingerprintError
 from dtset.fingerprint import environment_leaves, fingerprint_tree
 from dtset.fingerprint.code import analyse
 from dtset.fingerprint.origin import is_user_module
 from dtset.fingerprint.tree import Tree, branch, leaf
 
-__all__ = ["program_tree"]
+__all__ = ["ProgramFiles"]
 
 
-def program_tree() -> Tree:
-    """Fingerprint the script and the user's modules that it has imported so far.
+class ProgramFiles:
+    """The script and the user's modules, each as its file was when this first looked at it.
 
-    Their code as it lies in their files, comments and formatting apart. In a notebook there is no
-    script: the functions defined in its cells so far stand for it.
-
-    Returns
-    -------
-    Tree
-        A child for each module or function.
+    What runs is what was loaded: a file that is edited meanwhile is another program, not this one.
 
     Examples
     --------
-    >>> program_tree().name
+    >>> ProgramFiles().tree().name
     'program'
     """
-    return branch("program", *environment_leaves(), *_parts())
+
+    def __init__(self) -> None:
+        self._trees: dict[str, Tree] = {}
+        file = getattr(sys.modules.get("__main__"), "__file__", None)
+        # Read now, compiled only if somebody asks.
+        self._script = _bytes(Path(file)) if isinstance(file, str) else None
+
+    def tree(self, also: Iterable[str] = (), ignore: Collection[str] = ()) -> Tree:
+        """Fingerprint the script and the user's modules that it has imported so far.
+
+        Their code as it lies in their files, comments and formatting apart. In a notebook there is no
+        script: the functions and classes defined in its cells so far stand for it.
+
+        Parameters
+        ----------
+        also : iterable of str
+            Parts of an earlier program: modules among them that this one has not come to yet are looked for.
+        ignore : collection of str
+            Globals to leave out.
+
+        Returns
+        -------
+        Tree
+            A child for each module, function or class.
+        """
+        parts = {part.name: part for part in self._parts(ignore)}
+        for title in also:
+            if title.startswith("module ") and title not in parts:
+                file = _file_of(title.removeprefix("module "))
+                if file is not None:
+                    parts[title] = self._file_tree(title, file)
+        return branch("program", *environment_leaves(), *parts.values())
+
+    def _parts(self, ignore: Collection[str]) -> Iterator[Tree]:
+        """Trees of the user's modules, by name."""
+        for name, module in sorted(sys.modules.items()):
+            # Where processes were spawned, the script is there under a second name.
+            if name == "__mp_main__" or not isinstance(module, ModuleType):
+                continue
+            if not is_user_module(name):
+                continue
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and file.endswith(".py"):
+                title = "script" if name == "__main__" else f"module {name}"
+                yield self._file_tree(title, Path(file))
+            elif name == "__main__":
+                yield from _cells(module, ignore)
+
+    def _file_tree(self, title: str, file: Path) -> Tree:
+        """Tree of a file, as it was when it was first asked for."""
+        if title not in self._trees:
+            source = self._script if title == "script" else _bytes(file)
+            self._trees[title] = _tree_of_source(title, file.stem, source)
+        return self._trees[title]
 
 
-def _parts() -> Iterator[Tree]:
-    """Trees of the user's modules, by name."""
-    for name, module in sorted(sys.modules.items()):
-        # Where processes were spawned, the script is there under a second name.
-        if name == "__mp_main__" or not isinstance(module, ModuleType) or not is_user_module(name):
-            continue
-        file = getattr(module, "__file__", None)
-        if file is not None and file.endswith(".py"):
-            yield _file_tree("script" if name == "__main__" else f"module {name}", Path(file))
-        elif name == "__main__":
-            yield from _cells(module)
-
-
-def _file_tree(title: str, file: Path) -> Tree:
-    """Tree of a file's code: what it defines, and by its own digest all of it."""
+def _bytes(file: Path) -> bytes | None:
     try:
-        source = file.read_bytes()
+        return file.read_bytes()
     except OSError:
+        return None
+
+
+def _file_of(module_name: str) -> Path | None:
+    """File of a module of the user's that is not imported yet."""
+    search: list[str] | None = None
+    spec = None
+    for depth in range(module_name.count(".") + 1):
+        name = ".".join(module_name.split(".")[: depth + 1])
+        spec = PathFinder.find_spec(name, search)
+        if spec is None:
+            return None
+        search = list(spec.submodule_search_locations or ())
+    origin = None if spec is None else spec.origin
+    return Path(origin) if origin is not None and origin.endswith(".py") else None
+
+
+def _tree_of_source(title: str, stem: str, source: bytes | None) -> Tree:
+    """Tree of a file's code: what it defines, and by its own digest all of it."""
+    if source is None:
         return leaf(title, b"no source")
-    code = compile(source, "<program>", "exec", dont_inherit=True)
+    try:
+        code = compile(source, "<program>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        # Half saved, perhaps: another text is another program.
+        return leaf(title, b"no code", source)
     defined = (const for const in code.co_consts if isinstance(const, CodeType))
     parts = [
-        replace(
-            leaf(f"code {each.co_name}", analyse(each).digest), place=f"{file.stem}.{each.co_name}"
-        )
+        replace(leaf(f"code {each.co_name}", analyse(each).digest), place=f"{stem}.{each.co_name}")
         for each in defined
     ]
     return replace(leaf(title, analyse(code).digest), children=tuple(parts), own="")
 
 
-def _cells(main: ModuleType) -> Iterator[Tree]:
-    """Trees of the functions that a notebook's cells have defined."""
+def _cells(main: ModuleType, ignore: Collection[str]) -> Iterator[Tree]:
+    """Trees of the functions and classes that a notebook's cells have defined."""
     for name, value in sorted(vars(main).items()):
-        if isinstance(value, FunctionType) and value.__module__ == "__main__":
-            yield fingerprint_tree(value, f"function {name}")
+        if not isinstance(value, FunctionType | type) or value.__module__ != "__main__":
+            continue
+        noun = "function" if isinstance(value, FunctionType) else "class"
+        try:
+            yield fingerprint_tree(value, f"{noun} {name}", ignore=ignore)
+        except FingerprintError:
+            # It reaches the environment, or a lock: then its own code stands for it.
+            yield leaf(f"{noun} {name}", *_codes(value))
+
+
+def _codes(value: FunctionType | type) -> Iterator[bytes]:
+    """Digests of a function's code, or of a class's methods."""
+    if isinstance(value, FunctionType):
+        yield analyse(value.__code__).digest
+        return
+    for name, held in sorted(vars(value).items()):
+        function = getattr(held, "__func__", held)
+        if isinstance(function, FunctionType):
+            yield name.encode()
+            yield analyse(function.__code__).digest

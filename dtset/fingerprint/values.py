@@ -343,7 +343,7 @@ def _reduced(value: Any, context: Context) -> Description:
     else:
         parts.append(Part("made by", make, "made by"))
     if rest:
-        parts.append(Part("arguments", rest, "arguments"))
+        parts.append(Part("arguments", rest, "arguments", _fields(value)))
     parts += _state(value, state, context)
     if items is not None:
         parts.append(Part("items", list(items), "items"))
@@ -381,8 +381,17 @@ def _state(value: Any, state: Any, context: Context) -> list[Part]:
             kind = "slot" if number else "state"
             parts += [Part(f"{kind} {name}", part, "attribute", name) for name, part in pairs]
         elif named is not None:
-            parts.append(Part(f"whole state {number}", named, "state"))
+            parts.append(Part(f"whole state {number}", named, "state", _fields(value)))
     return parts
+
+
+def _fields(value: Any) -> str:
+    """What people call the parts of a record, among which may be a password."""
+    names = getattr(type(value), "_fields", None) or getattr(
+        type(value), "__dataclass_fields__", ()
+    )
+    is_named = isinstance(names, tuple | dict) and all(isinstance(name, str) for name in names)
+    return f"({', '.join(names)})" if names and is_named else ""
 
 
 def _unwrapped(state: dict[str, Any], reads: Reads) -> dict[str, Any]:

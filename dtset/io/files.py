@@ -19,6 +19,7 @@ __all__ = [
     "below_common_folder",
     "find_files",
     "identity_of",
+    "place_of",
 ]
 
 Urls: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
@@ -145,3 +146,9 @@ def below_common_folder(files: Sequence[DataFile]) -> list[tuple[str, DataFile]]
     folder = posixpath.commonpath([posixpath.dirname(file.path) for file in files])
     # A query may hold a signature.
     return [(posixpath.relpath(file.path, folder or ".").partition("?")[0], file) for file in files]
+
+
+def place_of(path: str) -> str:
+    """A file's path as a person would say it: from the working directory, if it is below that."""
+    here = os.getcwd()
+    return os.path.relpath(path, here) if path.startswith(here + os.sep) else _shown(path)

@@ -14,7 +14,7 @@ import fsspec
 from fsspec.utils import infer_compression
 
 from dtset.errors import ConfigurationError, SourceChangedError
-from dtset.io.files import DataFile, Urls, below_common_folder, find_files, identity_of
+from dtset.io.files import DataFile, Urls, below_common_folder, find_files, identity_of, place_of
 from dtset.plan.context import TSetContext
 
 __all__ = ["TextSource", "text_source"]
@@ -63,6 +63,13 @@ class TextSource:
             for name, file in below_common_folder(self.files)
         }
         return {"encoding": (self.encoding, self.errors), **files}
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Where people look for the files: as seen from the working directory, if they are below it."""
+        return {
+            f"file {name}": place_of(file.path) for name, file in below_common_folder(self.files)
+        }
 
     def elements(self, ctx: TSetContext) -> Iterator[str]:
         """Return the lines of one partition."""

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from dtset.errors import FingerprintError
 from dtset.fingerprint import (
     Session,
-    class_fingerprint,
     distributions,
     fingerprint,
     fingerprint_tree,
@@ -288,9 +287,9 @@ def test_an_edited_class_has_another_fingerprint():
         def score(self):
             return 1
 
-    before = class_fingerprint(Rec)
+    before = fingerprint(Rec)
     Rec.score = lambda self: 2
-    assert class_fingerprint(Rec) != before
+    assert fingerprint(Rec) != before
 
 
 def test_a_version_goes_on_functions_only_and_is_a_word():

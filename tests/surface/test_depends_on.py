@@ -39,7 +39,7 @@ def test_another_content_is_a_miss_that_names_the_file(store, words):
         lazy = (
             env.parallelize(["a", "c"]).filter(known(words), depends_on=words).lazy_persist("known")
         )
-        assert str(env.plan(lazy)) == "known: miss: source words.txt: file changed"
+        assert str(env.plan(lazy)) == "known: miss: file words.txt: changed"
         assert lazy.collect() == ["a", "c"]
 
 
