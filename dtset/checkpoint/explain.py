@@ -121,7 +121,8 @@ def _said(
     if before is None or after is None:
         return str(difference)
     try:
-        detail = reworded(before, after, secret=SECRET.search(difference.what) is not None)
+        names = f"{difference.what} {difference.old.name} {difference.new.name}"
+        detail = reworded(before, after, secret=SECRET.search(names) is not None)
     except RecursionError:
         # Code that is nested so deep is compared no further.
         return str(difference)

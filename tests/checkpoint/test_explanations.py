@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -189,9 +192,13 @@ def test_code_that_is_nested_deep_is_explained_as_far_as_can_be(store):
             assert lazy.collect() == [2 * last]
 
 
-def test_nothing_secret_is_said_or_shown_in_a_lineage(store, caplog):
+def test_nothing_secret_is_said_or_shown_in_a_lineage(store, caplog, monkeypatch):
     caplog.set_level("INFO", "dtset")
     source = """
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
 passwords = ["SECRET", 1]
 config = {"password": {"value": "SECRET", "other": {1, 2}}}
 url = "postgres://u:a/SECRET@host"
@@ -199,17 +206,41 @@ url = "postgres://u:a/SECRET@host"
 class Token:
     value = "SECRET"
 
+class Login(NamedTuple):
+    user: str
+    password: str
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    user: str
+    token: str
+
+def connect_to(x, password="SECRET"):
+    return x
+
+def positional(password, x):
+    return x
+
+login, credentials = Login("bob", "SECRET"), Credentials("bob", "SECRET")
+bound = partial(positional, "SECRET")
+fetch_password = lambda: "SECRET"
+
+def g(x):
+    return connect_to(x), bound(x), login, credentials, fetch_password()
+
 def f(x, password="SECRET"):
     "SECRET" if password is None else password
     headers = [("Authorization", "Bearer SECRET")]
     connect = dict(pw="SECRET")
     return x, passwords, config, url, Token.value, headers, connect
 """
-    for secret in ("hunter2", "hunter3"):
-        scope = {"__name__": "secrets_of"}
+    for secret, of in itertools.product(("hunter2", "hunter3"), "fg"):
+        module = types.ModuleType("users_secrets")
+        monkeypatch.setitem(sys.modules, "users_secrets", module)
+        scope = vars(module)
         exec(compile(source.replace("SECRET", secret), "<secrets>", "exec"), scope)
         with environment(store) as env:
-            lazy = env.range(1).map(scope["f"]).lazy_persist("d")
+            lazy = env.range(1).map(scope[of]).map(bool).lazy_persist(of)
             assert "hunter" not in str(env.plan(lazy))
             lazy.count()
     assert "hunter" not in caplog.text

@@ -158,3 +158,42 @@ def test_variables_of_a_changed_program_are_kept_or_reset_by_restart(cli: Any, o
     assert "code epochs.step: code changed" in said
     expected = "EPOCH 2" if option == "--keep-variables" else "EPOCH 0"
     assert expected in cli("restart", "epochs", option).stdout
+
+
+LOOP = """
+from dtset import TSetEnvironment
+
+def first(x): return x + 1
+def second(x): return x + 10
+def third(x): return x + 100
+
+with TSetEnvironment(job_id="loop", cluster="synchronous", parallelism=2) as env:
+    tset = env.range(4)
+    for step in (first, second, third):
+        tset = tset.map(step).persist("epoch")
+        print(tset.hit, tset.collect())
+"""
+
+
+def submit(cli: Any, source: str, job_id: str, status: int | None = 0) -> str:
+    """Run a script as a job, as it is now."""
+    cli.script(source, "loop.py")
+    out: str = cli("submit", "--job-id", job_id, "loop.py", status=status).stdout
+    return out
+
+
+def test_of_several_tsets_of_one_name_that_at_the_same_place_is_accepted(cli: Any) -> None:
+    assert "[111, 112, 113, 114]" in submit(cli, LOOP, "loop")
+    changed = LOOP.replace("return x + 100", "return 1 / 0 or 100 + x")
+    submit(cli, changed, "loop", status=1)
+    cli("accept", "loop", "epoch")
+    out = submit(cli, changed, "loop")
+    assert "True [111, 112, 113, 114]" in out
+
+
+def test_data_of_another_place_are_not_accepted_where_several_share_the_name(cli: Any) -> None:
+    submit(cli, LOOP, "loop")
+    longer = LOOP.replace("second, third)", "second, third, lambda x: x / 0)")
+    submit(cli, longer, "loop", status=1)
+    said = cli("accept", "loop", "epoch", status=2).stderr
+    assert "several TSets named 'epoch'" in said

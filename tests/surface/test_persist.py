@@ -7,6 +7,7 @@ import pickle
 import threading
 from pathlib import Path
 
+import dask.config
 import numpy as np
 import pytest
 import zarr
@@ -18,6 +19,8 @@ from dtset import (
     StoreError,
     TSetEnvironment,
     UsageError,
+    fingerprint,
+    version,
 )
 
 
@@ -447,3 +450,71 @@ def test_what_a_thread_changes_is_never_stored_under_what_it_was(store):
         for value in range(50):
             box[0] = value
             assert env.range(1, parallelism=1).map(lambda x: box[0]).persist().collect() == [value]
+
+
+def test_random_numbers_are_the_same_whatever_is_asked_below_and_whatever_the_function_is_called(
+    store,
+):
+    def drawn(x, ctx):
+        return int(ctx.random.integers(1000))
+
+    def again(x, ctx):
+        return int(ctx.random.integers(1000))
+
+    with environment(store) as env:
+        numbers = env.range(8).map(drawn)
+        assert numbers.collect() == numbers.map(abs).collect() == env.range(8).map(again).collect()
+        assert numbers.persist().collect() == numbers.collect()
+
+
+def test_several_threads_persist_and_plan_on_one_environment(store):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with environment(store) as env:
+
+        def work(number):
+            found = []
+            for step in range(6):
+                lazy = (
+                    env.range(4)
+                    .map(Record)
+                    .map(lambda r, n=number, s=step: (r.x, n, s))
+                    .lazy_persist()
+                )
+                env.plan(lazy)
+                found.append(lazy.count())
+            return found
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(work, range(4))) == [[4] * 6] * 4
+
+
+@pytest.mark.parametrize(("setting", "hit"), [("LOCKED", True), (["LOCKED"], True), ([], False)])
+def test_a_global_that_is_left_out_by_name_does_not_count(store, setting, hit):
+    namespace = {"LOCKED": 1, "K": 1, "__name__": "job"}
+    exec("def f(x): return x + K if LOCKED else x", namespace)
+    with dask.config.set({"dtset.fingerprint.ignore": setting}):
+        for locked, expected in ((1, False), (2, hit)):
+            namespace["LOCKED"] = locked
+            with environment(store) as env:
+                assert env.range(2).map(namespace["f"]).persist().hit is expected
+        before = fingerprint(namespace["f"])
+        namespace["LOCKED"] = 3
+        assert (fingerprint(namespace["f"]) == before) is hit
+        namespace["K"] = 5
+        with environment(store) as env:
+            assert env.range(2).map(namespace["f"]).persist().hit is False
+
+
+def test_functions_of_one_version_word_are_told_apart(store):
+    @version("1")
+    def one(x):
+        return x + 1
+
+    @version("1")
+    def other(x):
+        return x * 100
+
+    with environment(store) as env:
+        assert env.range(3).map(one).map(abs).persist().collect() == [1, 2, 3]
+        assert env.range(3).map(other).map(abs).persist().collect() == [0, 100, 200]

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from dtset import FingerprintError, TSetEnvironment, TSetNotFoundError, UsageError
+from dtset import (
+    ConfigurationError,
+    FingerprintError,
+    TSetEnvironment,
+    TSetNotFoundError,
+    UsageError,
+)
 
 
 def environment(store, **arguments):
@@ -210,3 +216,43 @@ def test_what_a_function_is_called_does_not_count(store):
 
         assert env.range(8).filter(lambda y: y < 5).persist("small").hit is False
         assert env.range(8).filter(constant).persist("small").hit is True
+
+
+def test_what_is_partly_there_below_an_exchange_that_hits_is_told(store):
+    def risky(pair):
+        if pair[0] == 3 and not (Path(store) / "mended").exists():
+            raise OSError("the last partition")
+        return pair
+
+    def flow(env):
+        pairs = env.range(8).map_to_tuple(lambda x: (x % 4, x))
+        sums = pairs.keyed_reduce(operator.add).lazy_persist("sums")
+        return sums.map(risky).lazy_persist("risky")
+
+    with environment(store) as env, pytest.raises(OSError, match="last"):
+        env.run(flow(env))
+    (Path(store) / "mended").touch()
+    with environment(store) as env:
+        tset = flow(env)
+        sums, risky_one = env.plan(tset).persists
+        assert (sums.state, risky_one.state) == ("hit", "partial")
+        assert risky_one.found == tset.hit
+
+
+def test_the_place_of_a_source_is_said_as_it_is_seen_from_here(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    for text in ("1\n2\n", "1\n2\n3\n"):
+        (tmp_path / "data" / "a.csv").write_text(text)
+        with environment(store) as env:
+            lazy = env.read_text("data/a.csv", 1).lazy_persist("lines")
+            said = str(env.plan(lazy))
+            env.run(lazy)
+    assert said == "lines: miss: source data/a.csv: file changed"
+
+
+def test_a_place_is_a_number_or_a_name(store):
+    with environment(store) as env:
+        for wrong in (True, 1.5, None):
+            with pytest.raises(ConfigurationError, match="name"):
+                env.persisted(wrong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dtset import TSetEnvironment
@@ -126,3 +128,92 @@ def test_commits_of_two_runs_follow_each_other(store):
         other.commit()
     with environment(store) as env:
         assert env.init_variable("epoch", 0) == 99
+
+
+LATE = """
+from dtset import TSetEnvironment
+
+with TSetEnvironment(cluster="synchronous") as env:
+    epoch = env.init_variable("epoch", 0)
+    import late
+    env.update_variable("epoch", late.step(epoch))
+    env.commit()
+    print("EPOCH", epoch)
+"""
+
+
+def test_a_module_that_is_imported_after_the_variable_is_asked_for_counts(tmp_path):
+    program = Program(tmp_path)
+    program.write(LATE)
+    program.write("def step(x): return x + 1\n", "late.py")
+    assert program.run() == "EPOCH 0\n"
+    assert program.run() == "EPOCH 1\n"
+    program.write("def step(x): return x + 1000\n", "late.py")
+    said = program.run(fails=True)
+    assert "StaleVariablesError" in said
+    assert "code late.step: code changed" in said
+
+
+EDITED = """
+import sys
+from pathlib import Path
+from dtset import TSetEnvironment
+
+def step(x):
+    return x + 1
+
+with TSetEnvironment(cluster="synchronous") as env:
+    epoch = env.init_variable("epoch", 0)
+    env.update_variable("epoch", step(epoch))
+    if "edit" in sys.argv:
+        file = Path(__file__)
+        file.write_text(file.read_text().replace("x + 1\\n", "x + 1000\\n"))
+    env.commit()
+    print("EPOCH", epoch)
+"""
+
+
+def test_a_script_that_is_edited_while_it_runs_vouches_for_what_it_was(tmp_path):
+    program = Program(tmp_path)
+    program.write(EDITED)
+    assert program.run("edit") == "EPOCH 0\n"
+    assert "StaleVariablesError" in program.run(fails=True)
+
+
+def test_a_module_that_is_half_saved_is_another_program(tmp_path):
+    program = Program(tmp_path)
+    program.write(LATE)
+    program.write("def step(x): return x + 1\n", "late.py")
+    program.write(
+        LATE.replace("import late", "import late\n    open('late.py', 'w').write('def (')")
+    )
+    assert program.run() == "EPOCH 0\n"
+
+
+CELLS = [
+    "import threading\nfrom dtset import TSetEnvironment\n"
+    "env = TSetEnvironment(job_id='cells', cluster='synchronous', store=STORE)\nlock = threading.Lock()",
+    "def train(epoch):\n    with lock:\n        env.update_variable('epoch', epoch + 1)\n    env.commit()",
+    "class Model:\n    def rate(self):\n        return 1",
+    "epoch = env.init_variable('epoch', 0)\ntrain(epoch)\nprint('EPOCH', epoch)\nenv.close()",
+]
+
+
+def notebook(cells):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(made, timeout=60, kernel_name="python3").execute()
+    outputs = made.cells[-1].outputs
+    return "".join(each["text"] for each in outputs if each.get("name") == "stdout")
+
+
+def test_cells_that_reach_the_environment_and_edited_classes_count_in_a_notebook(
+    store, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    cells = [cell.replace("STORE", repr(store)) for cell in CELLS]
+    assert notebook(cells) == "EPOCH 0\n"
+    assert notebook(cells) == "EPOCH 1\n"
+    cells[2] = cells[2].replace("return 1", "return 2")
+    with pytest.raises(Exception, match="StaleVariablesError"):
+        notebook(cells)
