@@ -11,7 +11,7 @@ from tests.fingerprint.corpus import attacked, pairs
 
 HERE = Path(__file__).parent / "corpus"
 PAIRS = pairs.PAIRS + attacked.PAIRS
-RUNS = [("main", "1"), ("module", "1"), ("main", "2"), ("module", "2")]
+RUNS = [("main", "1"), ("module", "1"), ("main", "2"), ("module", "2"), ("plan", "3")]
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +32,14 @@ def digests(tmp_path_factory):
         }
         command = [sys.executable, str(HERE / "run.py"), mode, str(listed)]
         started.append(subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE))
-    outputs = [process.communicate(timeout=120)[0] for process in started]
+    outputs = [process.communicate(timeout=280)[0] for process in started]
     assert [process.returncode for process in started] == [0] * len(RUNS)
     return [json.loads(output) for output in outputs]
 
 
 @pytest.mark.parametrize("number", range(len(PAIRS)), ids=[pair.name for pair in PAIRS])
 def test_what_may_compute_something_else_has_another_digest(digests, number):
-    found = [run[number] for run in digests]
+    *found, in_plan = [run[number] for run in digests]
     before, after = found[0]
     assert not before.startswith(("error", "crash")), before
     assert not after.startswith("crash"), after
@@ -49,4 +49,5 @@ def test_what_may_compute_something_else_has_another_digest(digests, number):
     else:
         assert not after.startswith("error"), after
         assert (before == after) == (PAIRS[number].expect == "same")
+        assert (in_plan[0] == in_plan[1]) == (PAIRS[number].expect == "same"), "in a plan"
         assert all(run == found[0] for run in found), "depends on hash seed or module"

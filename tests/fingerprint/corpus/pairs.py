@@ -668,6 +668,11 @@ def f(x):
     @twice
     def g(a: int | None) -> str: return a + 1
     return g(x)
+==== name of the function itself
+def f(x): return x + 1
+----
+def g(x): return x + 1
+f = g
 ==== docstrings beside an attribute called help
 class Option:
     def __init__(self, help): self.help = help
@@ -1973,6 +1978,25 @@ def f(x): return {True, 1}
 def f(x): return ["a", "b"]
 ----
 def f(x): return ["b", "a"]
+==== functions of one version word
+import dtset
+@dtset.version("1")
+def g(x): return x + 1
+def f(x): return g(x)
+----
+import dtset
+@dtset.version("1")
+def h(x): return x * 100
+g = h
+def f(x): return g(x)
+==== parameters of a versioned function
+import dtset
+@dtset.version("1")
+def f(x): return x
+----
+import dtset
+@dtset.version("1")
+def f(y): return y
 ==== bound of a type variable in use
 from typing import TypeVar, cast
 T = TypeVar("T", bound="int")

@@ -1,4 +1,4 @@
-"""Digests of corpus sources in one fresh process: `run.py main|module PAIRS.json`, JSON on stdout."""
+"""Digests of corpus sources in a fresh process: `run.py main|module|plan PAIRS.json`, JSON on stdout."""
 
 import importlib
 import json
@@ -11,10 +11,15 @@ from pathlib import Path
 
 from dtset.errors import FingerprintError
 from dtset.fingerprint import fingerprint
+from dtset.fingerprint.node import node_trees
+from dtset.plan.nodes import Source, Transform
+from dtset.plan.sources import RangeSource
+from dtset.plan.user_function import Form, UserFunction, label_of
 
 SEPARATOR = "# file "
 # Imported once, not by each child.
 SLOW = (
+    "dtset.settings",
     "numpy",
     "pandas",
     "pyarrow",
@@ -71,11 +76,19 @@ def digest_here(source, mode, number):
                 sys.modules["__main__"] = module
                 scope = vars(module)
                 exec(compile(files["entry"], f"<cell {number}>", "exec"), scope)
-            return fingerprint(scope["f"])
+            return fingerprint(scope["f"]) if mode != "plan" else digest_in_plan(scope["f"])
         except FingerprintError as error:
             return f"error: {error}"
         except Exception:
             return f"crash: {traceback.format_exc()}"
+
+
+def digest_in_plan(f):
+    """Digest of the last operator of a flow, whose function it is."""
+    source = Source(operator="range", data=RangeSource(0, 4, 1), parallelism=2)
+    function = UserFunction(f, Form.ELEMENT, False, label_of(f))
+    node = Transform(operator="map", function=function, input=source)
+    return node_trees(node, {}, config={})[node.number].digest
 
 
 def main():
