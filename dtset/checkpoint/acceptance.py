@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from dataclasses import asdict, dataclass
 
 from dtset.checkpoint.layout import accepted_path
 from dtset.checkpoint.manifest import Manifest, find_manifest
+from dtset.checkpoint.placed import find_placed
 from dtset.errors import CorruptCheckpointError
 from dtset.storage.objects import ObjectStore
-from dtset.storage.records import seal, unseal
+from dtset.storage.records import seal
 
 __all__ = ["Acceptance", "accept", "find_accepted", "read_acceptance"]
 
@@ -64,18 +64,15 @@ def read_acceptance(store: ObjectStore, job_id: str, fingerprint: str) -> Accept
         The record is whole, but of another format or another TSet than its path says.
     """
     path = accepted_path(job_id, fingerprint)
-    try:
-        record = unseal(store.get(path))
-    except FileNotFoundError:
-        return None
+    record = find_placed(
+        store,
+        path,
+        {"format": FORMAT, "job": job_id, "fingerprint": fingerprint},
+        said=f"what was accepted for job {job_id}, TSet {fingerprint[:12]}",
+        way_out="remove it",
+    )
     if record is None:
         return None
-    found = (record.get("format"), record.get("job"), record.get("fingerprint"))
-    if found != (FORMAT, job_id, fingerprint):
-        raise CorruptCheckpointError(
-            f"{store.url}/{path}: expected what was accepted for job {job_id}, TSet {fingerprint[:12]}, in format "
-            f"{FORMAT}; found {json.dumps(found)}. If it was moved here, move it back; else remove it"
-        )
     record.pop("format", None)
     if set(record) != set(Acceptance.__dataclass_fields__) or not _is_fingerprint(record["data"]):
         raise CorruptCheckpointError(

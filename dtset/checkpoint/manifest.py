@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dtset.checkpoint.layout import generation_path, group_path, manifest_path, part_path
 from dtset.checkpoint.part import Part
+from dtset.checkpoint.placed import find_placed
 from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.storage.objects import ObjectStore
-from dtset.storage.records import seal, unseal
+from dtset.storage.records import seal
 from dtset.storage.zarr_group import root_metadata
 
 __all__ = ["FORMAT", "Manifest", "commit_manifest", "find_manifest"]
@@ -136,18 +136,15 @@ def find_manifest(store: ObjectStore, job_id: str, fingerprint: str) -> Manifest
         The record is whole, but of another format or another TSet than its path says.
     """
     path = manifest_path(job_id, fingerprint)
-    try:
-        record = unseal(store.get(path))
-    except FileNotFoundError:
-        return None
+    record = find_placed(
+        store,
+        path,
+        {"format": FORMAT, "job": job_id, "fingerprint": fingerprint},
+        said=f"the manifest of job {job_id}, TSet {fingerprint[:12]}",
+        way_out=f"`dtset clear {job_id}` removes it",
+    )
     if record is None:
         return None
-    found = (record.get("format"), record.get("job"), record.get("fingerprint"))
-    if found != (FORMAT, job_id, fingerprint):
-        raise CorruptCheckpointError(
-            f"{store.url}/{path}: expected the manifest of job {job_id}, TSet {fingerprint[:12]}, in format {FORMAT}; "
-            f"found {json.dumps(found)}. If it was moved here, move it back; else `dtset clear {job_id}` removes it"
-        )
     try:
         return Manifest.from_json(record)
     except (AttributeError, KeyError, TypeError, ValueError) as error:

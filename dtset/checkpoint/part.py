@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dtset.checkpoint.layout import data_path, part_path
+from dtset.checkpoint.placed import find_placed
 from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionSummary
 from dtset.storage.pickling import ClassResolver
-from dtset.storage.records import seal, unseal
+from dtset.storage.records import seal
 
 __all__ = ["Part", "commit_part", "find_part", "read_elements", "read_parts"]
 
@@ -83,19 +83,15 @@ def find_part(store: ObjectStore, generation_path: str, partition: int) -> Part 
     CorruptCheckpointError
         The record is whole, but of another format or another place than its path says.
     """
-    path = part_path(generation_path, partition)
-    try:
-        record = unseal(store.get(path))
-    except FileNotFoundError:
-        return None
+    record = find_placed(
+        store,
+        part_path(generation_path, partition),
+        {"format": FORMAT, "generation": generation_path, "partition": partition},
+        said=f"the record of partition {partition} of {generation_path}",
+        way_out="remove it, and it is computed again",
+    )
     if record is None:
         return None
-    found = (record.get("format"), record.get("generation"), record.get("partition"))
-    if found != (FORMAT, generation_path, partition):
-        raise CorruptCheckpointError(
-            f"{store.url}/{path}: expected the record of partition {partition} of {generation_path}, in format {FORMAT}; "
-            f"found {json.dumps(found)}. If it was moved here, move it back; else remove it, and it is computed again"
-        )
     return Part.from_json(record)
 
 
