@@ -319,6 +319,9 @@ def _seen_by_call(items: list[Instruction], position: int) -> Reads:
         return Reads.NOTHING if is_method else _SEEN_BY[name]
     if name in ("vars", "dir"):
         return Reads.STATE
+    if is_method and (following is None or not following.op.startswith("LOAD_")):
+        # The query of a URL, a table's: a value, not a call.
+        return Reads.NOTHING
     text = following.const if following is not None else None
     if name == "query" and isinstance(text, str) and "@" not in text:
         return Reads.NOTHING

@@ -101,7 +101,13 @@ def describe_function(function: FunctionType, context: Context) -> Description:
         if value is not None:
             parts.append(_read(reference, value, scope))
     if Reads.OWN_GLOBALS in analysis.sees or Reads.GLOBALS in analysis.sees | context.reads:
-        parts.append(Part("all globals", all_globals(scope), "all globals"))
+        parts.append(
+            Part(
+                "all globals",
+                all_globals(scope, ordered=Reads.GLOBALS in analysis.sees | context.reads),
+                "all globals",
+            )
+        )
     return Description(
         ("function", analysis.digest, *_visible(function, context.reads)),
         parts + _visible_annotations(function, context.reads),

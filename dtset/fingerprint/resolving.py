@@ -174,7 +174,7 @@ def _dynamic(base: object, reference: Reference, scope: Scope, code: CodeType) -
     if base is builtins.eval or base is builtins.exec:
         return _constant_source(reference.key, scope) or all_globals(scope)
     if base is builtins.globals:
-        return all_globals(scope)
+        return all_globals(scope, ordered=True)
     if base is builtins.__import__:
         return _named_import(reference, scope, code)
     return None
@@ -194,12 +194,13 @@ def _unquoted(key: str) -> str:
     return str(ast.literal_eval(key))
 
 
-def all_globals(scope: Scope) -> AllGlobals:
-    """Take all globals but those that Python itself puts there."""
-    # In the order of definition, which a loop over them sees.
-    return AllGlobals(
-        {name: value for name, value in scope.names.items() if name not in PYTHONS_GLOBALS}
-    )
+def all_globals(scope: Scope, *, ordered: bool = False) -> AllGlobals:
+    """Take all globals but those that Python itself puts there.
+
+    In the order of definition where code may loop over them, as with ``globals()``; looked up by name, it has none.
+    """
+    names = [name for name in scope.names if name not in PYTHONS_GLOBALS]
+    return AllGlobals({name: scope.names[name] for name in (names if ordered else sorted(names))})
 
 
 def _named_import(reference: Reference, scope: Scope, code: CodeType) -> object:

@@ -668,6 +668,16 @@ def f(x):
     @twice
     def g(a: int | None) -> str: return a + 1
     return g(x)
+==== moved beside an attribute called query, and an eval
+import urllib.parse
+def f(x): return urllib.parse.urlparse(x).query, g(x)
+def g(x): return eval(x + "1")
+LIMIT = 5
+----
+import urllib.parse
+LIMIT = 5
+def g(x): return eval(x + "1")
+def f(x): return urllib.parse.urlparse(x).query, g(x)
 ==== name of the function itself
 def f(x): return x + 1
 ----
