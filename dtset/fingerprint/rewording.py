@@ -76,7 +76,7 @@ def _parsed(text: str) -> ast.Module | None:
     for attempt in (text, f"({text.strip()})", text.strip().rstrip(",")):
         try:
             return ast.parse(attempt)
-        except SyntaxError:
+        except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
             continue
     return None
 

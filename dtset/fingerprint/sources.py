@@ -6,6 +6,7 @@ import ast
 import inspect
 import linecache
 import textwrap
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,8 @@ from dtset.fingerprint.tree import Tree, walk_tree
 
 __all__ = ["SourceText", "source_of", "sources_of"]
 
+# CPython 3.11 raises SystemError now and then where several threads parse at once.
+_parsing = threading.Lock()
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _COMPREHENSIONS = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"))
 
@@ -82,9 +85,10 @@ class _File:
         self.nodes: dict[int, list[_Function]] = {}
         self.text = text
         try:
-            module = ast.parse(text)
+            with _parsing:
+                module = ast.parse(text)
             code = compile(text, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
             return
         for found in _functions(code):
             self.codes.setdefault(found.co_firstlineno, []).append(found)

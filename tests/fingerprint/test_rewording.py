@@ -83,3 +83,20 @@ def test_texts_are_those_that_made_the_functions(tmp_path, monkeypatch):
     )
     assert "def parse(x): return x + 1\n" not in [each.text for each in sources_of(tree).values()]
     assert "def parse(x): return x + 99\n" not in [each.text for each in sources_of(tree).values()]
+
+
+def test_threads_that_parse_at_once_end_no_explanation(tmp_path, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    monkeypatch.syspath_prepend(tmp_path)
+    trees = []
+    for number in range(8):
+        body = "\n".join(f"    if x == {n}: return [{n}, (x + {n}) * {n}]" for n in range(300))
+        (tmp_path / f"etl_threads_{number}.py").write_text(
+            f"def f(x):\n{body}\n    return {number}\n"
+        )
+        module = importlib.import_module(f"etl_threads_{number}")
+        trees.append(fingerprint_tree(module.f, "function f"))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(sources_of, trees))
+    assert [len(each) for each in found] == [1] * 8
