@@ -224,6 +224,9 @@ def _same_made(one: Any, other: Any, seen: dict[tuple[int, int], tuple[Any, Any]
     if type(one) is object:
         # Sentinels have no content: each must stand for one other.
         return not any((id(one) == a) != (id(other) == b) for a, b in seen)
+    if isinstance(one, (set, frozenset)):
+        # Elements of plain types: in what order they were put in is nobody's business.
+        return sorted(map(repr, one)) == sorted(map(repr, other))
     if one == other or type(one).__module__ == "operator":
         return repr(one) == repr(other)
     if type(one).__reduce__ is object.__reduce__ and hasattr(one, "__dict__"):
