@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import asdict, dataclass
 
-from dtset.checkpoint.layout import accepted_path
+from dtset.checkpoint.layout import accepted_path, is_fingerprint
 from dtset.checkpoint.manifest import Manifest, find_manifest
 from dtset.checkpoint.placed import find_placed
 from dtset.errors import CorruptCheckpointError
@@ -74,15 +73,11 @@ def read_acceptance(store: ObjectStore, job_id: str, fingerprint: str) -> Accept
     if record is None:
         return None
     record.pop("format", None)
-    if set(record) != set(Acceptance.__dataclass_fields__) or not _is_fingerprint(record["data"]):
+    if set(record) != set(Acceptance.__dataclass_fields__) or not is_fingerprint(record["data"]):
         raise CorruptCheckpointError(
             f"{store.url}/{path}: expected what was accepted, found other fields: {sorted(record)}. Remove it, and accept again"
         )
     return Acceptance(**record)
-
-
-def _is_fingerprint(text: object) -> bool:
-    return isinstance(text, str) and re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
 def find_accepted(store: ObjectStore, job_id: str, fingerprint: str) -> Manifest | None:

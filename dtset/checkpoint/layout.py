@@ -12,6 +12,7 @@ __all__ = [
     "data_path",
     "generation_path",
     "group_path",
+    "is_fingerprint",
     "job_path",
     "lineage_path",
     "manifest_path",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,199}\Z")
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 def check_job_id(job_id: str) -> str:
@@ -43,6 +45,11 @@ def check_job_id(job_id: str) -> str:
             "beginning with a letter, a digit or _, without '..'"
         )
     return job_id
+
+
+def is_fingerprint(text: object) -> bool:
+    """Whether a record's word can be a fingerprint, and so name a folder of a persisted TSet."""
+    return isinstance(text, str) and _FINGERPRINT.fullmatch(text) is not None
 
 
 def job_path(job_id: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import socket
 import threading
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dtset.checkpoint.job import Program
-from dtset.checkpoint.layout import run_path
+from dtset.checkpoint.layout import is_fingerprint, run_path
 from dtset.errors import StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.storage.records import seal, unseal
@@ -130,7 +129,6 @@ _FIELDS: dict[str, dict[str, type]] = {
     "miss": {**_COMMON, "found": int, "partitions": int, "why": str},
     "persist": {**_COMMON, "hit": int},
 }
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 def _is_event(event: Any) -> bool:
@@ -139,7 +137,7 @@ def _is_event(event: Any) -> bool:
     return (
         fields is not None
         and all(isinstance(event.get(name), kind) for name, kind in fields.items())
-        and _FINGERPRINT.fullmatch(event["fingerprint"]) is not None
+        and is_fingerprint(event["fingerprint"])
     )
 
 

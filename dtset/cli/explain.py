@@ -47,13 +47,12 @@ def last_run(store: Any, job_id: str) -> tuple[str | None, list[dict[str, Any]]]
         return None, []
     found: dict[int, dict[str, Any]] = {}
     for event in read_events(store, job_id, runs[-1]):
-        if event["event"] in ("miss", "persist"):
-            # What a miss says stays: the persist that follows it adds that it was computed.
-            found[event["place"]] = {
-                **event,
-                **found.get(event["place"], {}),
-                "last": event["event"],
-            }
+        # What a miss says stays: the persist that follows it adds that it was computed.
+        found[event["place"]] = {
+            **event,
+            **found.get(event["place"], {}),
+            "last": event["event"],
+        }
     return runs[-1], [found[place] for place in sorted(found)]
 
 

@@ -92,11 +92,8 @@ def describe_class(cls: type, context: Context) -> Description:
 
 def _annotations(cls: type) -> list[Part]:
     found = vars(cls).get("__annotations__")
-    return parts_of_annotations(found) if isinstance(found, dict) else []
-
-
-def parts_of_annotations(found: dict[str, Any]) -> list[Part]:
-    """Parts of annotations, in their order."""
+    if not isinstance(found, dict):
+        return []
     return [Part(f"annotation {name}", each, "annotation", name) for name, each in found.items()]
 
 

@@ -17,7 +17,15 @@ from dtset.fingerprint.arrays import describe_numpy
 from dtset.fingerprint.classes import describe_class, describe_descriptor, describe_field
 from dtset.fingerprint.code import seen_in_data
 from dtset.fingerprint.dask_tokens import describe_by_token
-from dtset.fingerprint.description import Context, Description, Mark, NoFingerprint, Part, parts_of
+from dtset.fingerprint.description import (
+    Context,
+    Description,
+    Mark,
+    NoFingerprint,
+    Part,
+    library,
+    parts_of,
+)
 from dtset.fingerprint.frames import describe_frame
 from dtset.fingerprint.functions import (
     describe_builtin,
@@ -98,8 +106,6 @@ def _set(value: Any, context: Context) -> Description:
 def _module(module: types.ModuleType, context: Context) -> Description:
     """A module of the user's that code may read in any way is all that is in it."""
     if not is_user_module(module.__name__):
-        from dtset.fingerprint.description import library
-
         return describe_mark(library(module.__name__, module.__name__))
     own = {
         name: part
