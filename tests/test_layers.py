@@ -13,7 +13,7 @@ import pytest
 import dtset
 
 LAYERS = (
-    {"errors", "settings"},
+    {"errors", "settings", "urls"},
     {"plan"},
     {"fingerprint"},
     {"storage"},

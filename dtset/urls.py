@@ -1,0 +1,127 @@
+"""What is shown of a URL: where something lies, and nothing of what gives access to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote, unquote
+
+__all__ = ["redacted", "shown_url"]
+
+# What follows these is a path, of this machine or in an archive.
+_PATHS = frozenset(("file", "local", "zip", "tar", "libarchive"))
+# Azure writes a container where others write a user.
+_CONTAINERS = frozenset(("abfs", "abfss", "wasb", "wasbs"))
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>\\]+")
+_LEFT_OUT = "…"
+
+
+def shown_url(url: str) -> str:
+    """Return what may be shown of a URL, of each link where it is a chain of them: no user, password or query.
+
+    A password may hold any of the characters that end a host (``user:a/b@host``). Where what stands there could
+    be read as a secret in one way or the other, it is left out. A path stays as it is.
+
+    Examples
+    --------
+    >>> shown_url("simplecache::s3://key:se/cr@et@bucket/x"), shown_url("s3://bucket/data@v1")
+    ('simplecache::s3://bucket/x', 's3://bucket/data@v1')
+    >>> shown_url("https://host:8080/a.txt?sig=secret#top"), shown_url("ftp://user:1/2@host/x")
+    ('https://host:8080/a.txt?…', 'ftp://…')
+    >>> shown_url("/data/q?.txt")
+    '/data/q?.txt'
+    """
+    if "://" not in url:
+        return url
+    shown: list[str] = []
+    for link in url.split("::"):
+        shown.append(_shown_link(link))
+        if shown[-1].endswith(f"://{_LEFT_OUT}"):
+            # What seems to be the next link may be the rest of a password.
+            break
+    return "::".join(shown)
+
+
+def redacted(text: str, url: str = "", options: object = None) -> str:
+    """Take secrets out of a text of others, such as what a file system says of a failure.
+
+    Parameters
+    ----------
+    text : str
+        The text. What is secret in any URL in it is left out.
+    url : str
+        What was asked for: the secrets in it are left out wherever they stand.
+    options : object
+        The options of its file system, however deep; none of their texts is left.
+
+    Examples
+    --------
+    >>> redacted("GET https://host/a?sig=secret failed for user ann", "ftp://ann:1234@host")
+    'GET https://host/a?… failed for user ***'
+    """
+    shown = shown_url(url)
+    if url and url != shown:
+        text = text.replace(url, shown)
+    text = _URL.sub(lambda found: shown_url(found[0]), text)
+    secrets = {part for each in _secrets(url) for part in (each, quote(each, safe=""), unquote(each))}
+    secrets.update(each for each in _texts(options) if len(each) >= 4)
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= 4:
+            text = text.replace(secret, "***")
+        elif len(secret) > 1:
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+    return text
+
+
+def _shown_link(link: str) -> str:
+    """Return what may be shown of one link of a chain."""
+    scheme, mark, rest = link.partition("://")
+    if not mark or scheme.lower() in _PATHS:
+        return link
+    if scheme.lower() in _CONTAINERS and ":" not in rest.partition("@")[0]:
+        authority, tail = "", rest
+    else:
+        before, _, after = rest.rpartition("@")
+        authority, tail = _split(rest)
+        host = authority.rpartition("@")[2]
+        is_host = re.fullmatch(r"[^:]*(:\d*)?|\[.*\](:\d*)?", host) is not None
+        if "@" in tail and ":" in before:
+            # A password with the end of a host in it, or a path with an @.
+            if is_host or "?" in before or "#" in before:
+                return f"{scheme}://{_LEFT_OUT}"
+            authority, tail = _split(after)
+        elif not is_host:
+            return f"{scheme}://{_LEFT_OUT}"
+        authority = authority.rpartition("@")[2]
+    if scheme.lower() in ("http", "https"):
+        tail = tail.partition("#")[0]
+    path, query, _ = tail.partition("?")
+    return f"{scheme}://{authority}{path}" + (f"?{_LEFT_OUT}" if query else "")
+
+
+def _split(rest: str) -> tuple[str, str]:
+    """Split what follows a scheme into the authority, as RFC 3986 has it, and what follows."""
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    return authority, rest[len(authority) :]
+
+
+def _secrets(url: str) -> Iterator[str]:
+    """Give what `shown_url` leaves out of a URL, whole and in parts."""
+    if shown_url(url) == url:
+        return
+    for link in url.split("::"):
+        rest = link.partition("://")[2] or link
+        for hidden in (rest.rpartition("@")[0], rest.partition("?")[2], rest.partition("#")[2]):
+            yield from {hidden, *re.split(r"[:/@?&=#;]+", hidden)} - {""}
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Give the texts in options, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list | tuple | set):
+        for each in value:
+            yield from _texts(each)
