@@ -55,6 +55,7 @@ from dtset.process import (
 )
 from dtset.settings import ignored_globals, seconds, setting, whole_number
 from dtset.storage.codecs import chunk_codec
+from dtset.storage.local_store import local_path
 from dtset.storage.objects import check_writable, open_store
 from dtset.tset import CachedTSet, KeyedTSet, LazyAction, PersistedKeyedTSet, PersistedTSet, TSet
 
@@ -201,7 +202,7 @@ class TSetEnvironment:
                 interval=interval,
                 timeout=timeout,
             )
-            report(BegunRun(self.job_id, run_id, self._store.url))
+            report(BegunRun(self.job_id, run_id, local_path(url) or url))
         except BaseException:
             self._cluster.close()
             raise
@@ -257,7 +258,7 @@ class TSetEnvironment:
 
     @property
     def store(self) -> str:
-        """URL of the checkpoint store."""
+        """URL of the checkpoint store, without user, password and query."""
         return self._store.url
 
     @property

@@ -7,14 +7,16 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dtset.checkpoint.job import Program
+from dtset.urls import shown_url
 
 __all__ = [
+    "IN_MEMORY",
     "BegunRun",
     "default_name",
     "job_id_of",
@@ -27,14 +29,25 @@ __all__ = [
     "versions",
 ]
 
+# What Linux calls a file that lies in memory alone.
+IN_MEMORY = "/memfd:"
+
 
 @dataclass(frozen=True)
 class BegunRun:
-    """A run that a script began, told to the command line that started the script."""
+    """A run that a script began, told to the command line that started the script.
+
+    Parameters
+    ----------
+    job_id, run_id : str
+        Which.
+    store : str
+        The URL of its store, with what is secret in it.
+    """
 
     job_id: str
     run_id: str
-    store: str
+    store: str = field(repr=False)
 
 
 def submission() -> dict[str, Any]:
@@ -56,6 +69,9 @@ def report(run: BegunRun) -> None:
     """Tell the command line that started this process, if one did, of a run that has begun."""
     path = os.environ.get("DTSET_REPORT")
     if path:
+        if not os.path.realpath(path).startswith(IN_MEMORY):
+            # Nothing secret is written to a disk.
+            run = replace(run, store=shown_url(run.store))
         with open(path, "a", encoding="utf-8") as file:
             file.write(f"{json.dumps(asdict(run))}\n")
 

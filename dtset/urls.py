@@ -63,7 +63,9 @@ def redacted(text: str, url: str = "", options: object = None) -> str:
     if url and url != shown:
         text = text.replace(url, shown)
     text = _URL.sub(lambda found: shown_url(found[0]), text)
-    secrets = {part for each in _secrets(url) for part in (each, quote(each, safe=""), unquote(each))}
+    secrets = {
+        part for each in _secrets(url) for part in (each, quote(each, safe=""), unquote(each))
+    }
     secrets.update(each for each in _texts(options) if len(each) >= 4)
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= 4:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dtset.errors import StoreError
+from dtset.urls import shown_url
 
 if TYPE_CHECKING:
     from dtset.process import BegunRun
@@ -133,6 +134,10 @@ def run(launch: Launch) -> int:
 
     with tempfile.TemporaryDirectory(prefix="dtset-") as folder:
         report = Path(folder) / "runs"
+        if hasattr(os, "memfd_create"):
+            # A store's URL may hold a password: what is told of it is on no disk.
+            in_memory = os.memfd_create("dtset-runs")
+            report.symlink_to(f"/proc/{os.getpid()}/fd/{in_memory}")
         environment = launch.environment({**os.environ, "DTSET_REPORT": str(report)})
         status = run_child(launch.command, launch.folder, environment)
         if status != 0:
@@ -156,9 +161,11 @@ def _after_failure(launch: Launch, status: int, begun: Sequence[BegunRun]) -> No
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     for job_id, store in dict.fromkeys((run.job_id, run.store) for run in begun):
         command = ["dtset", "restart", job_id]
+        shown = shown_url(store)
         if launch.store is not None or not is_configured(store):
-            command += ["--store", store]
+            command += ["--store", shown]
+        left_out = "" if shown == store or "--store" not in command else ", with all of the store's URL"
         click.echo(
-            f"The script {how}. What job {job_id} had committed stays; to restart it:\n  {shlex.join(command)}",
+            f"The script {how}. What job {job_id} had committed stays; to restart it{left_out}:\n  {shlex.join(command)}",
             err=True,
         )

@@ -113,7 +113,8 @@ def configured_store(url: str | None, *, create: bool = False) -> ObjectStore:
 
 def is_configured(url: str) -> bool:
     """Whether a store is the one that commands use when they are given none."""
-    try:
-        return configured_store(None).url == url
-    except StoreError:
-        return False
+    from dtset.settings import setting
+    from dtset.storage.local_store import local_path
+
+    configured = setting("store")
+    return (local_path(configured) or configured) == url

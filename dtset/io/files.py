@@ -1,28 +1,82 @@
-"""Files under fsspec URLs: which there are, and what tells one state of them from another."""
+"""Files under fsspec URLs: which there are, what tells one state of them from another, and their bytes."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import posixpath
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from glob import has_magic
+from itertools import takewhile
+from pathlib import PurePosixPath
 from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from fsspec.core import split_protocol, strip_protocol, url_to_fs
+from fsspec.core import split_protocol, url_to_fs
+from fsspec.registry import available_protocols, get_filesystem_class
 
-from dtset.errors import ConfigurationError
+from dtset.errors import ConfigurationError, DTSetError, SourceChangedError
+from dtset.io.local_files import find_local, local_name, local_state
+from dtset.io.patterns import is_matched, pattern_of
+from dtset.urls import redacted, shown_url
 
 __all__ = [
     "DataFile",
+    "Urls",
     "below_common_folder",
+    "check_unchanged",
     "find_files",
-    "identity_of",
+    "fixed_names",
+    "opened",
     "place_of",
 ]
 
-Urls: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
+_Url: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
+Urls: TypeAlias = "_Url | Sequence[_Url]"
+
+_ARCHIVES = ("zip", "tar", "libarchive")
+# Their copies may be of an older state than the one that counts: the files themselves are read.
+_CACHES = ("simplecache", "filecache", "blockcache", "cached")
+# With these, an ETag or a version is one of the content, wherever it lies.
+_BY_CONTENT = ("s3", "s3a")
+_STATES = (
+    ("VersionId",),
+    ("generation", "size"),
+    ("ETag", "size"),
+    ("etag", "size"),
+    ("Last-Modified", "size"),
+    ("mtime", "size"),
+)
+# The parts of a signed URL that give access, in lower case: S3's and CloudFront's, Azure's.
+_SIGNATURES = ("x-amz-signature", "x-goog-signature", "signature", "sig")
+_SIGNED = frozenset(
+    [
+        "awsaccesskeyid",
+        "googleaccessid",
+        "signature",
+        "expires",
+        "key-pair-id",
+        "policy",
+        "sig",
+        "se",
+        "st",
+        "sp",
+        "sv",
+        "sr",
+        "spr",
+        "sip",
+        "ske",
+        "skt",
+        "sks",
+        "skv",
+        "skoid",
+        "sktid",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -31,27 +85,42 @@ class DataFile:
 
     Parameters
     ----------
-    path : str
-        Its path in its file system.
+    name : str
+        Where it lies, as may be shown: a path, or a URL without what is secret in it.
     size : int
         Bytes.
     identity : str
         Another one whenever the content is another.
+    url : str
+        The URL by which it was found; empty for a file of this machine.
+    path : str
+        Its path in the URL's file system.
+    options : mapping
+        Of the file system.
+    archive : DataFile or None
+        What it is a member of.
     """
 
-    path: str
+    name: str
     size: int
     identity: str
+    url: str = field(repr=False)
+    path: str = field(repr=False)
+    options: Mapping[str, Any] = field(repr=False, compare=False)
+    archive: DataFile | None = field(default=None, repr=False)
+
+    @property
+    def file_name(self) -> str:
+        """Its own name, whose ending says how it is compressed."""
+        path = urlsplit(self.path).path if self.path.startswith(("http:", "https:")) else self.path
+        return path.rpartition("/")[2]
 
 
-def find_files(urlpath: Urls, storage_options: Mapping[str, Any]) -> tuple[Any, list[DataFile]]:
+def find_files(urlpath: Urls, storage_options: Mapping[str, Any]) -> list[DataFile]:
     """Find the files that URLs and globs name, in the order of the URLs and, in globs, of names.
 
-    Returns
-    -------
-    fs : fsspec.AbstractFileSystem
-        Their file system.
-    files : list of DataFile
+    What exists by a name is meant by it, also where it could be read as a glob. Wildcards match as in a
+    shell: no hidden files and folders, unless the dot is written.
 
     Raises
     ------
@@ -60,95 +129,302 @@ def find_files(urlpath: Urls, storage_options: Mapping[str, Any]) -> tuple[Any, 
     ConfigurationError
         There is no URL, or the package for one is missing.
     """
-    urls = [urlpath] if isinstance(urlpath, str | os.PathLike) else list(urlpath)
-    if not urls:
-        raise ConfigurationError("no file was named: give a path, a URL or a glob")
-    names = [os.path.expanduser(os.fspath(url)) for url in urls]
-    if len({split_protocol(name)[0] for name in names}) > 1:
-        raise ConfigurationError(
-            f"files of one source lie in one file system; these do not: {[*map(_shown, names)]}"
-        )
-    try:
-        fs, _ = url_to_fs(names[0], **storage_options)
-    except (ImportError, ValueError) as error:
-        raise ConfigurationError(f"{_shown(names[0])} cannot be read: {error}") from error
-    # What was listed before, in this process or by another one's copy of it, may have changed.
-    fs.invalidate_cache()
     files = []
-    for name in names:
-        found = _found(fs, strip_protocol(name) if "://" in name else os.path.abspath(name))
+    for name in _names(urlpath):
+        found = _found(name, storage_options)
         if not found:
             raise FileNotFoundError(
-                f"no file is named {_shown(name)}: look at the path, and at the glob in it"
+                f"no file is named {shown_url(name)}: look at the path, and at the glob in it"
             )
-        files += [
-            DataFile(path, int(info["size"]), identity_of(fs, path, info)) for path, info in found
-        ]
-    return fs, files
+        files += found
+    return files
 
 
-def identity_of(fs: Any, path: str, info: Mapping[str, Any] | None = None) -> str:
-    """What tells the present content of a file from what it was, without reading it if possible.
+def fixed_names(urlpath: Urls) -> tuple[str, ...]:
+    """Names as they are understood now, so that they mean the same in another working directory."""
+    return tuple(map(_fixed, _names(urlpath)))
 
-    Size and modification time of local files, the version or ETag of those in object stores, ETag or
-    Last-Modified with the length over HTTP; else a digest of the content.
+
+@contextmanager
+def opened(file: DataFile) -> Iterator[Any]:
+    """Open a file for its bytes; what its file system raises shows nothing secret."""
+    with _failing(file.url, file.options):
+        if file.archive is not None:
+            with opened(file.archive) as raw, _seekable(raw) as archive:
+                fs = _archive_system(file, archive)
+                with fs.open(file.path, "rb") as member:
+                    yield member
+        elif not file.url:
+            with open(file.path, "rb") as local:
+                yield local
+        else:
+            with _file_system(file.url, file.options).open(file.path, "rb") as remote:
+                yield remote
+
+
+def check_unchanged(file: DataFile) -> None:
+    """Make sure that a file is in the state in which it was found.
+
+    Raises
+    ------
+    SourceChangedError
+        It is not, or it is gone.
     """
-    if info is None:
-        fs.invalidate_cache(path)
-        info = _info(fs, path)
-    found = info
-    for keys in (
-        ("VersionId",),
-        ("generation", "size"),
-        ("ETag",),
-        ("etag",),
-        ("Last-Modified", "size"),
-        ("mtime", "size"),
-    ):
-        values = [found.get(key) for key in keys]
-        if all(value not in (None, "", "null") for value in values):
-            return ";".join(f"{key}={value}" for key, value in zip(keys, values, strict=True))
-    return f"sha256={hashlib.sha256(fs.cat_file(path)).hexdigest()}"
-
-
-def _info(fs: Any, path: str) -> Mapping[str, Any]:
-    """What a file system says of a file; of a link, what it says of the file that it leads to."""
-    info: Mapping[str, Any] = fs.info(path)
-    return fs.info(os.path.realpath(path)) if info.get("islink") else info
-
-
-def _shown(url: str) -> str:
-    """A URL without the user, the password and the query in it."""
-    return re.sub(r"//[^@]*@", "//", url).partition("?" if "://" in url else "\n")[0]
-
-
-def _found(fs: Any, path: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Files that a path or a glob names, with what the file system says of them."""
-    if any(each in path for each in "*?["):
-        found = fs.glob(path, detail=True)
-        # A link is listed as what it is, not as what it leads to.
-        infos = {
-            name: info if info["type"] in ("file", "directory") else _info(fs, name)
-            for name, info in found.items()
-        }
-        return sorted((name, info) for name, info in infos.items() if info["type"] == "file")
+    whole = file
+    while whole.archive is not None:
+        whole = whole.archive
     try:
-        info = _info(fs, path)
+        now = _state_now(whole)
     except FileNotFoundError:
-        return []
-    if info["type"] == "directory":
-        raise IsADirectoryError(f"{path} is a folder: name its files, as in {path.rstrip('/')}/*")
-    return [(path, info)]
+        now = ""
+    if _on_any_machine(now) != _on_any_machine(whole.identity):
+        raise SourceChangedError(
+            f"{file.name} changed while it was read: run again, to read it as it is now"
+        )
 
 
 def below_common_folder(files: Sequence[DataFile]) -> list[tuple[str, DataFile]]:
-    """Files by their paths below the folder that they share: the same on every machine."""
-    folder = posixpath.commonpath([posixpath.dirname(file.path) for file in files])
-    # A query may hold a signature.
-    return [(posixpath.relpath(file.path, folder or ".").partition("?")[0], file) for file in files]
+    """Files by their paths below the folder that they share, the same on every machine, no two alike."""
+    paths = [file.name.split("/") for file in files]
+    folders = zip(*(path[:-1] for path in paths), strict=False)
+    shared = sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, folders))
+    seen: Counter[str] = Counter()
+    named = []
+    for path, file in zip(paths, files, strict=True):
+        name = "/".join(path[shared:])
+        seen[name] += 1
+        named.append((name if seen[name] == 1 else f"{name} ({seen[name]})", file))
+    return named
 
 
-def place_of(path: str) -> str:
-    """A file's path as a person would say it: from the working directory, if it is below that."""
-    here = os.getcwd()
-    return os.path.relpath(path, here) if path.startswith(here + os.sep) else _shown(path)
+def place_of(file: DataFile) -> str:
+    """Where a file lies, as a person would say it: from the working directory, if it is below that."""
+    here = os.getcwd() + os.sep
+    return file.name.removeprefix(here)
+
+
+def _names(urlpath: Urls) -> list[str]:
+    """Names as texts."""
+    urls = [urlpath] if isinstance(urlpath, str | bytes | os.PathLike) else list(urlpath)
+    if not urls:
+        raise ConfigurationError("no file was named: give a path, a URL or a glob")
+    return [os.fsdecode(url) for url in urls]
+
+
+def _fixed(name: str) -> str:
+    """A name whose path, if it is one, is absolute; of a chain of URLs, that of its last link."""
+    path = local_name(name, _protocols())
+    if path is not None:
+        return path
+    first, mark, rest = name.partition("::")
+    return f"{first}{mark}{_fixed(rest)}" if mark else name
+
+
+def _protocols() -> frozenset[str]:
+    return frozenset(available_protocols())
+
+
+def _found(name: str, options: Mapping[str, Any]) -> list[DataFile]:
+    """Files that a name means."""
+    path = local_name(name, _protocols())
+    if path is not None:
+        return [
+            DataFile(found, *local_state(found), url="", path=found, options={})
+            for found in find_local(path)
+        ]
+    first, _, rest = name.partition("::")
+    protocol = split_protocol(first)[0] or first
+    if not rest or protocol not in (*_ARCHIVES, *_CACHES):
+        with _failing(name, options):
+            return _found_remote(name, options)
+    # Options that belong to no other link of the chain are the first one's.
+    protocols = {split_protocol(link)[0] or link for link in name.split("::")}
+    others = {key: value for key, value in options.items() if key in protocols}
+    below = _found(rest, others)
+    if protocol in _CACHES:
+        return below
+    own = {key: value for key, value in options.items() if key not in protocols}
+    own = {**own, **others.get(protocol, {})}
+    member = first.partition("://")[2]
+    return [file for archive in below for file in _members(archive, protocol, member, own)]
+
+
+def _members(
+    archive: DataFile, protocol: str, member: str, options: Mapping[str, Any]
+) -> list[DataFile]:
+    """Members of an archive that a name means; a member's state is the archive's."""
+    file = DataFile("", 0, "", f"{protocol}://", member, options, archive)
+    with _failing("", options), opened(archive) as raw, _seekable(raw) as bytes_of:
+        found = _archive_system(file, bytes_of).find("", detail=True)
+    # Some programs that write archives call a member ./a.txt, or /a.txt.
+    members = {path.removeprefix("./").lstrip("/"): path for path in found}
+    wanted = member.removeprefix("./").lstrip("/")
+    if wanted in members:
+        names = [wanted]
+    else:
+        folders = {str(above) for path in members for above in PurePosixPath(path).parents}
+        if wanted in folders:
+            raise IsADirectoryError(
+                f"{wanted or 'all of it'} is a folder in {archive.name}: name its files, as in "
+                f"{protocol}://{f'{wanted}/' if wanted else ''}*"
+            )
+        pattern = pattern_of(wanted, folders.__contains__)
+        names = sorted(each for each in members if is_matched(each.split("/"), pattern))
+    return [
+        replace(
+            file,
+            name=f"{archive.name}/{each}",
+            size=int(found[members[each]]["size"]),
+            identity=archive.identity,
+            path=members[each],
+        )
+        for each in names
+    ]
+
+
+def _archive_system(file: DataFile, archive: Any) -> Any:
+    """File system of the members of an archive that is open."""
+    return get_filesystem_class(file.url.partition("://")[0])(fo=archive, **file.options)
+
+
+@contextmanager
+def _seekable(raw: Any) -> Iterator[Any]:
+    """A file itself, or a copy of it where one can only read on."""
+    if raw.seekable():
+        yield raw
+        return
+    with tempfile.TemporaryFile(prefix="dtset-") as copy:
+        shutil.copyfileobj(raw, copy)
+        copy.seek(0)
+        yield copy
+
+
+def _file_system(url: str, options: Mapping[str, Any]) -> Any:
+    """File system of a URL."""
+    try:
+        return url_to_fs(url, **options)[0]
+    except (ImportError, ValueError) as error:
+        said = redacted(str(error), url, options)
+        raise ConfigurationError(f"{shown_url(url)} cannot be read: {said}") from None
+
+
+def _found_remote(url: str, options: Mapping[str, Any]) -> list[DataFile]:
+    """Files of another file system that a URL or a glob names."""
+    fs = _file_system(url, options)
+    path = fs._strip_protocol(url.partition("::")[0] if "::" in url else url)
+    # What was listed before, in this process or by another one's copy of it, may have changed.
+    fs.invalidate_cache()
+    start = url.removesuffix(path) if url.endswith(path) else f"{split_protocol(url)[0]}://"
+    files = []
+    for found, info in _listed(fs, path):
+        name = shown_url(start + found)
+        empty = DataFile(name, 0, "", url, found, options)
+        size, identity = _state_of(fs, empty, info)
+        files.append(replace(empty, size=size, identity=identity))
+    return files
+
+
+def _listed(fs: Any, path: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Files that a path or a glob names, with what the file system says of them."""
+    try:
+        info = fs.info(path)
+    except FileNotFoundError:
+        info = None
+    if info is not None:
+        if info["type"] == "directory":
+            shown = shown_url(fs.unstrip_protocol(path)).rstrip("/")
+            raise IsADirectoryError(f"{shown} is a folder: name its files, as in {shown}/*")
+        return [(path, info)]
+    if not has_magic(path):
+        return []
+    pattern = pattern_of(path, fs.exists)
+    found = fs.glob("/".join(pattern), detail=True)
+    listed = []
+    for name in sorted(found):
+        if is_matched(name.split("/"), pattern):
+            # A link is listed as what it is, not as what it leads to; and some say no more than the name.
+            info = found[name]
+            if info["type"] not in ("file", "directory") or info.get("size") is None:
+                info = fs.info(name)
+            if info["type"] == "file":
+                listed.append((name, info))
+    return listed
+
+
+def _state_now(file: DataFile) -> str:
+    """Identity of a file as it is now."""
+    if not file.url:
+        return local_state(file.path)[1]
+    with _failing(file.url, file.options):
+        fs = _file_system(file.url, file.options)
+        fs.invalidate_cache(file.path)
+        return _state_of(fs, file, fs.info(file.path))[1]
+
+
+def _state_of(fs: Any, file: DataFile, info: Mapping[str, Any]) -> tuple[int, str]:
+    """Size of a file, and what tells its present content from what it was, without reading it if possible.
+
+    The version or ETag of what lies in object stores, ETag or Last-Modified with the length over HTTP; else a
+    digest of the content. Where these are not of the content, they are of a file in one place.
+    """
+    protocol = split_protocol(file.url)[0]
+    for keys in _STATES if "::" not in file.url else ():
+        values = {key: info.get(key) for key in keys}
+        # A weak ETag is that of contents which somebody took for equal.
+        if str(values.get("ETag")).startswith("W/"):
+            continue
+        if all(value not in (None, "", "null") for value in values.values()):
+            said = ";".join(f"{key}={value}" for key, value in values.items())
+            place = "" if protocol in _BY_CONTENT else f";place={_place_digest(file)}"
+            return int(info["size"]), said + place
+    size, digest = 0, hashlib.sha256()
+    with fs.open(file.path, "rb") as content:
+        while data := content.read(2**20):
+            size += len(data)
+            digest.update(data)
+    return size, f"sha256={digest.hexdigest()}"
+
+
+def _place_digest(file: DataFile) -> str:
+    """Digest of where a file lies, without what gives access to it: a URL that is signed anew is the same place."""
+    parts = urlsplit(file.path) if split_protocol(file.url)[0] in ("http", "https") else None
+    where = [urlsplit(shown_url(file.url)).netloc, parts.path if parts else file.path]
+    if parts is not None and parts.query:
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        if any(key.lower() in _SIGNATURES for key, _ in query):
+            query = [
+                (key, value)
+                for key, value in query
+                if key.lower() not in _SIGNED and not key.lower().startswith(("x-amz-", "x-goog-"))
+            ]
+        where.append(urlencode(query))
+    return hashlib.sha256("\n".join(where).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _on_any_machine(identity: str) -> str:
+    """An identity without the inode, which file systems in user space number on each machine."""
+    return identity.partition(";inode=")[0]
+
+
+@contextmanager
+def _failing(url: str, options: Mapping[str, Any]) -> Iterator[None]:
+    """Let no error of a file system through that shows what is secret in a URL or in options."""
+    try:
+        yield
+    except (DTSetError, UnicodeError):
+        raise
+    except Exception as error:
+        said = redacted(str(error), url, options)
+        if all(redacted(str(each), url, options) == str(each) for each in _causes(error)):
+            raise
+        kinds = (each for each in type(error).__mro__ if each.__module__ == "builtins")
+        kind = next(each for each in kinds if issubclass(each, Exception))
+        what = "" if kind is type(error) else f"{type(error).__name__}: "
+        raise (kind if issubclass(kind, OSError) else OSError)(f"{what}{said}") from None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that came before it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

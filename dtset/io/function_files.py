@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dtset.errors import ConfigurationError
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from dtset.io.files import Urls
 
 __all__ = ["FunctionFiles", "function_files"]
+
+_NAMES = (str, bytes, os.PathLike)
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,14 @@ class FunctionFiles:
         Paths, URLs and globs.
     """
 
-    urls: tuple[str, ...]
+    urls: tuple[str, ...] = field(repr=False)
 
     def identity(self) -> dict[str, str]:
         """Return what tells the files' present contents from others, by names below their common folder."""
         # fsspec takes as long to import as the rest of dtset.
         from dtset.io.files import below_common_folder, find_files
 
-        _, files = find_files(self.urls, {})
+        files = find_files(self.urls, {})
         return {name: file.identity for name, file in below_common_folder(files)}
 
 
@@ -43,17 +45,15 @@ def function_files(depends_on: Urls | None) -> FunctionFiles | None:
     FileNotFoundError
         There is no such file.
     """
-    if depends_on is None or (not isinstance(depends_on, str | os.PathLike) and not depends_on):
+    if depends_on is None or (not isinstance(depends_on, _NAMES) and not depends_on):
         return None
-    urls = [depends_on] if isinstance(depends_on, str | os.PathLike) else depends_on
-    is_list = isinstance(urls, list | tuple | set)
-    if not is_list or not all(isinstance(url, str | os.PathLike) for url in urls):
-        raise ConfigurationError(f"depends_on={depends_on!r}: give paths or URLs of files")
+    urls = [depends_on] if isinstance(depends_on, _NAMES) else depends_on
+    for url in urls if isinstance(urls, list | tuple | set) else [urls]:
+        if not isinstance(url, _NAMES):
+            raise ConfigurationError(f"depends_on= holds {url!r}: give paths or URLs of files")
+    from dtset.io.files import fixed_names
+
     # What a relative path means is fixed now: the script may change its folder later.
-    found = FunctionFiles(tuple(_absolute(os.fspath(url)) for url in urls))
+    found = FunctionFiles(fixed_names(sorted(urls, key=str) if isinstance(urls, set) else urls))
     found.identity()
     return found
-
-
-def _absolute(url: str) -> str:
-    return url if "://" in url else os.path.abspath(os.path.expanduser(url))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
+import zipfile
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +15,16 @@ from typing import Any
 import fsspec
 from fsspec.utils import infer_compression
 
-from dtset.errors import ConfigurationError, SourceChangedError
-from dtset.io.files import DataFile, Urls, below_common_folder, find_files, identity_of, place_of
+from dtset.errors import ConfigurationError
+from dtset.io.files import (
+    DataFile,
+    Urls,
+    below_common_folder,
+    check_unchanged,
+    find_files,
+    opened,
+    place_of,
+)
 from dtset.plan.context import TSetContext
 
 __all__ = ["TextSource", "text_source"]
@@ -40,8 +50,6 @@ class TextSource:
 
     Parameters
     ----------
-    fs : fsspec.AbstractFileSystem
-        Where the files lie; its options are neither shown nor fingerprinted.
     files : sequence of DataFile
         All files.
     ranges : sequence of sequence of _Range
@@ -50,7 +58,6 @@ class TextSource:
         As of ``open``.
     """
 
-    fs: Any = field(repr=False)
     files: Sequence[DataFile] = field(repr=False)
     ranges: Sequence[Sequence[_Range]] = field(repr=False)
     encoding: str
@@ -67,9 +74,7 @@ class TextSource:
     @property
     def places(self) -> Mapping[str, str]:
         """Where people look for the files: as seen from the working directory, if they are below it."""
-        return {
-            f"file {name}": place_of(file.path) for name, file in below_common_folder(self.files)
-        }
+        return {f"file {name}": place_of(file) for name, file in below_common_folder(self.files)}
 
     def elements(self, ctx: TSetContext) -> Iterator[str]:
         """Return the lines of one partition."""
@@ -78,20 +83,19 @@ class TextSource:
                 yield from self._lines(part)
             except UnicodeDecodeError as error:
                 error.add_note(
-                    f"in {part.file.path}: give read_text the file's encoding=, or errors='replace'"
+                    f"in {part.file.name}: give read_text the file's encoding=, or errors='replace'"
                 )
                 raise
-            if identity_of(self.fs, part.file.path) != part.file.identity:
-                raise SourceChangedError(
-                    f"{part.file.path} changed while it was read: run again, to read it as it is now"
-                )
+            check_unchanged(part.file)
 
     def _lines(self, part: _Range) -> Iterator[str]:
         """Lines of a part of a file."""
         whole = part.start == 0 and part.stop == part.file.size
-        compression = infer_compression(part.file.path)
-        with self.fs.open(part.file.path, "rb") as file:
-            if compression is not None:
+        compression = infer_compression(part.file.file_name)
+        with opened(part.file) as file:
+            if compression == "zip":
+                file = _only_member(file, part.file)
+            elif compression is not None:
                 file = fsspec.compression.compr[compression](file, mode="rb")
             elif not whole:
                 start = _line_start(file, part.start, part.file.size)
@@ -117,6 +121,17 @@ class _Bounded(io.RawIOBase):
         buffer[: len(data)] = data
         self._left -= len(data)
         return len(data)
+
+
+def _only_member(file: Any, archive: DataFile) -> Any:
+    """Open the one member of a zip archive that stands for a file."""
+    members = zipfile.ZipFile(file)
+    names = [each for each in members.namelist() if not each.endswith("/")]
+    if len(names) != 1:
+        raise ConfigurationError(
+            f"{archive.name} holds {len(names)} files: say which to read, as in zip://*::{place_of(archive)}"
+        )
+    return members.open(names[0])
 
 
 def _line_start(file: Any, offset: int, size: int) -> int:
@@ -162,8 +177,13 @@ def text_source(
         raise ConfigurationError(
             f"read_text(encoding={encoding!r}, errors={errors!r}): {error}"
         ) from error
-    fs, files = find_files(urlpath, storage_options or {})
-    return TextSource(fs, files, _cut(files, partitions, cuttable=name in _CUTTABLE), name, errors)
+    files = find_files(urlpath, storage_options or {})
+    for file in files:
+        if re.search(r"\.(tar|tgz|tbz2|txz)(\.\w+)?$", file.file_name):
+            raise ConfigurationError(
+                f"{file.name} is an archive: say which files of it to read, as in tar://*::{place_of(file)}"
+            )
+    return TextSource(files, _cut(files, partitions, cuttable=name in _CUTTABLE), name, errors)
 
 
 def _cut(files: Sequence[DataFile], partitions: int, *, cuttable: bool) -> list[list[_Range]]:
@@ -174,7 +194,11 @@ def _cut(files: Sequence[DataFile], partitions: int, *, cuttable: bool) -> list[
     for file, end in zip(files, ends, strict=True):
         begin = end - file.size
         first = min(bisect_right(bounds, begin) - 1, partitions - 1)
-        if not cuttable or file.size < _SMALLEST_CUT or infer_compression(file.path) is not None:
+        if (
+            not cuttable
+            or file.size < _SMALLEST_CUT
+            or infer_compression(file.file_name) is not None
+        ):
             ranges[first].append(_Range(file, 0, file.size))
             continue
         for number in range(first, partitions):

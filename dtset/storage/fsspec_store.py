@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any, cast
 
 from dtset.errors import StoreError
 from dtset.storage.objects import Buffer, Entry, check_path
+from dtset.urls import redacted, shown_url
 
 __all__ = ["FsspecStore"]
 
@@ -75,8 +75,8 @@ class FsspecStore:
 
     @property
     def url(self) -> str:
-        """The URL, without a user name and password that may be in it."""
-        return re.sub(r"://[^/@]*@", "://", self._target)
+        """The URL, without what is secret in it."""
+        return shown_url(self._target)
 
     def get(self, path: str) -> bytes:
         """Return an object's bytes; FileNotFoundError if there is none."""
@@ -206,26 +206,9 @@ class FsspecStore:
         """Describe a failure; its cause is not chained, since a backend's error may show options."""
         where = f"{self.url}/{path}" if path else self.url
         what = f"{type(error).__name__}: {error}".rstrip(": ")
-        for secret in _texts(self._options):
-            what = what.replace(secret, "***")
-        target = re.search(r"://([^/@]*)@", self._target)
-        if target:
-            what = what.replace(target[1], "***")
+        what = redacted(what, self._target, self._options)
         advice = advice or "Check the URL, its storage_options and your permissions"
         return StoreError(f"cannot {verb} {where}: {what}. {advice}")
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Give the texts in options, however deep, that are long enough to be a secret."""
-    if isinstance(value, str):
-        if len(value) >= 4:
-            yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list | tuple | set):
-        for each in value:
-            yield from _texts(each)
 
 
 def _package_advice(url: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import threading
 import time
@@ -39,7 +40,8 @@ def local_path(url: str) -> str | None:
             # file:// URLs may name a host, which is this one.
             rest = unquote(url[len(scheme) :]).removeprefix("localhost")
             return os.path.abspath(os.path.expanduser(rest))
-    if "://" in url or "::" in url:
+    # A path may have :: in it; a chain of URLs begins with a protocol.
+    if "://" in url or re.match("[a-z0-9]+::", url):
         return None
     return os.path.abspath(os.path.expanduser(url))
 
