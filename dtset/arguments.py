@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dtset.errors import ConfigurationError
+from dtset.urls import redacted
 
 __all__ = ["a_boolean", "a_folder", "a_mapping", "a_name", "a_number_of_partitions"]
 
@@ -39,7 +40,7 @@ def a_mapping(what: str, value: object) -> Mapping[str, Any]:
 def a_folder(what: str, value: object) -> str:
     """Return a URL or a path as text."""
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise ConfigurationError(f"{what}={value!r}: give a path or an fsspec URL")
+        raise ConfigurationError(f"{what}={redacted(repr(value))}: give a path or an fsspec URL")
     return os.fspath(value)
 
 

@@ -402,8 +402,10 @@ class TSetEnvironment:
         Parameters
         ----------
         urlpath : str or sequence of str
-            fsspec URLs or paths, globs included; read in the order of their names. Compressed files are
-            known by their ending.
+            fsspec URLs or paths, globs included; read in the order of their names. What exists by a name is
+            meant by it, also where it has ``*``, ``?`` or ``[`` in it. Wildcards match as in a shell: no hidden
+            files and folders, ``**`` any folders below; links that lead nowhere are left out, with a warning.
+            Files in archives are named ``zip://*.txt::a.zip``. Compressed files are known by their ending.
         parallelism : int
             Number of partitions, of about the same number of bytes; 0: the environment's default. Large
             files are cut at ends of lines, small ones put together.
@@ -435,7 +437,8 @@ class TSetEnvironment:
         from dtset.io.text import text_source
 
         partitions = self._partitions(parallelism)
-        data = text_source(urlpath, partitions, encoding, errors, storage_options)
+        options = a_mapping("storage_options", storage_options)
+        data = text_source(urlpath, partitions, encoding, errors, options)
         return TSet(self, Source(operator="read_text", data=data, parallelism=partitions))
 
     # Driver state -------------------------------------------------------------------------------

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote, unquote
 
-__all__ = ["redacted", "shown_url"]
+__all__ = ["redacted", "redacted_arguments", "shown_url"]
 
 # What follows these is a path, of this machine or in an archive.
 _PATHS = frozenset(("file", "local", "zip", "tar", "libarchive"))
@@ -14,6 +14,12 @@ _PATHS = frozenset(("file", "local", "zip", "tar", "libarchive"))
 _CONTAINERS = frozenset(("abfs", "abfss", "wasb", "wasbs"))
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>\\]+")
 _LEFT_OUT = "…"
+_SECRET_OPTION = re.compile(
+    r"(?:-{0,2}[\w.-]*?)(?:password|passwd|passphrase|secret|token|credentials?|(?:api|access|secret|private)[-_]?key|signature)",
+    re.IGNORECASE,
+)
+# As in ?sig=…; what has no name may be a wildcard.
+_QUERY = re.compile(r"://[^\s?]*\?[\w.~-]+=")
 
 
 def shown_url(url: str) -> str:
@@ -73,6 +79,29 @@ def redacted(text: str, url: str = "", options: object = None) -> str:
         elif len(secret) > 1:
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
     return text
+
+
+def redacted_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
+    """Take secrets out of a script's arguments: of URLs, and the values of options whose names say so.
+
+    Examples
+    --------
+    >>> redacted_arguments(["--api-token=x", "--password", "y", "s3://key:secret@bucket/a", "s3://bucket/a-?.txt"])
+    ('--api-token=***', '--password', '***', 's3://bucket/a', 's3://bucket/a-?.txt')
+    """
+    shown: list[str] = []
+    for argument in arguments:
+        name, given, value = argument.partition("=")
+        before = shown[-1] if shown else ""
+        if given and _SECRET_OPTION.fullmatch(name):
+            shown.append(f"{name}=***" if value else argument)
+        elif before.startswith("-") and _SECRET_OPTION.fullmatch(before) and argument[:1] != "-":
+            shown.append("***")
+        elif _QUERY.search(argument) or redacted(head := argument.partition("?")[0]) != head:
+            shown.append(redacted(argument))
+        else:
+            shown.append(argument)
+    return tuple(shown)
 
 
 def _shown_link(link: str) -> str:

@@ -27,7 +27,7 @@ class Program:
     script : str or None
         Absolute path of the script; None in a notebook or an interactive session.
     arguments : sequence of str
-        Its arguments.
+        Its arguments, without what is secret in them.
     folder : str
         The working directory.
     copy : str or None
@@ -36,6 +36,8 @@ class Program:
         Whether Twister2's imports resolve to dtset.
     cluster, workers : str or int or None
         What the command line said of where to run.
+    withheld : bool
+        Whether something secret is left out of the arguments, so that they cannot be given again.
     """
 
     script: str | None
@@ -45,6 +47,7 @@ class Program:
     twister2: bool = False
     cluster: str | None = None
     workers: int | None = None
+    withheld: bool = False
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Program:

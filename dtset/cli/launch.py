@@ -7,7 +7,8 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dtset.errors import StoreError
-from dtset.urls import shown_url
+from dtset.urls import redacted_arguments, shown_url
 
 if TYPE_CHECKING:
     from dtset.process import BegunRun
@@ -132,17 +133,28 @@ def run(launch: Launch) -> int:
     from dtset.cli.child import run_child
     from dtset.process import read_report
 
-    with tempfile.TemporaryDirectory(prefix="dtset-") as folder:
-        report = Path(folder) / "runs"
-        if hasattr(os, "memfd_create"):
-            # A store's URL may hold a password: what is told of it is on no disk.
-            in_memory = os.memfd_create("dtset-runs")
-            report.symlink_to(f"/proc/{os.getpid()}/fd/{in_memory}")
+    with _report_file() as report:
         environment = launch.environment({**os.environ, "DTSET_REPORT": str(report)})
         status = run_child(launch.command, launch.folder, environment)
         if status != 0:
             _after_failure(launch, status, read_report(report))
     return status if status >= 0 else 128 - status
+
+
+@contextmanager
+def _report_file() -> Iterator[Path]:
+    """Where a script tells of its runs: in memory, where there are such files, as a store's URL may hold a password."""
+    with tempfile.TemporaryDirectory(prefix="dtset-") as folder:
+        path = Path(folder) / "runs"
+        if not hasattr(os, "memfd_create"):
+            yield path
+            return
+        in_memory = os.memfd_create("dtset-runs")
+        try:
+            path.symlink_to(f"/proc/{os.getpid()}/fd/{in_memory}")
+            yield path
+        finally:
+            os.close(in_memory)
 
 
 def _after_failure(launch: Launch, status: int, begun: Sequence[BegunRun]) -> None:
@@ -161,10 +173,15 @@ def _after_failure(launch: Launch, status: int, begun: Sequence[BegunRun]) -> No
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     for job_id, store in dict.fromkeys((run.job_id, run.store) for run in begun):
         command = ["dtset", "restart", job_id]
-        shown = shown_url(store)
+        arguments = redacted_arguments(launch.arguments)
+        if is_withheld := arguments != tuple(launch.arguments):
+            command = ["dtset", "submit", "--job-id", job_id]
         if launch.store is not None or not is_configured(store):
-            command += ["--store", shown]
-        left_out = "" if shown == store or "--store" not in command else ", with all of the store's URL"
+            command += ["--store", shown_url(store)]
+            is_withheld = is_withheld or shown_url(store) != store
+        if command[1] == "submit":
+            command += [launch.script, *arguments]
+        left_out = ", with what is secret and left out here" if is_withheld else ""
         click.echo(
             f"The script {how}. What job {job_id} had committed stays; to restart it{left_out}:\n  {shlex.join(command)}",
             err=True,

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dtset.errors import StoreError
-
 if TYPE_CHECKING:
     from dtset.storage.objects import ObjectStore
 

@@ -73,6 +73,11 @@ def restart(
             f"job {job_id} was last run in a notebook or an interactive session, so that there is no script to start: "
             f"open it again, and make the environment as TSetEnvironment(job_id={job_id!r}, store={opened.url!r})"
         )
+    if program.withheld:
+        raise UsageError(
+            f"the arguments that job {job_id} was last run with hold a secret, which is not recorded: submit its script "
+            f"again, with --job-id {job_id} and all of them"
+        )
     if not Path(program.folder).is_dir():
         raise UsageError(
             f"the folder that job {job_id} was last run in is gone: {program.folder}. Make it again, or submit the "

@@ -31,7 +31,7 @@ _ENCODED = ATOMS | _CONTAINERS | _STANDARD
 # Nothing whose name or text says so is shown to anybody, nor stored as text.
 SECRET = re.compile(
     r"pass|pwd|(?<![a-z])pw(?![a-z])|secret|token|key|auth|bearer|cred|dsn|jwt|private|session|signature|cookie|salt"
-    r"|[?&]sig=|://\S*@",
+    r"|[?&]sig=|://\S*(?:@|\?[\w.~-]+=)",
     re.IGNORECASE,
 )
 _DEEPEST = 16

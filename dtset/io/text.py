@@ -148,7 +148,7 @@ def text_source(
     partitions: int,
     encoding: str,
     errors: str,
-    storage_options: Mapping[str, Any] | None,
+    storage_options: Mapping[str, Any],
 ) -> TextSource:
     """Find text files, and cut them into partitions.
 
@@ -160,7 +160,7 @@ def text_source(
         How many.
     encoding, errors : str
         As of ``open``.
-    storage_options : mapping or None
+    storage_options : mapping
         Passed to fsspec.
 
     Raises
@@ -177,7 +177,7 @@ def text_source(
         raise ConfigurationError(
             f"read_text(encoding={encoding!r}, errors={errors!r}): {error}"
         ) from error
-    files = find_files(urlpath, storage_options or {})
+    files = find_files(urlpath, storage_options)
     for file in files:
         if re.search(r"\.(tar|tgz|tbz2|txz)(\.\w+)?$", file.file_name):
             raise ConfigurationError(
