@@ -8,11 +8,13 @@ from urllib.parse import quote, unquote
 
 __all__ = ["redacted", "redacted_arguments", "shown_url"]
 
-# What follows these is a path, of this machine or in an archive.
-_PATHS = frozenset(("file", "local", "zip", "tar", "libarchive"))
+# What follows these is a path, of this machine or in what the next link of a chain is.
+_PATHS = frozenset(("file", "local", "zip", "tar", "libarchive", "dir", "reference"))
 # Azure writes a container where others write a user.
 _CONTAINERS = frozenset(("abfs", "abfss", "wasb", "wasbs"))
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>\\]+")
+# But for those in an address such as [fe80::1].
+_LINKS = re.compile(r"::(?![0-9A-Fa-f:.]*\])")
 _LEFT_OUT = "…"
 _SECRET_OPTION = re.compile(
     r"(?:-{0,2}[\w.-]*?)(?:password|passwd|passphrase|secret|token|credentials?|(?:api|access|secret|private)[-_]?key|signature)",
@@ -39,12 +41,14 @@ def shown_url(url: str) -> str:
     """
     if "://" not in url:
         return url
+    links = _LINKS.split(url)
     shown: list[str] = []
-    for link in url.split("::"):
-        shown.append(_shown_link(link))
-        if shown[-1].endswith(f"://{_LEFT_OUT}"):
-            # What seems to be the next link may be the rest of a password.
-            break
+    for link in links:
+        scheme, mark, rest = link.partition("://")
+        if rest and scheme.lower() not in _PATHS and len(shown) < len(links) - 1:
+            # No link follows a host: what seems to be one is the rest of a password.
+            return "::".join([*shown, f"{scheme}://{_LEFT_OUT}"])
+        shown.append(_shown_link(scheme, rest) if mark else link)
     return "::".join(shown)
 
 
@@ -104,11 +108,10 @@ def redacted_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
     return tuple(shown)
 
 
-def _shown_link(link: str) -> str:
+def _shown_link(scheme: str, rest: str) -> str:
     """Return what may be shown of one link of a chain."""
-    scheme, mark, rest = link.partition("://")
-    if not mark or scheme.lower() in _PATHS:
-        return link
+    if scheme.lower() in _PATHS:
+        return f"{scheme}://{rest}"
     if scheme.lower() in _CONTAINERS and ":" not in rest.partition("@")[0]:
         authority, tail = "", rest
     else:
@@ -140,7 +143,7 @@ def _secrets(url: str) -> Iterator[str]:
     """Give what `shown_url` leaves out of a URL, whole and in parts."""
     if shown_url(url) == url:
         return
-    for link in url.split("::"):
+    for link in _LINKS.split(url):
         rest = link.partition("://")[2] or link
         for hidden in (rest.rpartition("@")[0], rest.partition("?")[2], rest.partition("#")[2]):
             yield from {hidden, *re.split(r"[:/@?&=#;]+", hidden)} - {""}

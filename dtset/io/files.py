@@ -150,7 +150,8 @@ def opened(file: DataFile) -> Iterator[Any]:
     """Open a file for its bytes; what its file system raises shows nothing secret."""
     with _failing(file.url, file.options):
         if file.archive is not None:
-            with opened(file.archive) as raw, _seekable(raw) as archive:
+            with _opened_anywhere(file.archive) as archive:
+                # Held: when it is gone, the archive is closed.
                 fs = _archive_system(file, archive)
                 with fs.open(file.path, "rb") as member:
                     yield member
@@ -254,8 +255,8 @@ def _members(
 ) -> list[DataFile]:
     """Members of an archive that a name means; a member's state is the archive's."""
     file = DataFile("", 0, "", f"{protocol}://", member, options, archive)
-    with _failing("", options), opened(archive) as raw, _seekable(raw) as bytes_of:
-        found = _archive_system(file, bytes_of).find("", detail=True)
+    with _failing(archive.url, options), _opened_anywhere(archive) as raw:
+        found = _archive_system(file, raw).find("", detail=True)
     # Some programs that write archives call a member ./a.txt, or /a.txt.
     members = {path.removeprefix("./").lstrip("/"): path for path in found}
     wanted = member.removeprefix("./").lstrip("/")
@@ -288,15 +289,25 @@ def _archive_system(file: DataFile, archive: Any) -> Any:
 
 
 @contextmanager
-def _seekable(raw: Any) -> Iterator[Any]:
-    """A file itself, or a copy of it where one can only read on."""
-    if raw.seekable():
-        yield raw
-        return
-    with tempfile.TemporaryFile(prefix="dtset-") as copy:
-        shutil.copyfileobj(raw, copy)
-        copy.seek(0)
-        yield copy
+def _opened_anywhere(archive: DataFile) -> Iterator[Any]:
+    """Open a file to be read from anywhere in it: a copy of it, where one can only read on."""
+    with opened(archive) as raw:
+        try:
+            raw.seek(max(0, archive.size - 1))
+            raw.read(1)
+            raw.seek(0)
+        except (OSError, ValueError):
+            can_seek = False
+        else:
+            can_seek = True
+            yield raw
+    if not can_seek:
+        with tempfile.TemporaryFile(prefix="dtset-") as copy:
+            fs = _file_system(archive.url, archive.options)
+            with _failing(archive.url, archive.options), fs.open(archive.path, block_size=0) as raw:
+                shutil.copyfileobj(raw, copy)
+            copy.seek(0)
+            yield copy
 
 
 def _file_system(url: str, options: Mapping[str, Any]) -> Any:
@@ -316,15 +327,14 @@ def _found_remote(url: str, options: Mapping[str, Any]) -> list[DataFile]:
     fs.invalidate_cache()
     start = url.removesuffix(path) if url.endswith(path) else f"{split_protocol(url)[0]}://"
     files = []
-    for found, info in _listed(fs, path):
-        name = shown_url(start + found)
-        empty = DataFile(name, 0, "", url, found, options)
+    for found, info in _listed(fs, path, shown_url(start + path)):
+        empty = DataFile(shown_url(start + found), 0, "", url, found, options)
         size, identity = _state_of(fs, empty, info)
         files.append(replace(empty, size=size, identity=identity))
     return files
 
 
-def _listed(fs: Any, path: str) -> list[tuple[str, Mapping[str, Any]]]:
+def _listed(fs: Any, path: str, shown: str) -> list[tuple[str, Mapping[str, Any]]]:
     """Files that a path or a glob names, with what the file system says of them."""
     try:
         info = fs.info(path)
@@ -332,8 +342,9 @@ def _listed(fs: Any, path: str) -> list[tuple[str, Mapping[str, Any]]]:
         info = None
     if info is not None:
         if info["type"] == "directory":
-            shown = shown_url(fs.unstrip_protocol(path)).rstrip("/")
-            raise IsADirectoryError(f"{shown} is a folder: name its files, as in {shown}/*")
+            raise IsADirectoryError(
+                f"{shown} is a folder: name its files, as in {shown.rstrip('/')}/*"
+            )
         return [(path, info)]
     if not has_magic(path):
         return []
