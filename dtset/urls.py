@@ -45,7 +45,7 @@ def shown_url(url: str) -> str:
     shown: list[str] = []
     for link in links:
         scheme, mark, rest = link.partition("://")
-        if rest and scheme.lower() not in _PATHS and len(shown) < len(links) - 1:
+        if mark and scheme.lower() not in _PATHS and len(shown) < len(links) - 1:
             # No link follows a host: what seems to be one is the rest of a password.
             return "::".join([*shown, f"{scheme}://{_LEFT_OUT}"])
         shown.append(_shown_link(scheme, rest) if mark else link)
@@ -112,21 +112,19 @@ def _shown_link(scheme: str, rest: str) -> str:
     """Return what may be shown of one link of a chain."""
     if scheme.lower() in _PATHS:
         return f"{scheme}://{rest}"
-    if scheme.lower() in _CONTAINERS and ":" not in rest.partition("@")[0]:
-        authority, tail = "", rest
-    else:
-        before, _, after = rest.rpartition("@")
-        authority, tail = _split(rest)
-        host = authority.rpartition("@")[2]
-        is_host = re.fullmatch(r"[^:]*(:\d*)?|\[.*\](:\d*)?", host) is not None
-        if "@" in tail and ":" in before:
-            # A password with the end of a host in it, or a path with an @.
-            if is_host or "?" in before or "#" in before:
-                return f"{scheme}://{_LEFT_OUT}"
-            authority, tail = _split(after)
-        elif not is_host:
+    authority, tail = _split(rest)
+    before, _, after = rest.rpartition("@")
+    host = authority.rpartition("@")[2]
+    is_host = re.fullmatch(r"[^:]*(:\d*)?|\[.*\](:\d*)?", host) is not None
+    if "@" in tail and ":" in before:
+        # A password with the end of a host in it, or a path with an @.
+        if is_host or "?" in before or "#" in before:
             return f"{scheme}://{_LEFT_OUT}"
-        authority = authority.rpartition("@")[2]
+        authority, tail = _split(after)
+    elif not is_host:
+        return f"{scheme}://{_LEFT_OUT}"
+    elif not (scheme.lower() in _CONTAINERS and re.fullmatch(r"[\w$-]+@[^@:]+", authority)):
+        authority = host
     if scheme.lower() in ("http", "https"):
         tail = tail.partition("#")[0]
     path, query, _ = tail.partition("?")
