@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dtset.checkpoint.job import Program
-from dtset.urls import redacted_arguments, shown_url
+from dtset.urls import shown_url
 
 __all__ = [
     "IN_MEMORY",
@@ -86,12 +86,9 @@ def read_report(path: Path) -> list[BegunRun]:
 def this_program(submitted: Mapping[str, Any]) -> Program:
     """How this process was started."""
     script = submitted.get("script") or _script()
-    arguments = tuple(sys.argv[1:]) if script else ()
-    recorded = redacted_arguments(arguments)
     return Program(
         script=script,
-        arguments=recorded,
-        withheld=recorded != arguments,
+        arguments=tuple(sys.argv[1:]) if script else (),
         folder=os.getcwd(),
         twister2=bool(submitted.get("twister2")),
         copy=submitted.get("copy"),

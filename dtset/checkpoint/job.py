@@ -27,7 +27,7 @@ class Program:
     script : str or None
         Absolute path of the script; None in a notebook or an interactive session.
     arguments : sequence of str
-        Its arguments, without what is secret in them.
+        Its arguments; in a record, without what is secret in them.
     folder : str
         The working directory.
     copy : str or None
@@ -37,7 +37,7 @@ class Program:
     cluster, workers : str or int or None
         What the command line said of where to run.
     withheld : bool
-        Whether something secret is left out of the arguments, so that they cannot be given again.
+        Whether something secret is left out of them, so that they cannot be given again.
     """
 
     script: str | None

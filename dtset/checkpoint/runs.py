@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from dtset.checkpoint.layout import is_fingerprint, run_path
 from dtset.errors import StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.storage.records import seal, unseal
+from dtset.urls import redacted_arguments
 
 __all__ = [
     "Heartbeat",
@@ -76,6 +77,9 @@ def new_run_id() -> str:
 def begin_run(store: ObjectStore, job_id: str, run_id: str, program: Program) -> RunRecord:
     """Write the record of a run that begins; it is there before the run reads any manifest."""
     pid = os.getpid()
+    arguments = redacted_arguments(program.arguments)
+    withheld = arguments != tuple(program.arguments)
+    program = replace(program, arguments=arguments, withheld=withheld)
     run = RunRecord(
         run_id,
         time.time(),
