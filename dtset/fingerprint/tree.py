@@ -21,7 +21,7 @@ __all__ = [
     "walk_tree",
 ]
 
-FORMAT = 1
+FORMAT = 2
 OPERATOR = "operator"
 
 
