@@ -235,9 +235,14 @@ def _found(name: str, options: Mapping[str, Any]) -> list[DataFile]:
         ]
     first, _, rest = name.partition("::")
     protocol = split_protocol(first)[0] or first
-    if not rest or protocol not in (*_ARCHIVES, *_CACHES):
+    if not rest:
         with _failing(name, options):
             return _found_remote(name, options)
+    if protocol not in (*_ARCHIVES, *_CACHES):
+        raise ConfigurationError(
+            f"{shown_url(name)} cannot be read: what stands before :: is an archive ({', '.join(_ARCHIVES)}) or a cache, "
+            "as in zip://*.txt::s3://bucket/a.zip; over HTTP, write %3A%3A for a :: of the URL's own"
+        )
     # Options that belong to no other link of the chain are the first one's.
     protocols = {split_protocol(link)[0] or link for link in name.split("::")}
     others = {key: value for key, value in options.items() if key in protocols}
@@ -322,7 +327,7 @@ def _file_system(url: str, options: Mapping[str, Any]) -> Any:
 def _found_remote(url: str, options: Mapping[str, Any]) -> list[DataFile]:
     """Files of another file system that a URL or a glob names."""
     fs = _file_system(url, options)
-    path = fs._strip_protocol(url.partition("::")[0] if "::" in url else url)
+    path = fs._strip_protocol(url)
     # What was listed before, in this process or by another one's copy of it, may have changed.
     fs.invalidate_cache()
     start = url.removesuffix(path) if url.endswith(path) else f"{split_protocol(url)[0]}://"
@@ -379,7 +384,7 @@ def _state_of(fs: Any, file: DataFile, info: Mapping[str, Any]) -> tuple[int, st
     digest of the content. Where these are not of the content, they are of a file in one place.
     """
     protocol = split_protocol(file.url)[0]
-    for keys in _STATES if "::" not in file.url else ():
+    for keys in _STATES:
         values = {key: info.get(key) for key in keys}
         # A weak ETag is that of contents which somebody took for equal.
         if str(values.get("ETag")).startswith("W/"):

@@ -299,6 +299,13 @@ def test_each_file_counts_also_where_names_are_alike(folder):
     assert all(one not in found[:number] for number, one in enumerate(found))
 
 
+def test_a_colon_pair_in_a_url_never_means_what_stands_before_it():
+    fsspec.filesystem("memory").pipe("/pair/a", b"other")
+    for url in ("memory://pair/a::b.txt", "http://host/a?b::c", "s3://bucket/a::b"):
+        with pytest.raises(ConfigurationError, match="::"):
+            names(url)
+
+
 def test_files_of_several_file_systems_are_one_source(folder):
     write("a.txt")
     fsspec.filesystem("memory").pipe("/several/b.txt", b"b\n")
