@@ -34,6 +34,7 @@ from dtset.diagnostics.console import attach_console
 from dtset.errors import ConfigurationError, TSetNotFoundError, UsageError
 from dtset.execution.cluster import choose_cluster
 from dtset.execution.inline import snapshot
+from dtset.execution.left_folders import remove_left_folders
 from dtset.execution.parent_watch import end_with
 from dtset.execution.preview import RunPlan, preview
 from dtset.execution.run import Persisted, Run
@@ -56,7 +57,7 @@ from dtset.process import (
 from dtset.settings import ignored_globals, seconds, setting, whole_number
 from dtset.storage.codecs import chunk_codec
 from dtset.storage.local_store import local_path
-from dtset.storage.objects import check_writable, open_store
+from dtset.storage.objects import open_store
 from dtset.tset import CachedTSet, KeyedTSet, LazyAction, PersistedKeyedTSet, PersistedTSet, TSet
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class TSetEnvironment:
     ConfigurationError
         An argument's value cannot be used.
     StoreError
-        The store cannot be reached, or cannot be written to. Nothing was written.
+        The store cannot be reached, or what is written to it fails. A store that may only be read is used as it is.
     JobRunningError
         With `exclusive`: another run of this job is alive.
 
@@ -180,7 +181,6 @@ class TSetEnvironment:
                     "a memory:// store is seen by this process alone: use it with cluster='threads' or "
                     "'synchronous', or give a store that workers reach"
                 )
-            check_writable(self._store)
             recorded = find_job(self._store, self.job_id)
             self.parallelism = (
                 default_parallelism
@@ -202,6 +202,7 @@ class TSetEnvironment:
                 interval=interval,
                 timeout=timeout,
             )
+            remove_left_folders()
             report(BegunRun(self.job_id, run_id, local_path(url) or url))
         except BaseException:
             self._cluster.close()
@@ -230,12 +231,14 @@ class TSetEnvironment:
             resubmissions=resubmissions,
             on_miss=self._miss_noted,
             on_persist=self._persist_noted,
+            check_writable=self._recorder.check_writable,
         )
         self._journal = Journal(self._store, self.job_id, run_id, self._recorder.note)
         self._state = State(
             self._store,
             self.job_id,
             run_id,
+            runs=self._recorder.runs,
             keep=keep_variables,
             allow_pickle=settings.allow_pickle,
             enabled=self.checkpointing,

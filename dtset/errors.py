@@ -14,6 +14,7 @@
     ├── UsageError (TypeError)               call it, or write the function, in a form there is
     ├── EmptyTSetError (ValueError)          ask for a value only where there are elements
     └── StoreError (OSError)                 look at the store
+        ├── ReadOnlyStoreError               give a store that one may write to
         ├── StoreNotSharedError              use a store that all workers reach
         ├── CorruptCheckpointError           clear what is damaged, or compute it anew
         └── UntrustedCheckpointError         find out who wrote it
@@ -33,6 +34,7 @@ __all__ = [
     "FingerprintError",
     "JobNotFoundError",
     "JobRunningError",
+    "ReadOnlyStoreError",
     "SourceChangedError",
     "StaleVariablesError",
     "StoreError",
@@ -89,6 +91,10 @@ class EmptyTSetError(DTSetError, ValueError):
 
 class StoreError(DTSetError, OSError):
     """The checkpoint store cannot be read or written."""
+
+
+class ReadOnlyStoreError(StoreError):
+    """The checkpoint store refuses what is to be written: it may only be read."""
 
 
 class StoreNotSharedError(StoreError):

@@ -7,14 +7,11 @@ from dataclasses import asdict, dataclass
 
 from dtset.checkpoint.layout import accepted_path, is_fingerprint
 from dtset.checkpoint.manifest import Manifest, find_manifest
-from dtset.checkpoint.placed import find_placed
+from dtset.checkpoint.placed import find_placed, placed
 from dtset.errors import CorruptCheckpointError
 from dtset.storage.objects import ObjectStore
-from dtset.storage.records import seal
 
 __all__ = ["Acceptance", "accept", "find_accepted", "read_acceptance"]
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -49,8 +46,8 @@ def accept(
 ) -> Acceptance:
     """Record that data count for another fingerprint than their own, from now on."""
     acceptance = Acceptance(job_id, fingerprint, name, data, why, by, time.time())
-    record = seal({"format": FORMAT, **asdict(acceptance)})
-    store.put(accepted_path(job_id, fingerprint), record, durable=True)
+    path = accepted_path(job_id, fingerprint)
+    store.put(path, placed(path, asdict(acceptance)), durable=True)
     return acceptance
 
 
@@ -66,13 +63,11 @@ def read_acceptance(store: ObjectStore, job_id: str, fingerprint: str) -> Accept
     record = find_placed(
         store,
         path,
-        {"format": FORMAT, "job": job_id, "fingerprint": fingerprint},
         said=f"what was accepted for job {job_id}, TSet {fingerprint[:12]}",
         way_out="remove it",
     )
     if record is None:
         return None
-    record.pop("format", None)
     if set(record) != set(Acceptance.__dataclass_fields__) or not is_fingerprint(record["data"]):
         raise CorruptCheckpointError(
             f"{store.url}/{path}: expected what was accepted, found other fields: {sorted(record)}. Remove it, and accept again"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, islice
 
 from dtset.checkpoint.manifest import Manifest, find_manifest
 from dtset.checkpoint.runs import read_events
@@ -58,7 +58,7 @@ class History:
         self._job_id = job_id
         self._run_id = run_id
         self._own: list[Past] = []
-        self._begun: dict[str, int] = {}
+        self._begun: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
         self._earlier: list[Sequence[Past]] = []
         self._unread: Iterator[Sequence[Past]] = self._read()
@@ -71,13 +71,13 @@ class History:
     def begin(self, name: str, fingerprint: str) -> int:
         """Note what the present run begins to compute; return its place."""
         with self._lock:
-            self._begun[fingerprint] = self._add(name, fingerprint)
-            return self._begun[fingerprint]
+            self._begun[name, fingerprint] = self._add(name, fingerprint)
+            return self._begun[name, fingerprint]
 
     def note(self, name: str, fingerprint: str) -> int:
         """Note what the present run has persisted; return its place: where it was begun, if it was."""
         with self._lock:
-            place = self._begun.pop(fingerprint, None)
+            place = self._begun.pop((name, fingerprint), None)
             return self._add(name, fingerprint) if place is None else place
 
     def _add(self, name: str, fingerprint: str) -> int:
@@ -104,14 +104,14 @@ class History:
             Of this name: the one at the same place of the last run that has it, this run's own last, then the
             others, of later runs and nearer places first. Then, whatever they are called, those at the same place.
         """
-        last = next(self.named(name, place), None)
+        last = next(self.named(name, place, _MOST_RUNS), None)
         if last is not None and last.place == place:
             yield last
         own = self.own(name)
         if own is not None:
             yield own
-        yield from self.named(name, place)
-        for run in self._runs():
+        yield from self.named(name, place, _MOST_RUNS)
+        for run in islice(self._runs(), _MOST_RUNS):
             yield from (past for past in run if past.place == place)
 
     def committed(self, name_or_place: str | int) -> Manifest | None:
@@ -125,7 +125,7 @@ class History:
         for past in pasts:
             manifest = find_manifest(self._store, self._job_id, past.fingerprint)
             if manifest is not None:
-                return manifest
+                return replace(manifest, name=past.name)
         return self._last_stored(name_or_place) if isinstance(name_or_place, str) else None
 
     def _last_stored(self, name: str) -> Manifest | None:
@@ -137,9 +137,17 @@ class History:
         named = (each for each in found if each is not None and each.name == name)
         return max(named, key=lambda each: each.created, default=None)
 
-    def named(self, name: str, place: int = 0) -> Iterator[Past]:
-        """What earlier runs persisted under a name: of later runs first, and of nearer places."""
+    def names(self) -> Mapping[str, Sequence[str]]:
+        """What runs have called each TSet, by its fingerprint: the last name first."""
+        found: dict[str, dict[str, None]] = {}
         for run in self._runs():
+            for past in sorted(run, key=lambda past: past.place, reverse=True):
+                found.setdefault(past.fingerprint, {})[past.name] = None
+        return {fingerprint: tuple(names) for fingerprint, names in found.items()}
+
+    def named(self, name: str, place: int = 0, most_runs: int | None = None) -> Iterator[Past]:
+        """What earlier runs persisted under a name: of later runs first, and of nearer places."""
+        for run in islice(self._runs(), most_runs):
             named = [past for past in run if past.name == name]
             yield from sorted(named, key=lambda past: abs(past.place - place))
 
@@ -157,7 +165,6 @@ class History:
     def _read(self) -> Iterator[Sequence[Past]]:
         # IDs of runs sort by when the runs began.
         names = sorted(self._store.folders(f"{self._job_id}/runs"), reverse=True)
-        read = 0
         for run_id in (name for name in names if name != self._run_id):
             persisted = {
                 event["place"]: Past(event["name"], event["place"], event["fingerprint"])
@@ -169,6 +176,3 @@ class History:
                     replace(past, shares_name=names_of[past.name] > 1)
                     for past in persisted.values()
                 )
-                read += 1
-            if read == _MOST_RUNS:
-                return

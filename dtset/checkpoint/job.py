@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dtset.checkpoint.layout import check_job_id, job_path
-from dtset.errors import CorruptCheckpointError, JobNotFoundError
+from dtset.checkpoint.layout import check_job_id, job_path, run_path
+from dtset.checkpoint.placed import FORMAT, find_note, find_whole, placed
+from dtset.errors import CorruptCheckpointError, JobNotFoundError, StoreError
 from dtset.storage.objects import ObjectStore
-from dtset.storage.records import seal, unseal
 
-__all__ = ["FORMAT", "Job", "Program", "find_job", "job_ids", "open_job", "read_job", "save_script"]
+__all__ = ["Job", "Program", "check_job", "find_job", "open_job", "read_job", "save_script"]
 
-FORMAT = 1
+_logger = logging.getLogger("dtset")
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,42 @@ class Job:
 
 
 def find_job(store: ObjectStore, job_id: str) -> Job | None:
-    """Find a job; None if there is none of this ID."""
-    path = job_path(check_job_id(job_id))
-    try:
-        record = unseal(store.get(path))
-    except FileNotFoundError:
+    """Find a job; None if there is none of this ID.
+
+    Where its record is torn, gone or another job's, the last run's record tells what it said.
+
+    Raises
+    ------
+    CorruptCheckpointError
+        The record is of another format.
+    """
+    recorded = _recorded(store, check_job_id(job_id))
+    return _told_by_runs(store, job_id) if recorded is None else recorded
+
+
+def _recorded(store: ObjectStore, job_id: str) -> Job | None:
+    """A job as its own record tells of it."""
+    path = job_path(job_id)
+    record = find_whole(store, path)
+    if record is None:
         return None
-    if record is None or record.pop("format", None) != FORMAT:
+    if record.pop("format", None) != FORMAT:
         raise CorruptCheckpointError(
-            f"{store.url}/{path}: expected the record of job {job_id} in format {FORMAT}, found another or a torn one. "
-            "Nothing was changed; if no run of this job is alive, remove the object and start the job again"
+            f"{store.url}/{path}: expected the record of job {job_id} in format {FORMAT}, found another, as another "
+            "version of dtset writes it. Nothing was changed: give another job ID, or remove the job's folder and start "
+            "it again"
         )
-    return Job(**record)
+    return Job(**record) if record.pop("path", None) == path else None
+
+
+def _told_by_runs(store: ObjectStore, job_id: str) -> Job | None:
+    """A job as the last of its runs with a whole record tells of it."""
+    # IDs of runs sort by when the runs began.
+    for run_id in sorted(store.folders(f"{job_id}/runs"), reverse=True):
+        record = find_note(store, run_path(job_id, run_id))
+        if record is not None:
+            return Job(**record["job"])
+    return None
 
 
 def read_job(store: ObjectStore, job_id: str) -> Job:
@@ -111,20 +136,42 @@ def read_job(store: ObjectStore, job_id: str) -> Job:
 
 
 def open_job(store: ObjectStore, job: Job) -> Job:
-    """Write the record of a job that is new; return the one that counts."""
-    found = find_job(store, job.job_id)
-    if found is not None:
-        return found
-    record = seal({"format": FORMAT, **asdict(job)})
-    if store.create(job_path(job.job_id), record):
-        return job
-    return read_job(store, job.job_id)
+    """Write the record of a job unless it is there; return the one that counts."""
+    recorded = _recorded(store, job.job_id)
+    if recorded is not None:
+        return recorded
+    told = _told_by_runs(store, job.job_id)
+    path, counts = job_path(job.job_id), told or job
+    record = placed(path, asdict(counts))
+    created = store.create(path, record)
+    if not created:
+        recorded = _recorded(store, job.job_id)
+        if recorded is not None:
+            # Another run that began at the same moment was first.
+            return recorded
+        store.put(path, record, durable=True)
+    if told is not None or not created:
+        source = "an earlier run" if told is not None else "this run"
+        _logger.warning(
+            "the record of job %s was torn, gone or another job's, and was written again as %s tells of it: "
+            "parallelism %s",
+            job.job_id,
+            source,
+            counts.parallelism,
+        )
+    return counts
 
 
-def job_ids(store: ObjectStore) -> list[str]:
-    """IDs of all jobs in a store."""
-    ids = (entry.path.split("/") for entry in store.list(""))
-    return sorted(parts[0] for parts in ids if len(parts) == 2 and parts[1] == "job.json")
+def check_job(store: ObjectStore, job_id: str) -> None:
+    """Raise StoreError if the record of a job is gone: nobody would find what is written without it."""
+    path = job_path(job_id)
+    try:
+        store.get(path)
+    except FileNotFoundError:
+        raise StoreError(
+            f"{store.url}/{path} is gone since the run began: something removes objects from the store. "
+            f"Stop it, and restart job {job_id}"
+        ) from None
 
 
 def save_script(store: ObjectStore, job_id: str, program: Program) -> Program:

@@ -9,6 +9,7 @@ from dtset.errors import ConfigurationError
 __all__ = [
     "accepted_path",
     "check_job_id",
+    "commit_note",
     "data_path",
     "generation_path",
     "group_path",
@@ -65,6 +66,11 @@ def run_path(job_id: str, run_id: str, name: str = "run.json") -> str:
 def variables_path(job_id: str, number: int, run_id: str) -> str:
     """Record of a commit of driver state."""
     return f"{job_id}/variables/{number:08d}-{run_id}.json"
+
+
+def commit_note(number: int, run_id: str) -> str:
+    """Name, below a run's folder, of its note that a commit of driver state is there."""
+    return f"commits/{number:08d}-{run_id}"
 
 
 def tset_path(job_id: str, fingerprint: str) -> str:

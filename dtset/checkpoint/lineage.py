@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dtset.checkpoint.layout import lineage_path
+from dtset.checkpoint.placed import find_note, placed
 from dtset.fingerprint.difference import below_secrets
 from dtset.fingerprint.sources import SourceText
 from dtset.fingerprint.tree import Tree, from_json, to_json
 from dtset.storage.objects import ObjectStore
-from dtset.storage.records import seal, unseal
 
 __all__ = ["Lineage", "find_lineage", "write_lineage"]
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -41,29 +39,25 @@ def write_lineage(
 ) -> None:
     """Write what a TSet that is about to be computed is made from, unless it is there."""
     record = {
-        "format": FORMAT,
-        "fingerprint": fingerprint,
         "name": lineage.name,
         "run": run_id,
         "tree": to_json(lineage.tree, hidden=below_secrets(lineage.tree)),
         "sources": {key: text.to_json() for key, text in lineage.sources.items()},
     }
     path = lineage_path(job_id, fingerprint)
-    if not store.create(path, seal(record)) and find_lineage(store, job_id, fingerprint) is None:
+    sealed = placed(path, record)
+    if not store.create(path, sealed) and find_lineage(store, job_id, fingerprint) is None:
         # What is there is torn, or tells of something else.
-        store.put(path, seal(record))
+        store.put(path, sealed)
 
 
 def find_lineage(store: ObjectStore, job_id: str, fingerprint: str) -> Lineage | None:
-    """Find what a TSet was made from; None if that is not there, torn, or in another format.
+    """Find what a TSet was made from; None if that is not there, torn, in another format, or from elsewhere.
 
-    Only explanations hang on it, so that none is worth an error.
+    Only explanations depend on it, so that none is worth an error.
     """
-    try:
-        record = unseal(store.get(lineage_path(job_id, fingerprint)))
-    except FileNotFoundError:
-        return None
-    if record is None or (record.get("format"), record.get("fingerprint")) != (FORMAT, fingerprint):
+    record = find_note(store, lineage_path(job_id, fingerprint))
+    if record is None:
         return None
     try:
         sources = {key: SourceText.from_json(text) for key, text in record["sources"].items()}

@@ -7,17 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dtset.checkpoint.job import check_job
 from dtset.checkpoint.layout import generation_path, group_path, manifest_path, part_path
 from dtset.checkpoint.part import Part
-from dtset.checkpoint.placed import find_placed
+from dtset.checkpoint.placed import FORMAT, find_placed, placed
 from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.storage.objects import ObjectStore
-from dtset.storage.records import seal
 from dtset.storage.zarr_group import root_metadata
 
-__all__ = ["FORMAT", "Manifest", "commit_manifest", "find_manifest"]
-
-FORMAT = 1
+__all__ = ["Manifest", "commit_manifest", "find_manifest"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,6 @@ class Manifest:
     def to_json(self) -> dict[str, Any]:
         """Return what the record holds."""
         return {
-            "format": FORMAT,
             "job": self.job_id,
             "fingerprint": self.fingerprint,
             "generation": self.generation,
@@ -139,7 +136,6 @@ def find_manifest(store: ObjectStore, job_id: str, fingerprint: str) -> Manifest
     record = find_placed(
         store,
         path,
-        {"format": FORMAT, "job": job_id, "fingerprint": fingerprint},
         said=f"the manifest of job {job_id}, TSet {fingerprint[:12]}",
         way_out=f"`dtset clear {job_id}` removes it",
     )
@@ -174,12 +170,13 @@ def commit_manifest(store: ObjectStore, manifest: Manifest, *, replace: bool = F
 
     With `replace`, an older commit of the same TSet is superseded instead.
     """
+    check_job(store, manifest.job_id)
     _check_parts(store, manifest)
     # One group's metadata may be written by two runs: they name their own attempts, and both are right.
     group = {f"{part.partition}-{part.attempt}": part.summary for part in manifest.parts}
     store.put(f"{manifest.group}/zarr.json", root_metadata(group), durable=True)
-    record = seal(manifest.to_json())
     path = manifest_path(manifest.job_id, manifest.fingerprint)
+    record = placed(path, manifest.to_json())
     if not replace:
         if store.create(path, record):
             return manifest

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from dtset.checkpoint.layout import data_path, part_path
-from dtset.checkpoint.placed import find_placed
+from dtset.checkpoint.placed import find_placed, placed
 from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionSummary
 from dtset.storage.pickling import ClassResolver
-from dtset.storage.records import seal
 
 __all__ = ["Part", "commit_part", "find_part", "read_elements", "read_parts"]
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -86,13 +83,10 @@ def find_part(store: ObjectStore, generation_path: str, partition: int) -> Part 
     record = find_placed(
         store,
         part_path(generation_path, partition),
-        {"format": FORMAT, "generation": generation_path, "partition": partition},
         said=f"the record of partition {partition} of {generation_path}",
         way_out="remove it, and it is computed again",
     )
-    if record is None:
-        return None
-    return Part.from_json(record)
+    return None if record is None else Part.from_json(record)
 
 
 def commit_part(store: ObjectStore, generation_path: str, part: Part) -> Part:
@@ -102,7 +96,7 @@ def commit_part(store: ObjectStore, generation_path: str, part: Part) -> Part:
     """
     store.sync(part.path(generation_path))
     path = part_path(generation_path, part.partition)
-    record = seal({"format": FORMAT, "generation": generation_path, **part.to_json()})
+    record = placed(path, part.to_json())
     if store.create(path, record):
         return part
     winner = find_part(store, generation_path, part.partition)

@@ -1,4 +1,4 @@
-"""Records that say where they belong, so that one that was moved is told from one that was written there."""
+"""Records that say where they belong, so that one that was moved or copied is told from one that was written there."""
 
 from __future__ import annotations
 
@@ -8,14 +8,36 @@ from typing import Any
 
 from dtset.errors import CorruptCheckpointError
 from dtset.storage.objects import ObjectStore
-from dtset.storage.records import unseal
+from dtset.storage.records import seal, unseal
 
-__all__ = ["find_placed"]
+__all__ = ["FORMAT", "find_note", "find_placed", "find_whole", "placed"]
+
+FORMAT = 2
 
 
-def find_placed(
-    store: ObjectStore, path: str, expected: Mapping[str, Any], *, said: str, way_out: str
-) -> dict[str, Any] | None:
+def placed(path: str, fields: Mapping[str, Any]) -> bytes:
+    """Encode a record that is to be written to a path, and counts nowhere else.
+
+    The path begins with the job's ID, and names what the record is of: a run, a TSet, a partition, a commit.
+    """
+    return seal({"format": FORMAT, "path": path, **fields})
+
+
+def find_whole(store: ObjectStore, path: str) -> dict[str, Any] | None:
+    """Find a record of any format and any path; None if there is none, or a torn one."""
+    try:
+        return unseal(store.get(path))
+    except FileNotFoundError:
+        return None
+
+
+def find_note(store: ObjectStore, path: str) -> dict[str, Any] | None:
+    """Find a record that no data depend on: one of another format, or of another path, counts as absent."""
+    record = find_whole(store, path)
+    return None if record is None or _place(record) != (FORMAT, path) else _fields(record)
+
+
+def find_placed(store: ObjectStore, path: str, *, said: str, way_out: str) -> dict[str, Any] | None:
     """Find a record; a torn one counts as absent.
 
     Parameters
@@ -24,28 +46,32 @@ def find_placed(
         Where to look.
     path : str
         The record's path.
-    expected : mapping
-        Fields that tell where it belongs, with what they have to be.
     said : str
         What messages call it.
     way_out : str
-        What to do with one that is none of this path.
+        What to do with one that is not of this path.
 
     Raises
     ------
     CorruptCheckpointError
-        The record is whole, but of another format or another place than its path says.
+        The record is whole, but of another format or of another path.
     """
-    try:
-        record = unseal(store.get(path))
-    except FileNotFoundError:
-        return None
+    record = find_whole(store, path)
     if record is None:
         return None
-    found = {name: record.get(name) for name in expected}
-    if found != dict(expected):
+    if _place(record) != (FORMAT, path):
+        found = json.dumps({name: record.get(name) for name in ("format", "path")})
         raise CorruptCheckpointError(
-            f"{store.url}/{path}: expected {said}, in format {expected['format']}; found {json.dumps(found)}. "
+            f"{store.url}/{path}: expected {said}, in format {FORMAT}; found {found}. "
             f"If it was moved here, move it back; else {way_out}"
         )
-    return record
+    return _fields(record)
+
+
+def _place(record: Mapping[str, Any]) -> tuple[Any, Any]:
+    return record.get("format"), record.get("path")
+
+
+def _fields(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record holds besides its format and its path."""
+    return {name: value for name, value in record.items() if name not in ("format", "path")}

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
 from dtset.checkpoint.job import Job, Program, open_job, save_script
 from dtset.checkpoint.layout import run_path
+from dtset.checkpoint.processes import processes_here
 from dtset.checkpoint.runs import (
     Heartbeat,
     RunRecord,
     begin_run,
     end_run,
+    list_runs,
     note_all_events,
     note_event,
-    processes_here,
     read_runs,
 )
-from dtset.errors import JobRunningError
-from dtset.storage.objects import ObjectStore
+from dtset.errors import JobRunningError, ReadOnlyStoreError
+from dtset.storage.objects import ObjectStore, check_writable
 
 __all__ = ["RunRecorder"]
 
@@ -29,6 +31,8 @@ _logger = logging.getLogger("dtset")
 
 class RunRecorder:
     """Keeps the records of one run, from its beginning to its end.
+
+    In a store that one may only read there are none; that is said once.
 
     Parameters
     ----------
@@ -44,6 +48,11 @@ class RunRecorder:
         Whether no other run of the job may be alive.
     interval, timeout : float
         Seconds between heartbeats, and seconds after which a run elsewhere counts as interrupted.
+
+    Attributes
+    ----------
+    runs : mapping of str to set of str
+        The objects that there were of each run of the job when this one began.
 
     Raises
     ------
@@ -63,60 +72,111 @@ class RunRecorder:
         timeout: float,
     ) -> None:
         self._store = store
+        self._job_id = job.job_id
         self._run_id = run_id
         self._numbers = count()
         self._events: list[dict[str, Any]] = []
         self._timeout = timeout
-        self._greet(_alive(store, job.job_id, timeout), job.job_id, exclusive=exclusive)
-        self.job = open_job(store, job)
-        run = begin_run(store, job.job_id, run_id, save_script(store, job.job_id, program))
+        self._refused: ReadOnlyStoreError | None = None
+        self._probed = False
+        self._heartbeat: Heartbeat | None = None
+        self.runs = list_runs(store, job.job_id)
+        unfinished = self._unfinished(self.runs)
+        self._greet(_running(unfinished), exclusive=exclusive)
+        try:
+            self._clean_up(unfinished)
+            self._begin(job, program, exclusive=exclusive)
+        except ReadOnlyStoreError as error:
+            self._refused = error
+            _logger.warning(
+                "this run of job %s is not recorded, as its store may only be read (%s): what the job has persisted is "
+                "found, and nothing else can be persisted or committed",
+                job.job_id,
+                error,
+            )
+        else:
+            self._heartbeat = Heartbeat(store, job.job_id, run_id, interval)
+
+    def _begin(self, job: Job, program: Program, *, exclusive: bool) -> None:
+        """Write the records of a run that begins."""
+        counts = open_job(self._store, job)
+        program = save_script(self._store, self._job_id, program)
+        run = begin_run(self._store, counts, self._run_id, program)
         if exclusive:
             # Two that begin at the same moment see nobody before, but both see both after.
-            earlier = [
-                each
-                for each in _alive(store, job.job_id, timeout)
-                if (each.started, each.run_id) < (run.started, run.run_id)
-            ]
+            alive = _running(self._unfinished(list_runs(self._store, self._job_id)))
+            this = (run.started, run.run_id)
+            earlier = [each for each in alive if (each.started, each.run_id) < this]
             if earlier:
-                end_run(store, job.job_id, run_id, "failed")
-                self._greet(earlier, job.job_id, exclusive=True)
-        self._heartbeat = Heartbeat(store, job.job_id, run_id, interval)
+                end_run(self._store, self._job_id, self._run_id, "failed")
+                self._greet(earlier, exclusive=True)
+
+    def _unfinished(self, runs: Mapping[str, Collection[str]]) -> list[RunRecord]:
+        """Runs of the job that have not ended: alive, or interrupted."""
+        return read_runs(self._store, self._job_id, self._timeout, ended=False, listed=runs)
+
+    def _clean_up(self, unfinished: Sequence[RunRecord]) -> None:
+        """Note which runs were interrupted, so that nobody asks again, and remove what dies with a run.
+
+        A run elsewhere that says nothing any more may only be cut off.
+        """
+        dead = {run.run_id for run in unfinished if _is_dead(run)}
+        for run_id in dead:
+            end_run(self._store, self._job_id, run_id, "interrupted")
+        for run_id, names in self.runs.items():
+            if (run_id in dead or "end.json" in names) and any(
+                name.startswith("sources/") for name in names
+            ):
+                self._store.delete(run_path(self._job_id, run_id, "sources"))
+
+    def check_writable(self) -> None:
+        """Raise StoreError unless what is about to be computed can be written."""
+        if self._refused is not None:
+            raise ReadOnlyStoreError(
+                f"job {self._job_id} has to compute what it has not persisted, and its store may only be read, so that "
+                f"nothing was computed: {self._refused}"
+            )
+        if not self._probed:
+            check_writable(self._store)
+            self._probed = True
 
     def others(self) -> list[RunRecord]:
         """Other runs of the job that are alive."""
-        alive = _alive(self._store, self.job.job_id, self._timeout)
+        alive = _running(self._unfinished(list_runs(self._store, self._job_id)))
         return [run for run in alive if run.run_id != self._run_id]
 
     def note(self, **event: Any) -> None:
         """Write something that happened."""
-        event["time"] = time.time()
-        self._events.append(event)
-        note_event(self._store, self.job.job_id, self._run_id, next(self._numbers), event)
+        if self._refused is None:
+            event["time"] = time.time()
+            self._events.append(event)
+            note_event(self._store, self._job_id, self._run_id, next(self._numbers), event)
 
     def end(self, state: str) -> None:
         """Write how the run ended, and remove what dies with it."""
+        if self._heartbeat is None:
+            return
         self._heartbeat.stop()
-        self._store.delete(run_path(self.job.job_id, self._run_id, "sources"))
+        self._store.delete(run_path(self._job_id, self._run_id, "sources"))
         if self._events:
-            note_all_events(self._store, self.job.job_id, self._run_id, self._events)
-        end_run(self._store, self.job.job_id, self._run_id, state)
+            note_all_events(self._store, self._job_id, self._run_id, self._events)
+        end_run(self._store, self._job_id, self._run_id, state)
 
-    @staticmethod
-    def _greet(others: list[RunRecord], job_id: str, *, exclusive: bool) -> None:
+    def _greet(self, others: Sequence[RunRecord], *, exclusive: bool) -> None:
         """Say that other runs are alive."""
         if not others:
             return
         named = ", ".join(f"process {run.pid} on {run.host}" for run in others)
-        message = f"another run of job {job_id} is alive: {named}"
+        message = f"another run of job {self._job_id} is alive: {named}"
         if exclusive:
             raise JobRunningError(f"{message}. Wait for it or stop it, or leave out exclusive=True")
         _logger.warning("%s. Both give right results; work may be done twice", message)
 
 
-def _alive(store: ObjectStore, job_id: str, timeout: float) -> list[RunRecord]:
-    """Runs of a job that are alive; that the others were interrupted is noted, so that nobody asks again."""
-    runs = read_runs(store, job_id, timeout, ended=False)
-    for run in runs:
-        if run.state == "interrupted" and run.processes == processes_here():
-            end_run(store, job_id, run.run_id, run.state)
+def _running(runs: Iterable[RunRecord]) -> list[RunRecord]:
     return [run for run in runs if run.state == "running"]
+
+
+def _is_dead(run: RunRecord) -> bool:
+    """Whether the process of a run can be seen from here, and is gone."""
+    return run.state == "interrupted" and run.processes == processes_here()

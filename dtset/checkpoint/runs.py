@@ -8,16 +8,16 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from dtset.checkpoint.job import Program
+from dtset.checkpoint.job import Job, Program
 from dtset.checkpoint.layout import is_fingerprint, run_path
+from dtset.checkpoint.placed import find_note, placed
+from dtset.checkpoint.processes import process_started, processes_here
 from dtset.errors import StoreError
 from dtset.storage.objects import ObjectStore
-from dtset.storage.records import seal, unseal
 from dtset.urls import redacted_arguments
 
 __all__ = [
@@ -25,15 +25,13 @@ __all__ = [
     "RunRecord",
     "begin_run",
     "end_run",
+    "list_runs",
     "new_run_id",
     "note_all_events",
     "note_event",
-    "processes_here",
     "read_events",
     "read_runs",
 ]
-
-FORMAT = 1
 
 _logger = logging.getLogger("dtset")
 
@@ -55,6 +53,8 @@ class RunRecord:
         and the container.
     program : Program
         How it was started.
+    job : Job
+        What the job's own record says, so that it can be written again.
     state : str
         ``running``, ``completed``, ``failed`` or ``interrupted``.
     """
@@ -66,6 +66,7 @@ class RunRecord:
     process_started: str
     processes: str
     program: Program
+    job: Job
     state: str = "running"
 
 
@@ -74,7 +75,7 @@ def new_run_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{uuid.uuid4().hex[:20]}"
 
 
-def begin_run(store: ObjectStore, job_id: str, run_id: str, program: Program) -> RunRecord:
+def begin_run(store: ObjectStore, job: Job, run_id: str, program: Program) -> RunRecord:
     """Write the record of a run that begins; it is there before the run reads any manifest."""
     pid = os.getpid()
     arguments = redacted_arguments(program.arguments)
@@ -85,25 +86,28 @@ def begin_run(store: ObjectStore, job_id: str, run_id: str, program: Program) ->
         time.time(),
         socket.gethostname(),
         pid,
-        _process_started(pid),
+        process_started(pid),
         processes_here(),
         program,
+        job,
     )
-    store.put(run_path(job_id, run_id), seal({"format": FORMAT, **asdict(run)}), durable=True)
+    path = run_path(job.job_id, run_id)
+    store.put(path, placed(path, asdict(run)), durable=True)
     return run
 
 
 def end_run(store: ObjectStore, job_id: str, run_id: str, state: str) -> None:
     """Write how a run ended."""
-    record = seal({"format": FORMAT, "state": state, "ended": time.time()})
-    store.put(run_path(job_id, run_id, "end.json"), record)
+    path = run_path(job_id, run_id, "end.json")
+    store.put(path, placed(path, {"state": state, "ended": time.time()}))
 
 
 def note_event(
     store: ObjectStore, job_id: str, run_id: str, number: int, event: Mapping[str, Any]
 ) -> None:
     """Write something that happened in a run: which data a persist found or made."""
-    store.put(run_path(job_id, run_id, f"events-{number:06d}.jsonl"), seal(event))
+    path = run_path(job_id, run_id, f"events-{number:06d}.jsonl")
+    store.put(path, placed(path, event))
 
 
 def read_events(store: ObjectStore, job_id: str, run_id: str) -> list[dict[str, Any]]:
@@ -111,12 +115,12 @@ def read_events(store: ObjectStore, job_id: str, run_id: str) -> list[dict[str, 
     names = {
         entry.path.rpartition("/")[2]: entry.path for entry in store.list(f"{job_id}/runs/{run_id}")
     }
-    whole = unseal(store.get(names[_ALL_EVENTS])) if _ALL_EVENTS in names else None
+    whole = find_note(store, names[_ALL_EVENTS]) if _ALL_EVENTS in names else None
     if whole is not None and isinstance(whole.get("events"), list):
         found = whole["events"]
     else:
         wanted = sorted(name for name in names if name.startswith("events-"))
-        found = [unseal(store.get(names[name])) for name in wanted]
+        found = [find_note(store, names[name]) for name in wanted]
     return [event for event in found if _is_event(event)]
 
 
@@ -124,7 +128,8 @@ def note_all_events(
     store: ObjectStore, job_id: str, run_id: str, events: Sequence[Mapping[str, Any]]
 ) -> None:
     """Write all that happened in a run that ends, so that one read tells it."""
-    store.put(run_path(job_id, run_id, _ALL_EVENTS), seal({"events": list(events)}))
+    path = run_path(job_id, run_id, _ALL_EVENTS)
+    store.put(path, placed(path, {"events": list(events)}))
 
 
 _ALL_EVENTS = "events.json"
@@ -145,8 +150,22 @@ def _is_event(event: Any) -> bool:
     )
 
 
+def list_runs(store: ObjectStore, job_id: str) -> dict[str, set[str]]:
+    """Names of the objects that there are of each run of a job, below the run's folder."""
+    listed: dict[str, set[str]] = {}
+    for entry in store.list(f"{job_id}/runs"):
+        run_id, _, name = entry.path.removeprefix(f"{job_id}/runs/").partition("/")
+        listed.setdefault(run_id, set()).add(name)
+    return listed
+
+
 def read_runs(
-    store: ObjectStore, job_id: str, timeout: float, *, ended: bool = True
+    store: ObjectStore,
+    job_id: str,
+    timeout: float,
+    *,
+    ended: bool = True,
+    listed: Mapping[str, Collection[str]] | None = None,
 ) -> list[RunRecord]:
     """Read the runs of a job, the oldest first.
 
@@ -160,13 +179,13 @@ def read_runs(
         Seconds after which a run on another machine that has said nothing counts as interrupted.
     ended : bool
         Whether runs that have ended are wanted too.
+    listed : mapping, optional
+        What `list_runs` gave, if it has been asked already.
     """
-    paths = [entry.path for entry in store.list(f"{job_id}/runs")]
-    names = {tuple(path.split("/")[-2:]) for path in paths}
     runs = []
-    for run_id in {run_id for run_id, name in names if name == "run.json"}:
-        has_ended = (run_id, "end.json") in names
-        if has_ended and not ended:
+    for run_id, names in (list_runs(store, job_id) if listed is None else listed).items():
+        has_ended = "end.json" in names
+        if "run.json" not in names or (has_ended and not ended):
             continue
         run = _read_run(store, job_id, run_id, ended=has_ended, timeout=timeout)
         if run is not None:
@@ -177,16 +196,17 @@ def read_runs(
 def _read_run(
     store: ObjectStore, job_id: str, run_id: str, *, ended: bool, timeout: float
 ) -> RunRecord | None:
-    """Read a run; None if its record is torn."""
-    record = unseal(store.get(run_path(job_id, run_id)))
-    if record is None or record.pop("format", None) != FORMAT:
+    """Read a run; None if its record is torn, or another run's."""
+    record = find_note(store, run_path(job_id, run_id))
+    if record is None:
         return None
     try:
-        run = RunRecord(**{**record, "program": Program.from_json(record["program"])})
+        program, job = Program.from_json(record["program"]), Job(**record["job"])
+        run = RunRecord(**{**record, "program": program, "job": job})
     except (KeyError, TypeError):
         return None
     if ended:
-        end = unseal(store.get(run_path(job_id, run_id, "end.json")))
+        end = find_note(store, run_path(job_id, run_id, "end.json"))
         if end is not None:
             return RunRecord(**{**vars(run), "state": end["state"]})
     state = "running" if _is_alive(store, job_id, run, timeout) else "interrupted"
@@ -196,43 +216,12 @@ def _read_run(
 def _is_alive(store: ObjectStore, job_id: str, run: RunRecord, timeout: float) -> bool:
     """Whether a run that has not ended is alive: its process or, where that cannot be seen, its heartbeat."""
     if run.processes == processes_here():
-        return bool(run.process_started) and _process_started(run.pid) == run.process_started
+        return bool(run.process_started) and process_started(run.pid) == run.process_started
     try:
         beat = float(store.get(run_path(job_id, run.run_id, "beat")))
     except (FileNotFoundError, ValueError):
         beat = run.started
     return time.time() - beat < timeout
-
-
-def _process_started(pid: int) -> str:
-    """When a process was started, in the system's own unit; empty if there is none of this number."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return _process_started_elsewhere(pid)
-    fields = stat.rpartition(")")[2].split()
-    # A killed process whose parent has not yet asked for its status is a zombie: it runs no more.
-    return "" if fields[0] in "ZX" else fields[19]
-
-
-def _process_started_elsewhere(pid: int) -> str:
-    """As `_process_started`, where there is no /proc."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return "" if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())
-    except psutil.Error:
-        return ""
-
-
-def processes_here() -> str:
-    """What tells the processes that can be seen from here from those of other machines and containers."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return socket.gethostname()
 
 
 class Heartbeat:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
+from dtset.checkpoint.runs import list_runs
 from dtset.checkpoint.variables import (
     Commit,
+    CommitID,
     Variable,
     check_program,
     commit_variables,
-    last_commit,
+    list_commits,
+    note_commit,
+    noted_commits,
+    read_commit,
 )
-from dtset.errors import UsageError
+from dtset.errors import ReadOnlyStoreError, UsageError
 from dtset.fingerprint.program import ProgramFiles
 from dtset.storage.objects import ObjectStore
 
@@ -28,6 +35,8 @@ class State:
         Where they lie.
     job_id, run_id : str
         Whose they are.
+    runs : mapping of str to collection of str
+        The objects that there were of each run when this one began, as `list_runs` gives them.
     keep : bool or None
         What to do with those that a changed program committed: True keeps, False resets them.
     allow_pickle : bool
@@ -44,6 +53,7 @@ class State:
         job_id: str,
         run_id: str,
         *,
+        runs: Mapping[str, Collection[str]],
         keep: bool | None,
         allow_pickle: bool,
         enabled: bool,
@@ -52,6 +62,7 @@ class State:
         self._store = store
         self._job_id = job_id
         self._run_id = run_id
+        self._runs = runs
         self._keep = keep
         self._allow_pickle = allow_pickle
         self._enabled = enabled
@@ -60,6 +71,8 @@ class State:
         self._values: dict[str, Any] = {}
         self._last: Commit | None = None
         self._looked_up = False
+        self._noted: set[CommitID] = set()
+        self._lock = threading.Lock()
 
     def init(self, name: str, default: Any) -> Any:
         """Return the committed value of a variable, else its default."""
@@ -89,22 +102,53 @@ class State:
         """
         if not self._enabled:
             return
-        # Another run may have committed since: what this one has not named is as that one left it.
-        self._looked_up = False
-        last = self._committed()
-        earlier = last.variables if last is not None and self._keep is not False else {}
-        number = 1 if last is None else last.number + 1
-        program = self._files.tree(ignore=self._ignore)
-        own = {name: Variable(value, program) for name, value in self._values.items()}
-        commit = Commit(number, {**earlier, **own})
-        commit_variables(
-            self._store, self._job_id, self._run_id, commit, allow_pickle=self._allow_pickle
-        )
-        self._last = commit
+        with self._lock:
+            # Another run may have committed since: what this one has not named is as that one left it.
+            last, number = self._found(afresh=True)
+            earlier = last.variables if last is not None else {}
+            program = self._files.tree(ignore=self._ignore)
+            own = {name: Variable(value, program) for name, value in self._values.items()}
+            commit = Commit(number + 1, self._run_id, {**earlier, **own})
+            commit_variables(self._store, self._job_id, commit, allow_pickle=self._allow_pickle)
+            note_commit(self._store, self._job_id, self._run_id, commit)
+            self._noted.add((commit.number, commit.run_id))
+            self._last, self._looked_up = commit, True
 
     def _committed(self) -> Commit | None:
         """The last commit; read from the store once."""
-        if self._enabled and not self._looked_up:
-            self._last = last_commit(self._store, self._job_id, allow_pickle=self._allow_pickle)
-            self._looked_up = True
-        return self._last
+        with self._lock:
+            if self._enabled and not self._looked_up:
+                self._last, _ = self._found(afresh=False)
+                self._looked_up = True
+            return self._last
+
+    def _found(self, *, afresh: bool) -> tuple[Commit | None, int]:
+        """Find the last commit, and the highest number of any; `afresh` asks what runs have noted since this one began.
+
+        None where what was committed is to be reset: then it need not be readable.
+        """
+        # What is noted is asked before what is there: of what is noted meanwhile, nothing is missed.
+        runs = list_runs(self._store, self._job_id) if afresh else self._runs
+        noted = self._noted | noted_commits(runs)
+        commits = sorted(noted | list_commits(self._store, self._job_id), reverse=True)
+        number = commits[0][0] if commits else 0
+        for each in () if self._keep is False else commits:
+            found = read_commit(
+                self._store,
+                self._job_id,
+                each,
+                noted=each in noted,
+                allow_pickle=self._allow_pickle,
+            )
+            if found is not None:
+                if each not in noted:
+                    # The run that made it died before it could note it, and this one goes on from it. A store
+                    # that one may only read keeps no notes.
+                    with suppress(ReadOnlyStoreError):
+                        note_commit(self._store, self._job_id, self._run_id, found)
+                self._noted.add(each)
+                return found, number
+            if not afresh:
+                # Torn: by a run that died, unless another has noted since that it was whole.
+                return self._found(afresh=True)
+        return None, number

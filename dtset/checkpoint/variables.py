@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import re
+import time
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from dtset.checkpoint.layout import variables_path
-from dtset.errors import CorruptCheckpointError, StaleVariablesError
+from dtset.checkpoint.job import check_job
+from dtset.checkpoint.layout import commit_note, run_path, variables_path
+from dtset.checkpoint.placed import find_placed, placed
+from dtset.errors import CorruptCheckpointError, StaleVariablesError, StoreError
 from dtset.fingerprint.difference import Difference, first_difference
 from dtset.fingerprint.tree import Tree, from_json, to_json
 from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.objects import ObjectStore
 from dtset.storage.pickling import present_class
-from dtset.storage.records import seal, unseal
 
 __all__ = [
     "Commit",
+    "CommitID",
     "Variable",
     "changed_parts",
     "check_program",
     "commit_variables",
-    "last_commit",
+    "list_commits",
+    "note_commit",
+    "noted_commits",
+    "read_commit",
 ]
 
-FORMAT = 1
+# The number of a commit, which is one more than that of those before it, and the run that made it.
+CommitID: TypeAlias = tuple[int, str]
+
+_COMMIT = re.compile(r"(?P<number>\d{8,})-(?P<run>[^/.]+)(\.json)?")
 
 
 @dataclass(frozen=True)
@@ -44,54 +54,92 @@ class Commit:
     ----------
     number : int
         Which commit of the job, from 1.
+    run_id : str
+        The run that made it.
     variables : mapping of str to Variable
         All variables of the job; those that a run has not named keep the program that made them.
     """
 
     number: int
+    run_id: str
     variables: Mapping[str, Variable]
 
 
-def last_commit(store: ObjectStore, job_id: str, *, allow_pickle: bool) -> Commit | None:
-    """Read the last commit of a job's variables; None if there is none.
+def list_commits(store: ObjectStore, job_id: str) -> set[CommitID]:
+    """Commits that there are, or that were begun."""
+    return _commits(entry.path.rpartition("/")[2] for entry in store.list(f"{job_id}/variables"))
 
-    A torn record counts as absent: the commit before it stands.
+
+def noted_commits(runs: Mapping[str, Collection[str]]) -> set[CommitID]:
+    """Commits that runs have noted, by the names of their objects: these are there in full, or were lost."""
+    folder = commit_note(0, "").partition("/")[0]
+    names = (name.rpartition("/") for each in runs.values() for name in each)
+    return _commits(name for above, _, name in names if above == folder)
+
+
+def _commits(names: Iterable[str]) -> set[CommitID]:
+    found = filter(None, map(_COMMIT.fullmatch, names))
+    return {(int(match["number"]), match["run"]) for match in found}
+
+
+def read_commit(
+    store: ObjectStore, job_id: str, commit: CommitID, *, noted: bool, allow_pickle: bool
+) -> Commit | None:
+    """Read a commit; None if it is torn, and nobody has noted that it was ever whole.
+
+    Raises
+    ------
+    CorruptCheckpointError
+        It was there, and is damaged or gone, or what is there is another commit, or another job's.
     """
-    paths = sorted((entry.path for entry in store.list(f"{job_id}/variables")), reverse=True)
-    for path in paths:
-        record = unseal(store.get(path))
-        if record is None:
-            continue
-        if record.get("format") != FORMAT:
+    number, run_id = commit
+    path = variables_path(job_id, number, run_id)
+    reset = (
+        "put it back; to go on with the defaults of all variables, start the job with "
+        "TSetEnvironment(keep_variables=False), or `dtset restart --reset-variables`"
+    )
+    said = f"commit {number} of the driver state of job {job_id}, made by run {run_id}"
+    record = find_placed(store, path, said=said, way_out=reset)
+    if record is None:
+        if noted:
             raise CorruptCheckpointError(
-                f"{store.url}/{path}: expected variables in format {FORMAT}, found {record.get('format')!r}"
+                f"{store.url}/{path}: expected {said}, which was noted when it was there; found a torn record, or none. "
+                f"An older state is not taken in its place: {reset}"
             )
-        programs = [from_json(rows) for rows in record["programs"]]
-        block = base64.b64decode(record["values"])
-        (values,) = decode_block(block, present_class, allow_pickle=allow_pickle)
-        variables = {
-            name: Variable(value, programs[record["made_by"][name]])
-            for name, value in values.items()
-        }
-        return Commit(record["number"], variables)
-    return None
+        return None
+    programs = [from_json(rows) for rows in record["programs"]]
+    block = base64.b64decode(record["values"])
+    (values,) = decode_block(block, present_class, allow_pickle=allow_pickle)
+    variables = {
+        name: Variable(value, programs[record["made_by"][name]]) for name, value in values.items()
+    }
+    return Commit(number, run_id, variables)
 
 
 def commit_variables(
-    store: ObjectStore, job_id: str, run_id: str, commit: Commit, *, allow_pickle: bool
+    store: ObjectStore, job_id: str, commit: Commit, *, allow_pickle: bool
 ) -> None:
     """Write a commit; it is there in full, or not at all."""
+    check_job(store, job_id)
     values = {name: variable.value for name, variable in commit.variables.items()}
     programs = {each.program.digest: each.program for each in commit.variables.values()}
     numbers = {digest: number for number, digest in enumerate(programs)}
     record = {
-        "format": FORMAT,
-        "number": commit.number,
         "values": base64.b64encode(encode_block([values], allow_pickle=allow_pickle)).decode(),
         "made_by": {name: numbers[each.program.digest] for name, each in commit.variables.items()},
         "programs": [to_json(program) for program in programs.values()],
     }
-    store.create(variables_path(job_id, commit.number, run_id), seal(record))
+    path = variables_path(job_id, commit.number, commit.run_id)
+    if not store.create(path, placed(path, record)):
+        raise StoreError(
+            f"{store.url}/{path} is there already, and was not listed: commit() again, or give a store that is consistent"
+        )
+
+
+def note_commit(store: ObjectStore, job_id: str, run_id: str, commit: Commit) -> None:
+    """Note in a run's records that a commit is there in full: from now on it is missed if it is not."""
+    path = run_path(job_id, run_id, commit_note(commit.number, commit.run_id))
+    store.put(path, placed(path, {"time": time.time()}), durable=True)
 
 
 def check_program(name: str, made_by: Tree, program: Tree) -> None:

@@ -63,11 +63,12 @@ def _planned(store: ObjectStore, job_id: str, tset: str | None) -> _Plan:
     if tset is None:
         total = bytes_text(sum(entry.size for entry in entries))
         return _Plan(job_id, None, [f"job {job_id}: {total} in {len(entries)} objects"])
-    content = read_content(store, job_id)
-    chosen = [each for each in content.persisted if each.name == tset]
-    begun = [each for each in content.unfinished if each.name == tset]
+    content = read_content(store, job_id, names=True)
+    chosen = [each for each in content.persisted if tset in content.names_of(each)]
+    begun = [each for each in content.unfinished if tset in content.names_of(each)]
     if not chosen and not begun:
-        names = ", ".join(dict.fromkeys(each.name for each in content.persisted)) or "none at all"
+        known = (name for each in content.persisted for name in content.names_of(each))
+        names = ", ".join(dict.fromkeys(known)) or "none at all"
         raise ConfigurationError(
             f"job {job_id} has no persisted TSet named {tset!r}; it has: {names}"
         )
@@ -78,9 +79,11 @@ def _planned(store: ObjectStore, job_id: str, tset: str | None) -> _Plan:
     for each in chosen:
         folder = f"{tset_path(job_id, each.fingerprint)}/"
         sizes = [entry.size for entry in entries if entry.path.startswith(folder)]
+        others = " and ".join(repr(name) for name in content.names_of(each) if name != tset)
+        also = f", which is {others} too" if others else ""
         lines.append(
-            f"TSet {each.name!r} of job {job_id}: {each.partitions} partitions, {each.rows:,} rows, "
-            f"{bytes_text(sum(sizes))} in {len(sizes)} objects"
+            f"TSet {tset!r} of job {job_id}: {each.partitions} partitions, {each.rows:,} rows, "
+            f"{bytes_text(sum(sizes))} in {len(sizes)} objects{also}"
         )
     return _Plan(
         job_id,

@@ -144,7 +144,9 @@ def run(launch: Launch) -> int:
 @contextmanager
 def _report_file() -> Iterator[Path]:
     """Where a script tells of its runs: in memory, where there are such files, as a store's URL may hold a password."""
-    with tempfile.TemporaryDirectory(prefix="dtset-") as folder:
+    from dtset.execution.left_folders import folder_prefix
+
+    with tempfile.TemporaryDirectory(prefix=folder_prefix()) as folder:
         path = Path(folder) / "runs"
         if not hasattr(os, "memfd_create"):
             yield path

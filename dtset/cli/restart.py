@@ -111,6 +111,7 @@ def restart(
 def _run_copy(store: ObjectStore, runs: Sequence[RunRecord], launch: Launch) -> int:
     """Run the copy of the script that was saved last."""
     from dtset.cli.launch import run
+    from dtset.execution.left_folders import folder_prefix
 
     copies = [each.program.copy for each in runs if each.program.copy is not None]
     if not copies:
@@ -118,7 +119,7 @@ def _run_copy(store: ObjectStore, runs: Sequence[RunRecord], launch: Launch) -> 
             f"job {launch.job_id} has no copy of its script, which could not be read when it was run"
         )
     source = _read_copy(store, copies[-1])
-    with tempfile.TemporaryDirectory(prefix="dtset-") as folder:
+    with tempfile.TemporaryDirectory(prefix=folder_prefix()) as folder:
         copy = os.path.join(folder, os.path.basename(launch.script))
         Path(copy).write_bytes(source)
         return run(replace(launch, copy=copy, stored_copy=copies[-1]))

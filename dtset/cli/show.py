@@ -33,7 +33,7 @@ def show(job_id: str, store: str | None, as_json: bool) -> None:
 
     opened = configured_store(store)
     job = read_job(opened, job_id)
-    content = read_content(opened, job_id)
+    content = read_content(opened, job_id, names=True)
     found = found_by_last_run(opened, job_id, content)
     if as_json:
         print_json(_as_json(job, content, found))
@@ -54,7 +54,8 @@ def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
         "parallelism": job.parallelism,
         "persisted": [
             {
-                "name": each.name,
+                "name": content.names_of(each)[0],
+                "names": list(content.names_of(each)),
                 "fingerprint": each.fingerprint,
                 "operators": list(each.operators),
                 "partitions": each.partitions,
@@ -109,7 +110,7 @@ def _print(job: Job, content: JobContent, found: Any) -> None:
         }
         rows = [
             (
-                each.name,
+                ", ".join(content.names_of(each)),
                 " → ".join(each.operators),
                 str(each.partitions),
                 f"{each.rows:,}",

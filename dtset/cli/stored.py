@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,6 +60,12 @@ class JobContent:
     runs: Sequence[RunRecord]
     persisted: Sequence[Manifest]
     unfinished: Sequence[Unfinished]
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def names_of(self, tset: Manifest | Unfinished) -> Sequence[str]:
+        """What a TSet is called: by the last run that asked for it, by those before, and by the one that made it."""
+        made_as = () if tset.name is None else (tset.name,)
+        return tuple(dict.fromkeys((*self.names.get(tset.fingerprint, ()), *made_as)))
 
     @property
     def state(self) -> str:
@@ -94,8 +100,8 @@ def job_folders(store: ObjectStore) -> list[str]:
     return found
 
 
-def read_content(store: ObjectStore, job_id: str) -> JobContent:
-    """Read what a store holds of a job.
+def read_content(store: ObjectStore, job_id: str, *, names: bool = False) -> JobContent:
+    """Read what a store holds of a job; with `names`, also what its runs have called its TSets.
 
     Examples
     --------
@@ -103,6 +109,7 @@ def read_content(store: ObjectStore, job_id: str) -> JobContent:
     >>> read_content(open_store("memory://doctest-stored"), "nothing").state
     'unknown'
     """
+    from dtset.checkpoint.history import History
     from dtset.checkpoint.manifest import find_manifest
     from dtset.checkpoint.runs import read_runs
     from dtset.errors import CorruptCheckpointError
@@ -122,7 +129,8 @@ def read_content(store: ObjectStore, job_id: str) -> JobContent:
         elif (begun := _unfinished(store, job_id, fingerprint)) is not None:
             unfinished.append(begun)
     persisted.sort(key=lambda each: each.created)
-    return JobContent(runs, persisted, unfinished)
+    called = History(store, job_id).names() if names else {}
+    return JobContent(runs, persisted, unfinished, called)
 
 
 def found_by_last_run(store: ObjectStore, job_id: str, content: JobContent) -> Mapping[str, Any]:

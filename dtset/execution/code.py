@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dtset.checkpoint.layout import run_path
+from dtset.errors import ReadOnlyStoreError
 from dtset.execution.shipping import Program, Shipment, receive
 from dtset.execution.stage import TaskSettings
 
@@ -31,7 +32,10 @@ def sent(shipment: Shipment, settings: TaskSettings) -> Shipment | StoredShipmen
     if len(shipment.data) <= _LARGEST_INLINE:
         return shipment
     path = run_path(settings.job_id, settings.run_id, f"sources/code-{shipment.digest}")
-    settings.store.put(path, shipment.data)
+    try:
+        settings.store.put(path, shipment.data)
+    except ReadOnlyStoreError:
+        return shipment
     return StoredShipment(path, shipment.digest, shipment.python, shipment.distributions)
 
 

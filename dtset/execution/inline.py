@@ -9,6 +9,7 @@ from typing import Any
 
 from dtset.checkpoint.layout import data_path
 from dtset.checkpoint.part import Part
+from dtset.errors import ReadOnlyStoreError
 from dtset.execution.inputs import BlockInput, LoadInput
 from dtset.execution.stage import TaskSettings
 from dtset.plan.context import TSetContext
@@ -94,10 +95,19 @@ def inlined(source: SequenceSource, settings: TaskSettings, path: str) -> BlockI
     Returns
     -------
     BlockInput or LoadInput
-        What tasks read.
+        What tasks read; in the graph after all, if the store may only be read.
     """
     if source.nbytes <= _MOST_BYTES:
         return BlockInput(source.blocks)
+    try:
+        parts = _written(source, settings, path)
+    except ReadOnlyStoreError:
+        return BlockInput(source.blocks)
+    return LoadInput("parallelize", path, parts)
+
+
+def _written(source: SequenceSource, settings: TaskSettings, path: str) -> dict[int, Part]:
+    """Write a sequence to the store."""
     parts = {}
     for partition in source.blocks:
         attempt = uuid.uuid4().hex[:12]
@@ -110,4 +120,4 @@ def inlined(source: SequenceSource, settings: TaskSettings, path: str) -> BlockI
         for batch in source.batches(partition):
             writer.append(batch)
         parts[partition] = Part(partition, attempt, settings.run_id, 0.0, writer.finish(), {})
-    return LoadInput("parallelize", path, parts)
+    return parts

@@ -12,6 +12,7 @@ from typing import Any
 
 import dask.config
 
+from dtset.execution.left_folders import folder_prefix
 from dtset.execution.parent_watch import DRIVER
 
 __all__ = ["LocalProcesses"]
@@ -31,7 +32,7 @@ class LocalProcesses:
     def __init__(self, instances: Sequence[tuple[int, int, int | None]]) -> None:
         from distributed.deploy.spec import SpecCluster
 
-        self._folder = tempfile.mkdtemp(prefix="dtset-")
+        self._folder = tempfile.mkdtemp(prefix=folder_prefix())
         with _inherited(self._folder):
             self.cluster = SpecCluster(
                 workers=_workers(instances),

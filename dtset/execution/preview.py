@@ -154,7 +154,7 @@ def _of_persist(
     if isinstance(resolution, Hit) and not node.refresh:
         manifest = resolution.manifest
         classes = present_classes(manifest.classes, run.ignore)
-        stored[node.number] = stored_tree(manifest.name, manifest.digest, classes)
+        stored[node.number] = stored_tree(title(node), manifest.digest, classes)
         why = "accepted for the present program" if resolution.accepted else None
         return replace(unknown, state=HIT, found=node.parallelism, why=why, fingerprint=tree.digest)
     missed = run.missed(node, tree, resolution)

@@ -109,6 +109,8 @@ class Run:
         Told of each persist that has to be computed, before it is; says why.
     on_persist : callable
         Told what became of each persist, and how many seconds it took.
+    check_writable : callable
+        Raises StoreError if nothing can be written; called before a persist is computed.
     """
 
     store: ObjectStore
@@ -123,6 +125,7 @@ class Run:
     resubmissions: int
     on_miss: Callable[[Missed], str]
     on_persist: Callable[[Persisted, float], None]
+    check_writable: Callable[[], None]
     persisted: dict[int, Persisted] = field(default_factory=dict)
     adopted: set[int] = field(default_factory=set)
     kept: dict[int, KeptBlocks] = field(default_factory=dict)
@@ -267,7 +270,9 @@ class Run:
         """Run a persist: look it up, compute what is missing, commit it."""
         began = time.perf_counter()
         persisted = self._looked_up_or_computed(node)
-        manifest = persisted.manifest
+        # Whatever another program, or another persist of the same, called it.
+        manifest = replace(persisted.manifest, name=title(node))
+        persisted = replace(persisted, manifest=manifest)
         self.classes.update(module_and_name(name) for name in manifest.classes)
         self.on_persist(persisted, time.perf_counter() - began)
         return persisted
@@ -292,6 +297,7 @@ class Run:
             missed = self.missed(node, tree, resolution)
             fingerprint = missed.fingerprint
             parts = dict(resolution.parts) if isinstance(resolution, Miss) else {}
+        self.check_writable()
         if node.refresh:
             generation, parts = f"r{uuid.uuid4().hex}", {}
         missing = [each for each in range(node.parallelism) if each not in parts]

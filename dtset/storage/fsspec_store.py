@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-from dtset.errors import StoreError
+from dtset.errors import ReadOnlyStoreError, StoreError
 from dtset.storage.objects import Buffer, Entry, check_path
 from dtset.urls import redacted, shown_url
 
@@ -16,6 +17,7 @@ __all__ = ["FsspecStore"]
 
 _OWN_EXTRAS = {"s3": "s3", "s3a": "s3"}
 _CREATE_TRIES = 4
+_REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 # Without folders: "not found" in a write means the bucket, and nobody asked for a new one.
 _FLAT = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci", "tos", "r2"}
 # The memory file system looks and writes in two steps, and lives in one process only.
@@ -173,7 +175,7 @@ class FsspecStore:
                 try:
                     return self.get(path) == data
                 except FileNotFoundError:
-                    if attempt == _CREATE_TRIES - 1:
+                    if attempt == _CREATE_TRIES - 1 or _refused("create", error):
                         raise self._error("create", path, error) from None
                 # S3 answers 409 while another conditional write is under way.
                 time.sleep(0.05 * 2**attempt)
@@ -208,7 +210,16 @@ class FsspecStore:
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         what = redacted(what, self._target, self._options)
         advice = advice or "Check the URL, its storage_options and your permissions"
-        return StoreError(f"cannot {verb} {where}: {what}. {advice}")
+        kind = ReadOnlyStoreError if _refused(verb, error) else StoreError
+        return kind(f"cannot {verb} {where}: {what}. {advice}")
+
+
+def _refused(verb: str, error: Exception) -> bool:
+    """Whether a write failed as what is there may only be read."""
+    return verb in {"write", "create", "delete"} and (
+        isinstance(error, PermissionError | NotImplementedError)
+        or (isinstance(error, OSError) and error.errno in _REFUSED)
+    )
 
 
 def _package_advice(url: str) -> str:

@@ -16,13 +16,14 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from dtset.errors import StoreError
+from dtset.errors import ReadOnlyStoreError, StoreError
 from dtset.storage.objects import Buffer, Entry, check_path
 
 __all__ = ["LocalStore", "local_path"]
 
 _TEMPORARY = ".dtset-tmp-"
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+_REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _CLAIM_SECONDS = 2.0
 _FEW, _FLUSHERS = 3, 8
 
@@ -51,14 +52,15 @@ class LocalStore:
 
     Writes go to a temporary file in the same folder and are then renamed or linked into place, so
     that a reader, or a crash, never meets a part of an object. What `sync` has still to flush is
-    kept by this object only: a pickled copy starts with nothing to flush.
+    kept by this object only: a pickled copy starts with nothing to flush. What is in the folder has the modes
+    that the umask leaves, and the group of a folder that passes its own on.
 
     Parameters
     ----------
     folder : str
         The folder; ``~`` is expanded.
     create : bool
-        Whether to make it if it is not there.
+        Whether to make it, for this user alone, if it is not there.
     durable : bool
         Whether to flush to disk at all.
 
@@ -78,7 +80,7 @@ class LocalStore:
         self._begin()
         if create:
             with _failing("make the folder of the store", self._root):
-                os.makedirs(self._root, exist_ok=True)
+                os.makedirs(self._root, mode=0o700, exist_ok=True)
         elif not os.path.isdir(self._root):
             raise StoreError(
                 f"there is no store at {self._root}: give the path of one, or create it"
@@ -125,7 +127,7 @@ class LocalStore:
         file = self._file(path)
         durable = durable and self._durable
         with _failing("write", file):
-            temporary = _write_beside(file, data, flush=durable)
+            temporary = self._write_beside(file, data, flush=durable)
             try:
                 os.rename(temporary, file)
             except BaseException:
@@ -143,7 +145,7 @@ class LocalStore:
         with _failing("create", file):
             if os.path.lexists(file):
                 return False
-            temporary = _write_beside(file, data, flush=self._durable)
+            temporary = self._write_beside(file, data, flush=self._durable)
             try:
                 created = _place_exclusively(temporary, file)
             finally:
@@ -200,6 +202,22 @@ class LocalStore:
         checked = check_path(path, root=root)
         return f"{self._root}/{checked}" if checked else self._root
 
+    def _write_beside(self, file: str, data: Buffer, *, flush: bool) -> str:
+        """Write a temporary file in the same folder, which is made if need be; return its path."""
+        folder = os.path.dirname(file)
+        temporary = f"{folder}/{_TEMPORARY}{uuid.uuid4().hex}"
+        try:
+            _write(temporary, data, flush=flush)
+        except FileNotFoundError:
+            if not os.path.isdir(self._root):
+                # Made again, it would hold data without the records that make them findable.
+                raise StoreError(
+                    f"cannot write {file}: the folder of the store, {self._root}, is gone. Start the job again"
+                ) from None
+            os.makedirs(folder, exist_ok=True)
+            _write(temporary, data, flush=flush)
+        return temporary
+
     def _flush_folders(self, folders: set[str], files: Iterable[str] = ()) -> None:
         """Flush folders, and once for each folder on the way to the root the entry in its parent."""
         pending = set(folders)
@@ -243,7 +261,8 @@ def _failing(verb: str, path: str) -> Iterator[None]:
         ):
             raise
         reason = error.strerror or type(error).__name__
-        raise StoreError(
+        refused = verb in {"write", "create", "delete"} and error.errno in _REFUSED
+        raise (ReadOnlyStoreError if refused else StoreError)(
             f"cannot {verb} {path}: {reason}. Check its permissions and the free space, or give another store"
         ) from error
 
@@ -264,16 +283,10 @@ def _read_all(descriptor: int) -> bytes:
     return b"".join(parts)
 
 
-def _write_beside(file: str, data: Buffer, *, flush: bool) -> str:
-    """Write a temporary file in the same folder, which is made if need be; return its path."""
-    folder = os.path.dirname(file)
-    temporary = f"{folder}/{_TEMPORARY}{uuid.uuid4().hex}"
+def _write(temporary: str, data: Buffer, *, flush: bool) -> None:
+    """Write a file that is not there yet; nothing is left of one that cannot be written."""
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-    try:
-        descriptor = os.open(temporary, flags, 0o666)
-    except FileNotFoundError:
-        os.makedirs(folder, exist_ok=True)
-        descriptor = os.open(temporary, flags, 0o666)
+    descriptor = os.open(temporary, flags, 0o666)
     try:
         rest = memoryview(data).cast("B")
         while rest:
@@ -285,7 +298,6 @@ def _write_beside(file: str, data: Buffer, *, flush: bool) -> str:
         os.unlink(temporary)
         raise
     os.close(descriptor)
-    return temporary
 
 
 def _place_exclusively(temporary: str, file: str) -> bool:
@@ -311,7 +323,7 @@ def _place_by_claim(temporary: str, file: str) -> bool:
     deadline = time.monotonic() + _CLAIM_SECONDS
     while True:
         try:
-            os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC))
+            os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
             break
         except FileExistsError:
             if os.path.lexists(file):
