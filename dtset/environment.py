@@ -110,7 +110,8 @@ class TSetEnvironment:
     ConfigurationError
         An argument's value cannot be used.
     StoreError
-        The store cannot be reached, or what is written to it fails. A store that may only be read is used as it is.
+        The store cannot be reached, or cannot be written to. One that may only be read serves the jobs that are
+        in it: what they persisted is found, and a persist that has to be computed raises this before it is.
     JobRunningError
         With `exclusive`: another run of this job is alive.
 

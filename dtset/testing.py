@@ -27,7 +27,7 @@ class FaultyStore:
     fail_at : int or None
         Which call fails; None: none does, and `calls` counts them.
     how : {"before", "torn", "after"}
-        Nothing is written; half of a `put` is, as by a store that is not atomic; or all of it is,
+        Nothing is written; half of an object is, as by a store that is not atomic; or all of it is,
         and only the answer is lost.
     then : {"dead", "alive"}
         Whether all later calls fail too, as after a crash.
@@ -85,15 +85,21 @@ class FaultyStore:
 
     def put(self, path: str, data: Buffer, *, durable: bool = False) -> None:
         """Write an object, or fail."""
-
-        def tear() -> None:
-            self._store.put(path, bytes(data)[: len(data) // 2])
-
-        self._change(f"put {path}", lambda: self._store.put(path, data, durable=durable), tear)
+        self._change(
+            f"put {path}",
+            lambda: self._store.put(path, data, durable=durable),
+            lambda: self._store.put(path, bytes(data)[: len(data) // 2]),
+        )
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write an object unless there is one, or fail; a part of it is never there."""
-        return bool(self._change(f"create {path}", lambda: self._store.create(path, data)))
+        """Write an object unless there is one, or fail."""
+        return bool(
+            self._change(
+                f"create {path}",
+                lambda: self._store.create(path, data),
+                lambda: self._store.create(path, data[: len(data) // 2]),
+            )
+        )
 
     def delete(self, prefix: str) -> None:
         """Delete the objects below a prefix, or fail."""
@@ -108,7 +114,7 @@ class FaultyStore:
             raise StoreError(f"the store is dead since call {self._fail_at}: {call}")
 
     def _change(
-        self, call: str, change: Callable[[], object], tear: Callable[[], None] | None = None
+        self, call: str, change: Callable[[], object], tear: Callable[[], object] | None = None
     ) -> object:
         with self._lock:
             self._check_alive(call)

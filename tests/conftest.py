@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from dtset import TSetEnvironment
+from dtset.storage.objects import ObjectStore, open_store
 
 
 @pytest.fixture
@@ -71,3 +72,15 @@ def s3_url(s3_options: dict[str, object]) -> str:
     bucket = f"bucket-{uuid.uuid4().hex}"
     s3fs.S3FileSystem(**s3_options).mkdir(bucket)
     return f"s3://{bucket}/some/folder"
+
+
+@pytest.fixture(params=["local", "memory", "s3"])
+def any_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> ObjectStore:
+    """An empty store of each kind."""
+    if request.param == "local":
+        return open_store(str(tmp_path_factory.mktemp("store")))
+    if request.param == "memory":
+        return open_store(f"memory://{uuid.uuid4().hex}")
+    return open_store(request.getfixturevalue("s3_url"), request.getfixturevalue("s3_options"))

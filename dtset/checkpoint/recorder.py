@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from dtset.checkpoint.job import Job, Program, open_job, save_script
+from dtset.checkpoint.job import Job, Program, find_job, open_job, save_script
 from dtset.checkpoint.layout import run_path
 from dtset.checkpoint.processes import processes_here
 from dtset.checkpoint.runs import (
@@ -32,7 +32,7 @@ _logger = logging.getLogger("dtset")
 class RunRecorder:
     """Keeps the records of one run, from its beginning to its end.
 
-    In a store that one may only read there are none; that is said once.
+    In a store that one may only read there are none, if it has the job; that is said once.
 
     Parameters
     ----------
@@ -58,6 +58,8 @@ class RunRecorder:
     ------
     JobRunningError
         With `exclusive`: another run is alive.
+    ReadOnlyStoreError
+        The store may only be read, and does not have the job.
     """
 
     def __init__(
@@ -87,6 +89,8 @@ class RunRecorder:
             self._clean_up(unfinished)
             self._begin(job, program, exclusive=exclusive)
         except ReadOnlyStoreError as error:
+            if find_job(store, job.job_id) is None:
+                raise
             self._refused = error
             _logger.warning(
                 "this run of job %s is not recorded, as its store may only be read (%s): what the job has persisted is "

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dtset.cli.options import cluster_options, configured_store, store_option
+
+if TYPE_CHECKING:
+    from dtset.storage.objects import ObjectStore
 
 __all__ = ["submit"]
 
@@ -49,13 +53,14 @@ def submit(
     folder = os.getcwd()
     name = name or default_name(Program(str(path), args, folder))
     given = job_id if job_id is not None else os.environ.get("DTSET_JOB_ID") or None
+    checked = check_job_id(job_id_of(name, str(uuid.uuid4())) if given is None else given)
     launch = Launch(
-        job_id=check_job_id(job_id_of(name, str(uuid.uuid4())) if given is None else given),
+        job_id=checked,
         name=name,
         script=str(path),
         arguments=args,
         folder=folder,
-        store=_checked_store(store),
+        store=_checked_store(store, checked),
         twister2=twister2,
         cluster=cluster,
         workers=workers,
@@ -63,28 +68,39 @@ def submit(
     ctx.exit(run(launch))
 
 
-def _checked_store(url: str | None) -> str | None:
-    """Store that was given, if it can be written to."""
+def _checked_store(url: str | None, job_id: str) -> str | None:
+    """Store that was given, if it serves the job."""
     from dtset.storage.local_store import local_path
-    from dtset.storage.objects import check_writable
 
     if url is None:
-        _check_configured_store()
+        _check_configured_store(job_id)
         return None
-    check_writable(configured_store(url, create=True))
+    _check(configured_store(url, create=True), job_id)
     return local_path(url) or url
 
 
-def _check_configured_store() -> None:
-    """Raise StoreError if the configured store cannot be written to; the script may name its own, so none is made."""
+def _check(store: ObjectStore, job_id: str) -> None:
+    """Raise StoreError unless a store can be written to, or may only be read and has the job."""
+    from dtset.checkpoint.job import find_job
+    from dtset.errors import ReadOnlyStoreError
+    from dtset.storage.objects import check_writable
+
+    try:
+        check_writable(store)
+    except ReadOnlyStoreError:
+        if find_job(store, job_id) is None:
+            raise
+
+
+def _check_configured_store(job_id: str) -> None:
+    """Raise StoreError if the configured store does not serve the job; the script may name its own, so none is made."""
     from dtset.errors import StoreError
     from dtset.settings import setting
     from dtset.storage.local_store import local_path
-    from dtset.storage.objects import check_writable
 
     path = local_path(setting("store"))
     if path is None or os.path.exists(path):
-        check_writable(configured_store(None))
+        _check(configured_store(None), job_id)
         return
     above = Path(path).absolute()
     while not above.exists():

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from dtset import CorruptCheckpointError
+from dtset.checkpoint.job import Job, open_job
 from dtset.checkpoint.layout import data_path, generation_path, manifest_path, part_path
 from dtset.checkpoint.manifest import Manifest, commit_manifest, find_manifest
 from dtset.checkpoint.part import Part, commit_part, find_part, read_parts
@@ -20,7 +21,9 @@ PATH = generation_path(JOB, FINGERPRINT, "0")
 
 @pytest.fixture
 def objects(tmp_path):
-    return open_store(str(tmp_path / "store"))
+    store = open_store(str(tmp_path / "store"))
+    open_job(store, Job(JOB, "n", 1, 0.0, {}))
+    return store
 
 
 def attempt(objects, partition=0, name="a1", elements=(1, 2), classes=None):

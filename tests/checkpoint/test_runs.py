@@ -10,13 +10,14 @@ import time
 import pytest
 
 from dtset import JobRunningError, TSetEnvironment
-from dtset.checkpoint.job import Program
+from dtset.checkpoint.job import Job, Program
 from dtset.checkpoint.layout import run_path
 from dtset.checkpoint.runs import begin_run, end_run, read_events, read_runs
 from dtset.storage.objects import open_store
 from dtset.storage.records import seal, unseal
 
 PROGRAM = Program(None, (), os.getcwd())
+JOB = Job("job", "job", 1, 0.0, {})
 
 
 def states(objects, timeout=60.0):
@@ -25,7 +26,7 @@ def states(objects, timeout=60.0):
 
 def test_a_run_is_running_until_it_ends(store):
     objects = open_store(store)
-    begin_run(objects, "job", "one", PROGRAM)
+    begin_run(objects, JOB, "one", PROGRAM)
     assert states(objects) == ["running"]
     end_run(objects, "job", "one", "completed")
     assert states(objects) == ["completed"]
@@ -34,9 +35,9 @@ def test_a_run_is_running_until_it_ends(store):
 
 def test_a_run_whose_process_is_gone_was_interrupted(store):
     source = (
-        "import sys, os; from dtset.checkpoint.runs import begin_run; from dtset.checkpoint.job import Program;"
+        "import sys, os; from dtset.checkpoint.runs import begin_run; from dtset.checkpoint.job import Job, Program;"
         "from dtset.storage.objects import open_store;"
-        "begin_run(open_store(sys.argv[1]), 'job', 'gone', Program(None, (), '/'))"
+        "begin_run(open_store(sys.argv[1]), Job('job', 'job', 1, 0.0, {}), 'gone', Program(None, (), '/'))"
     )
     subprocess.run([sys.executable, "-c", source, store], check=True)
     assert states(open_store(store)) == ["interrupted"]
@@ -44,7 +45,7 @@ def test_a_run_whose_process_is_gone_was_interrupted(store):
 
 def test_a_run_elsewhere_is_judged_by_its_heartbeat(store):
     objects = open_store(store)
-    begin_run(objects, "job", "far", PROGRAM)
+    begin_run(objects, JOB, "far", PROGRAM)
     record = unseal(objects.get(run_path("job", "far")))
     objects.put(run_path("job", "far"), seal({**record, "processes": "far-away"}))
     assert states(objects) == ["running"]

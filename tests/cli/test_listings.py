@@ -8,9 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from dtset import TSetEnvironment
+from dtset.checkpoint.job import Program, read_job
 from dtset.checkpoint.runs import begin_run
 from dtset.cli.main import main
 from dtset.storage.objects import open_store
+from dtset.storage.records import seal, unseal
 
 
 def _run(store: Path, job_id: str) -> None:
@@ -102,8 +104,14 @@ def test_the_last_run_decides_what_is_a_hit(cli: Any) -> None:
     assert cells == ["-", "hit", "miss"]
 
 
-def test_a_job_whose_record_is_torn_does_not_hide_the_others(cli: Any, two_jobs: Path) -> None:
+def test_a_job_whose_record_is_torn_is_told_by_its_runs(cli: Any, two_jobs: Path) -> None:
+    whole = cli.json("jobs"), cli.json("show", "second")
     (two_jobs / "second" / "job.json").write_text('{"sha256":"')
+    assert (cli.json("jobs"), cli.json("show", "second")) == whole
+
+
+def test_a_job_of_another_format_does_not_hide_the_others(cli: Any, two_jobs: Path) -> None:
+    (two_jobs / "second" / "job.json").write_bytes(seal({"format": 99}))
     done = cli("jobs", status=2)
     assert "first" in done.stdout
     assert "second/job.json" in done.stderr
@@ -161,14 +169,10 @@ def test_an_interrupted_clear_leaves_no_record_of_deleted_data(
 
 
 def test_a_run_that_never_ended_counts_as_interrupted(cli: Any, two_jobs: Path) -> None:
-    from dtset.checkpoint.job import Program
-
     store = open_store(str(two_jobs))
-    run = begin_run(store, "first", "f" * 32, Program(None, (), "/"))
+    run = begin_run(store, read_job(store, "first"), "f" * 32, Program(None, (), "/"))
     record = two_jobs / "first" / "runs" / run.run_id / "run.json"
     assert cli.json("jobs")[1]["state"] == "running"
-    from dtset.storage.records import seal, unseal
-
     content = unseal(record.read_bytes())
     assert content is not None
     record.write_bytes(seal({**content, "process_started": "another boot"}))

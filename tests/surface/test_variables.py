@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from dtset import TSetEnvironment
+from dtset import CorruptCheckpointError, StoreError, TSetEnvironment
+from dtset.checkpoint.job import Job, open_job
+from dtset.checkpoint.runs import list_runs
+from dtset.checkpoint.state import State
+from dtset.testing import FaultyStore
 from tests.programs import Program
 
 
@@ -69,20 +76,6 @@ def test_variables_of_a_changed_program_are_the_users_decision(tmp_path):
     program.write(PROGRAM.replace("x + 1", "x + 20"))
     assert program.run("reset") == "EPOCH 0\n"
     assert program.run() == "EPOCH 20\n"
-
-
-def test_a_torn_commit_counts_as_absent(store, tmp_path):
-    from pathlib import Path
-
-    with environment(store) as env:
-        env.init_variable("epoch", 0)
-        for epoch in (1, 2):
-            env.update_variable("epoch", epoch)
-            env.commit()
-    newest = max(Path(store).glob("state/variables/*"))
-    newest.write_bytes(newest.read_bytes()[:-20])
-    with environment(store) as env:
-        assert env.init_variable("epoch", 0) == 1
 
 
 @pytest.mark.parametrize("value", [None, {"a": (1, 2)}, 10**30, "text", [b"x"]])
@@ -217,3 +210,141 @@ def test_cells_that_reach_the_environment_and_edited_classes_count_in_a_notebook
     cells[2] = cells[2].replace("return 1", "return 2")
     with pytest.raises(Exception, match="StaleVariablesError"):
         notebook(cells)
+
+
+def epochs(store, count=1, job_id="state", **arguments):
+    """Run a job that counts epochs; what it found is returned."""
+    for _ in range(count):
+        with TSetEnvironment(store=store, cluster="synchronous", job_id=job_id, **arguments) as env:
+            found = env.init_variable("epoch", 0)
+            env.update_variable("epoch", found + 1)
+            env.commit()
+    return found
+
+
+def flipped(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+DAMAGES = {
+    "flipped": flipped,
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-20]),
+    "empty": lambda path: path.write_bytes(b""),
+    "deleted": lambda path: path.unlink(),
+    "all deleted": lambda path: shutil.rmtree(path.parent),
+    "an older one": lambda path: path.write_bytes(min(path.parent.iterdir()).read_bytes()),
+    "another job's": lambda path: path.write_bytes(
+        max((path.parents[2] / "other/variables").iterdir()).read_bytes()
+    ),
+    "a newer one of another job": lambda path: shutil.copy(
+        max((path.parents[2] / "other/variables").iterdir()), path.parent
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_commit_that_was_there_is_never_passed_over(store, damage):
+    epochs(store, 3)
+    epochs(store, 5, job_id="other")
+    DAMAGES[damage](max(Path(store).glob("state/variables/*")))
+    for _ in range(2):
+        with pytest.raises(
+            CorruptCheckpointError, match=r"commit \d of the driver state of job state"
+        ):
+            epochs(store)
+    assert epochs(store, keep_variables=False) == 0
+    assert epochs(store) == 1
+
+
+def test_a_torn_commit_that_nobody_noted_counts_as_absent(store):
+    epochs(store, 3)
+    newest = max(Path(store).glob("state/variables/*"))
+    newest.write_bytes(newest.read_bytes()[:-20])
+    (note,) = Path(store).glob(f"state/runs/*/commits/{newest.stem}")
+    note.unlink()
+    assert epochs(store) == 2
+    # Its number is not given away again.
+    assert len(list(Path(store).glob("state/variables/*"))) == 4
+    assert epochs(store) == 3
+
+
+def test_a_commit_that_a_run_went_on_from_is_noted_by_it(store):
+    epochs(store, 2)
+    newest = max(Path(store).glob("state/variables/*"))
+    for note in Path(store).glob("state/runs/*/commits/*"):
+        note.unlink()
+    with environment(store) as env:
+        assert env.init_variable("epoch", 0) == 2
+    newest.unlink()
+    with pytest.raises(CorruptCheckpointError):
+        epochs(store)
+
+
+def test_a_commit_of_another_run_that_is_lost_meanwhile_is_missed(store):
+    with environment(store) as env:
+        assert env.init_variable("epoch", 0) == 0
+        epochs(store)
+        for record in Path(store).glob("state/variables/*"):
+            record.unlink()
+        with pytest.raises(CorruptCheckpointError):
+            env.commit()
+
+
+def test_threads_that_commit_at_once_lose_nothing(store):
+    with environment(store) as env:
+        for name in "abcdefgh":
+            env.init_variable(name, 0)
+
+        def commit(name):
+            env.update_variable(name, 1)
+            env.commit()
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(commit, "abcdefgh"))
+    assert len(list(Path(store).glob("state/variables/*"))) == 8
+    with environment(store) as env:
+        assert [env.init_variable(name, 0) for name in "abcdefgh"] == [1] * 8
+
+
+@pytest.mark.parametrize("how", ["before", "torn", "after"])
+def test_a_commit_that_fails_anywhere_was_made_in_full_or_not_at_all(any_store, how):
+    """Whatever it was, later runs agree on it, and what was committed before is still there."""
+    for number in count(1):
+        job = f"fails-{number}"
+
+        def state(run, objects, job=job):
+            runs = list_runs(objects, job)
+            return State(
+                objects, job, run, runs=runs, keep=None, allow_pickle=True, enabled=True, ignore=()
+            )
+
+        open_job(any_store, Job(job, job, 1, 0.0, {}))
+        first = state("1a", any_store)
+        first.init("epoch", 0)
+        first.init("other", "kept")
+        first.commit()
+        faulty = FaultyStore(any_store, number, how=how)
+        second = state("2b", faulty)
+        second.init("epoch", 0)
+        second.update("epoch", 1)
+        try:
+            second.commit()
+        except StoreError:
+            failed = True
+        else:
+            failed = False
+            assert len(faulty.calls) == number - 1
+        found = state("3c", any_store).init("epoch", 0)
+        assert found in ((0, 1) if failed else (1,))
+        made = (how == "after" or number > 1) if failed else True
+        assert found == int(made)
+        third = state("4d", any_store)
+        assert (third.init("epoch", 0), third.init("other", "")) == (found, "kept")
+        third.update("epoch", 7)
+        third.commit()
+        assert state("5e", any_store).init("epoch", 0) == 7
+        if not failed:
+            break
+    assert number > 2
