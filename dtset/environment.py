@@ -217,6 +217,7 @@ class TSetEnvironment:
             allow_pickle=bool(setting("pickle.allow")),
             attempt=0,
             capture=False,
+            record=self._recorder.record,
             ignore=ignored_globals(),
         )
         self._run = Run(

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from dtset.checkpoint.job import Job, Program, find_job, open_job, save_script
-from dtset.checkpoint.layout import run_path
+from dtset.checkpoint.layout import job_path, run_path
 from dtset.checkpoint.processes import processes_here
 from dtset.checkpoint.runs import (
     Heartbeat,
@@ -132,6 +132,14 @@ class RunRecorder:
                 name.startswith("sources/") for name in names
             ):
                 self._store.delete(run_path(self._job_id, run_id, "sources"))
+
+    @property
+    def record(self) -> str:
+        """Path of a record that is seen by whoever sees the store: this run's, if there is one."""
+        runs = [self._run_id]
+        if self._refused is not None:
+            runs = sorted(run_id for run_id, names in self.runs.items() if "run.json" in names)
+        return run_path(self._job_id, runs[-1]) if runs else job_path(self._job_id)
 
     def check_writable(self) -> None:
         """Raise StoreError unless what is about to be computed can be written."""

@@ -70,6 +70,7 @@ def visit_step(operator: str, function: UserFunction, parallelism: int) -> Step:
 class TaskSettings:
     """What the tasks of a run share: where they write, and how.
 
+    `record` is the path of a record that is there wherever the driver's store is.
     ``repr`` leaves the store out, whose options may hold secrets.
     """
 
@@ -81,6 +82,7 @@ class TaskSettings:
     allow_pickle: bool
     attempt: int
     capture: bool
+    record: str
     action: str = ""
     ignore: tuple[str, ...] = ()
 

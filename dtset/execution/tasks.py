@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dtset.checkpoint.layout import run_path
 from dtset.errors import StoreNotSharedError
 from dtset.execution.code import StoredShipment, program_of
 from dtset.execution.exchange.pieces import DealChangedError, Piece, digest_of
@@ -97,7 +96,7 @@ def _worker_id() -> int | str:
 
 
 def _check_store(settings: TaskSettings) -> None:
-    """Make sure, once per process, that the run's record can be seen from here.
+    """Make sure, once per process, that a record that the driver sees can be seen from here.
 
     Raises
     ------
@@ -108,10 +107,10 @@ def _check_store(settings: TaskSettings) -> None:
     if seen in _stores_seen:
         return
     try:
-        settings.store.get(run_path(settings.job_id, settings.run_id))
+        settings.store.get(settings.record)
     except FileNotFoundError:
         raise StoreNotSharedError(
-            f"the worker on {socket.gethostname()} does not find this run in the store {settings.store.url}: "
+            f"the worker on {socket.gethostname()} does not find {settings.record} in the store {settings.store.url}: "
             "give TSetEnvironment a store= that the driver and all workers reach, such as a shared file system or s3://…"
         ) from None
     _stores_seen.add(seen)

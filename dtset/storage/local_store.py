@@ -80,7 +80,11 @@ class LocalStore:
         self._begin()
         if create:
             with _failing("make the folder of the store", self._root):
+                made = not os.path.isdir(self._root)
                 os.makedirs(self._root, mode=0o700, exist_ok=True)
+                if made and durable:
+                    # What is above a folder of the user's may not even be read.
+                    _flush(os.path.dirname(self._root))
         elif not os.path.isdir(self._root):
             raise StoreError(
                 f"there is no store at {self._root}: give the path of one, or create it"
@@ -223,7 +227,7 @@ class LocalStore:
         pending = set(folders)
         anchors: set[str] = set()
         for folder in folders:
-            while _within(folder, self._root) and folder not in self._anchored | anchors:
+            while folder != self._root and folder not in self._anchored | anchors:
                 anchors.add(folder)
                 folder = os.path.dirname(folder)
                 pending.add(folder)
