@@ -104,7 +104,10 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return reduce_cell(obj, self._cells)
         reducer = REDUCERS.get(kind)
         if reducer is not None:
-            return NotImplemented if self._is_installed(obj) else reducer(obj)
+            if self._is_installed(obj):
+                return NotImplemented
+            self._keep_name(obj)
+            return reducer(obj)
         if self._is_by_value(kind):
             return self._instance(obj, kind)
         return NotImplemented
@@ -112,10 +115,17 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
     def _function(self, function: types.FunctionType) -> Any:
         if self._is_installed(function):
             return NotImplemented
+        self._keep_name(function)
         if is_dispatcher(function):
             return reduce_dispatcher(function)
         self._survey.function(function, self.path)
         return reduce_function(function, self._survey.home(function.__globals__), self._cells)
+
+    def _keep_name(self, obj: Any) -> None:
+        """Let a function that travels as a value be found under its name, by which data refer to it."""
+        module, name = getattr(obj, "__module__", None), getattr(obj, "__qualname__", None)
+        if isinstance(module, str) and isinstance(name, str) and _lookup(module, name) is obj:
+            self._survey.want(module, name, self.path)
 
     def _class(self, cls: Any) -> Any:
         if not self._is_by_value(cls):

@@ -35,9 +35,6 @@ _SELF_MADE = frozenset(f"__{name}__" for name in ("name", "package", "file", "pa
     "__cached__",
     "__builtins__",
 }
-_CYTHON = ("_cython_", "_cyutility", "cython_runtime")
-"""Modules without a file, in which Cython keeps the types that compiled modules share."""
-
 _READS_ALL = frozenset({"globals", "eval", "exec"})
 
 
@@ -126,8 +123,7 @@ class Survey:
         """Whether a module is the user's own, asked once per name."""
         known = self._user.get(module_name)
         if known is None:
-            known = is_user_module(module_name) and not module_name.startswith(_CYTHON)
-            self._user[module_name] = known
+            known = self._user[module_name] = is_user_module(module_name)
         return known
 
     def library(self, name: str) -> Library:
@@ -184,8 +180,8 @@ class Survey:
             if module is not None and self.is_user(text):
                 self.escaped(module, path)
 
-    def want(self, module_name: str, qualname: str) -> bool:
-        """List the binding that a class is found by; False if there is none."""
+    def want(self, module_name: str, qualname: str, path: Path = ()) -> bool:
+        """List the binding that a class or function is found by; False if there is none."""
         module = sys.modules.get(module_name)
         if module is None or not self.is_user(module_name):
             return False
@@ -193,7 +189,7 @@ class Survey:
         top = qualname.partition(".")[0]
         if isinstance(space, Library) or top not in space.globals:
             return False
-        self._want(space, top, (f"class {module_name}.{qualname} in stored data",), space)
+        self._want(space, top, path or (f"class {module_name}.{qualname} in stored data",), space)
         return True
 
     def list_whole(self) -> Iterator[Binding]:
