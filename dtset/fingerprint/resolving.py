@@ -208,7 +208,12 @@ def _named_import(reference: Reference, scope: Scope, code: CodeType) -> object:
         raise NoFingerprint(
             f"{reference.text} imports a module by a name that is only known when it runs, so its code cannot be told"
         )
-    found = _imported(Reference(_unquoted(reference.key)), scope, code)
+    name = _unquoted(reference.key)
+    if name.startswith("."):
+        raise NoFingerprint(
+            f"{reference.text} imports {name!r} relative to a package that is only known when it runs; write the whole name"
+        )
+    found = _imported(Reference(name), scope, code)
     if isinstance(found, ModuleType) and not is_user_module(found.__name__):
         return library(found.__name__, found.__name__)
     return found
@@ -264,6 +269,8 @@ def _attribute(
         if context.ignore and f"{base.__name__}.{attribute}" in context.ignore:
             return None
         found = _own_attribute(base, attribute, root)
+        if found is base:
+            break
         if isinstance(found, Mark):
             _note_outside(f"{base.__name__}.{attribute}", code)
             return found
@@ -319,6 +326,9 @@ def _value(
             f"{reference.text} reaches modules by names that are only known when it runs"
         )
     if base is importlib.import_module or base is sys.modules:
+        if chain[-1:] == ("",):
+            # An import statement, of which the uses are followed.
+            return library(root or "importlib", root or "importlib")
         return _named_import(reference, Scope({}, {}, ""), code)
     outside = filter(_is_outside, _names_of(base, chain))
     _note_outside(min(outside, default=""), code)

@@ -140,6 +140,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         value = binding.value
         if binding.absent is not None:
             return _leave_out, (binding.space, binding.name, binding.space.name, binding.absent)
+        if value is sys.modules:
+            self._survey.reads_modules = True
+            return _bind_modules, (binding.space, binding.name, self._survey.library("sys"))
         if isinstance(value, types.ModuleType):
             if not binding.required:
                 value = self._survey.escaped(value, binding.path)
@@ -194,6 +197,10 @@ def _lookup(module: str, qualname: str) -> object:
         except AttributeError:
             return _MISSING
     return value
+
+
+def _bind_modules(space: types.ModuleType, name: str, system: types.ModuleType) -> None:
+    loading.bind(space, name, system.modules)
 
 
 def _leave_out(space: types.ModuleType, name: str, module: str, reason: str) -> None:
