@@ -50,6 +50,19 @@ class Named:
         return (function,) if self.key.isdecimal() else (self.key, function)
 
 
+class _Begin:
+    """Written before a value, so that an error while it is put together can say of what."""
+
+    __slots__ = ("name", "space")
+
+    def __init__(self, space: Space | None, name: str) -> None:
+        self.space = space
+        self.name = name
+
+    def __reduce__(self) -> Reduced:
+        return loading.begin, (self.space, self.name)
+
+
 def _refuse_file(file: io.TextIOWrapper) -> Reduced:
     for name in ("stdout", "stderr", "stdin"):
         if file is getattr(sys, name):
@@ -95,7 +108,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self._binding(obj)
         if kind is Named:
             self.path = obj.path
-            return loading.place, (obj.key, obj.value)
+            return loading.place, (_Begin(None, " → ".join(obj.path)), obj.key, obj.value)
         if kind is types.CodeType:
             # cloudpickle forgets which file code is from, which tracebacks name. Version 2 has no marks of
             # what is shared, which differ from time to time.
@@ -148,7 +161,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
                 value = self._survey.escaped(value, binding.path)
             else:
                 value = self._survey.module(value)
-        return loading.bind, (binding.space, binding.name, value)
+        return loading.bind, (_Begin(binding.space, binding.name), binding.name, value)
 
     def _instance(self, obj: Any, kind: type) -> Any:
         self._instances[kind] = None
