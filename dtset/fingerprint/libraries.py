@@ -14,7 +14,15 @@ from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
-from dtset.fingerprint.description import Context, Description, Mark, NoFingerprint, Part, parts_of
+from dtset.fingerprint.description import (
+    Context,
+    Description,
+    Mark,
+    NoFingerprint,
+    Part,
+    library,
+    parts_of,
+)
 from dtset.fingerprint.functions import describe_mark
 from dtset.fingerprint.naming import hidden_instance
 from dtset.fingerprint.origin import is_user_module
@@ -110,6 +118,15 @@ def _validate_call(value: Any) -> Description:
     return replace(found, sees=Reads.ANNOTATIONS)
 
 
+def _entry_point(value: Any) -> Description:
+    """What an entry point loads, if it is of an installed distribution, goes by that."""
+    if is_user_module(value.module):
+        raise NoFingerprint(
+            f"it loads {value.value!r}, which is code of your own that no fingerprint sees; load it at the top of the program"
+        )
+    return _described(value, said=tuple(value), loads=library(value.module, value.value))
+
+
 _DESCRIBED: dict[str, Callable[[Any], Description]] = {
     "builtins.dict_keys": _views,
     "builtins.dict_values": _views,
@@ -121,6 +138,7 @@ _DESCRIBED: dict[str, Callable[[Any], Description]] = {
     "contextlib._GeneratorContextManager": lambda value: _described(
         value, func=value.func, args=value.args, keywords=value.kwds
     ),
+    "importlib.metadata.EntryPoint": _entry_point,
     "toolz.functoolz.curry": _curry,
     "cytoolz.functoolz.curry": _curry,
     "pydantic._internal._validate_call.ValidateCallWrapper": _validate_call,
@@ -129,7 +147,13 @@ _DESCRIBED: dict[str, Callable[[Any], Description]] = {
     ),
 }
 _LAZY = "it is a lazy or remote object of Dask's: pass the function or the data themselves, or compute it first"
+_LOADER = "it loads code from a file when it is asked, which no fingerprint sees; load the module at the top of the program"
 _REFUSED = {
+    **{
+        f"_frozen_importlib_external.{name}": _LOADER
+        for name in ("SourceFileLoader", "SourcelessFileLoader", "ExtensionFileLoader")
+    },
+    "zipimport.zipimporter": _LOADER,
     "asyncio.locks.Lock": "a lock has no content",
     "asyncio.locks.Event": "an event has no content",
     "asyncio.locks.Condition": "a condition has no content",

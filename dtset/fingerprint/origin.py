@@ -23,6 +23,7 @@ __all__ = [
     "is_user_module",
     "is_users_class",
     "is_users_file",
+    "is_users_module",
 ]
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -86,6 +87,14 @@ def is_users_class(cls: type) -> bool:
     if not isinstance(name, str) or not is_user_module(name):
         return False
     return name in sys.modules or not is_compiled(cls)
+
+
+def is_users_module(module: ModuleType) -> bool:
+    """Whether a module is the user's own code; one that no import made goes by its file, not by its name."""
+    if sys.modules.get(module.__name__) is module:
+        return is_user_module(module.__name__)
+    file = vars(module).get("__file__")
+    return not isinstance(file, str) or is_users_file(file)
 
 
 def is_users_file(file: str) -> bool:

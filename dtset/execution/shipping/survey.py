@@ -40,7 +40,12 @@ _SELF_MADE = frozenset(f"__{name}__" for name in ("name", "package", "file", "pa
     "__builtins__",
 }
 _READS_ALL: tuple[object, ...] = (builtins.globals, builtins.eval, builtins.exec)
-_LOOKUPS: tuple[object, ...] = (importlib.import_module, builtins.__import__, sys.modules)
+_LOOKUPS: tuple[object, ...] = (
+    importlib.import_module,
+    importlib.__import__,
+    builtins.__import__,
+    sys.modules,
+)
 
 
 @dataclass(eq=False)

@@ -123,17 +123,22 @@ def spellings(tmp_path_factory: Any) -> Any:
     sources = {"spelt": textwrap.dedent(TOP), "looking": textwrap.dedent(TOP) + LOOKING}
     homes = {}
     for number, (name, body) in enumerate(SPELLINGS.items()):
-        home = homes[name] = "looking" if name.startswith(("modules", "import_module", "sys.")) else "spelt"
+        home = homes[name] = (
+            "looking" if name.startswith(("modules", "import_module", "sys.")) else "spelt"
+        )
         sources[home] += f"def f{number}(x):\n" + textwrap.indent(body, "    ") + "\n"
     for home, source in sources.items():
         (folder / f"{home}.py").write_text(source)
     sys.path.insert(0, str(folder))
     try:
         modules = {home: importlib.import_module(home) for home in sources}
-        yield {
-            name: getattr(modules[homes[name]], f"f{number}")
-            for number, name in enumerate(SPELLINGS)
-        }, modules["spelt"]
+        yield (
+            {
+                name: getattr(modules[homes[name]], f"f{number}")
+                for number, name in enumerate(SPELLINGS)
+            },
+            modules["spelt"],
+        )
     finally:
         sys.path.remove(str(folder))
         for name in ("spelt", "looking", "rates", "kit", "kit.rates", "lazy"):

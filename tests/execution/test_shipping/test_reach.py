@@ -13,7 +13,11 @@ from dtset.execution.shipping.reach import reach_of
 
 def _reads(body: str) -> set[tuple[str, ...]]:
     source = "def f(x):\n" + textwrap.indent(textwrap.dedent(body), "    ")
-    code = next(c for c in compile(source, "f.py", "exec", dont_inherit=True).co_consts if isinstance(c, CodeType))
+    code = next(
+        c
+        for c in compile(source, "f.py", "exec", dont_inherit=True).co_consts
+        if isinstance(c, CodeType)
+    )
     return {("." * r.level + r.module, *r.chain) for r in reach_of(code).references}
 
 
