@@ -37,7 +37,7 @@ _CACHES = {
     "numpy": ("_ufunc",),
     "pandas": ("_cache",),
     "pydantic": ("cls_ref",),
-    "sklearn": ("_stop_words_id",),
+    "sklearn": ("_stop_words_id", "_n_threads", "n_threads"),
     "tenacity": ("statistics",),
 }  # fmt: skip
 # Classes generated at run time from fields that count by themselves.
@@ -110,6 +110,12 @@ def _dialect(value: Any) -> Description:
     return _described(value, **{name: getattr(value, name) for name in names})
 
 
+def _kd_tree(value: Any) -> Description:
+    """A tree's nodes hold addresses when they are pickled; which points each has is what it is."""
+    names = ("data", "indices", "leafsize", "boxsize")
+    return _described(value, **{name: getattr(value, name) for name in names})
+
+
 def _validate_call(value: Any) -> Description:
     config = value.config_wrapper.config_dict
     found = _described(
@@ -138,6 +144,8 @@ _DESCRIBED: dict[str, Callable[[Any], Description]] = {
     "contextlib._GeneratorContextManager": lambda value: _described(
         value, func=value.func, args=value.args, keywords=value.kwds
     ),
+    "scipy.spatial._ckdtree.cKDTree": _kd_tree,
+    "scipy.spatial._kdtree.KDTree": _kd_tree,
     "importlib.metadata.EntryPoint": _entry_point,
     "toolz.functoolz.curry": _curry,
     "cytoolz.functoolz.curry": _curry,
