@@ -1,4 +1,4 @@
-"""The code that the user's classes, of which stored elements are instances, have in the present program."""
+"""The code that the user's classes and functions, to which stored elements refer, have in the present program."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def _tree(module: str, qualname: str, ignore: Collection[str]) -> Tree | None:
 
 
 def class_tree(cls: object, qualname: str, ignore: Collection[str]) -> Tree:
-    """Tree of a class, or of another object that elements refer to by name, with Python's version in its digest."""
-    tree = fingerprint_tree(cls, f"class {getattr(cls, '__name__', qualname)}", ignore=ignore)
+    """Tree of a class, or of a function that elements refer to by name, with Python's version in its digest."""
+    noun = "class" if isinstance(cls, type) else "function"
+    tree = fingerprint_tree(cls, f"{noun} {getattr(cls, '__name__', qualname)}", ignore=ignore)
     return replace(tree, digest=rooted(tree))

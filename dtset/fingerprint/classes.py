@@ -15,7 +15,7 @@ from dtset.fingerprint.description import Context, Description, Mark, Part, libr
 from dtset.fingerprint.functions import describe_mark
 from dtset.fingerprint.libraries import is_generated_elsewhere
 from dtset.fingerprint.naming import by_name
-from dtset.fingerprint.origin import is_user_module
+from dtset.fingerprint.origin import is_users_class
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.version import word_of
 
@@ -49,7 +49,7 @@ _FIELD = (
 
 def describe_class(cls: type, context: Context) -> Description:
     """Describe a class, with its bases and metaclass."""
-    if not is_user_module(cls.__module__):
+    if not is_users_class(cls):
         named = by_name(cls, cls.__module__)
         if named is None and not cls.__flags__ & _HEAP_TYPE:
             # Written in C, and not kept under its name: `types.FunctionType` is `builtins.function`.
@@ -245,7 +245,7 @@ _ENUM_OWN = frozenset(("__new__", "_new_member_", "__reduce_ex__", "_use_args_",
 def _subclasses(cls: type) -> list[Part]:
     """Subclasses, where something asks for `__subclasses__`."""
     known: list[type] = type.__subclasses__(cls)
-    found = [below for below in known if is_user_module(below.__module__)]
+    found = [below for below in known if is_users_class(below)]
     # In the order of definition, which `__subclasses__` gives too.
     return [Part(f"subclass {each.__name__}", each, "subclass", each.__name__) for each in found]
 
@@ -301,7 +301,7 @@ def describe_descriptor(value: Any, context: Context) -> Description | None:
     label: tuple[Any, ...] = (kind,)
     if kind == "property" and Reads.DOCS in context.reads:
         label += (str(value.__doc__),)
-    if is_user_module(type(value).__module__):
+    if is_users_class(type(value)):
         # One of the user's own kind: its class and what it holds besides count too.
         own = {name: part for name, part in vars(value).items() if name not in _DESCRIPTORS}
         parts += parts_of(sorted(own.items()), "attribute")

@@ -16,7 +16,7 @@ from dtset.fingerprint.instructions import Instruction, apply_swaps, decode, var
 from dtset.fingerprint.pruning import Capture, Reads, prune
 from dtset.fingerprint.references import Reference, references
 
-__all__ = ["Analysis", "analyse", "seen_by_names", "seen_in_data"]
+__all__ = ["Analysis", "analyse", "seen_by", "seen_by_names", "seen_in_data"]
 
 _FLAGS = (
     inspect.CO_VARARGS
@@ -180,7 +180,7 @@ class _Reader:
         ]
         digest = hashlib.sha256(marshal.dumps([header, body], 2)).digest()
         found = set(references(self.code, items))
-        sees = _sees(items)
+        sees = seen_by(items)
         for nested in self.nested:
             found.update(nested.references)
             sees |= nested.sees
@@ -294,7 +294,8 @@ def _plain_constant(value: Any) -> Any:
     return ("is", value)
 
 
-def _sees(items: list[Instruction]) -> Reads:
+def seen_by(items: list[Instruction]) -> Reads:
+    """What code sees of functions besides what they do, by its instructions."""
     seen = Reads.NOTHING
     for position, item in enumerate(items):
         if item.name in _ONLY_IF_CALLED:

@@ -47,6 +47,7 @@ _CACHED_OWN = frozenset(
         "__type_params__", "cache_parameters",
     )
 )  # fmt: skip
+_IMPORTERS = ("importlib.import_module", "importlib._bootstrap.__import__")
 _DISPATCH = "singledispatch.<locals>.wrapper"
 _DISPATCH_OWN = frozenset(
     (*_CACHED_OWN, "register", "dispatch", "registry", "_clear_cache", "__dtset_version__")
@@ -120,7 +121,7 @@ def _is_of_another_file(function: FunctionType, module_name: str) -> bool:
     """Whether a function's globals only claim to be those of an installed module."""
     file = function.__globals__.get("__file__")
     module = sys.modules.get(module_name)
-    real = getattr(module, "__dict__", {}).get("__file__", file)
+    real = getattr(module, "__dict__", {}).get("__file__")
     return isinstance(file, str) and file != real and is_users_file(file)
 
 
@@ -201,7 +202,7 @@ def _describe_installed(function: FunctionType, module_name: str) -> Description
         return Description(("singledispatch",), pairs, "helper", unordered=True)
     named = by_name(function, module_name)
     if named is not None:
-        if named.text in (*REACHES_ANYTHING, "importlib.import_module"):
+        if named.text in REACHES_ANYTHING or named.text in _IMPORTERS:
             raise NoFingerprint(
                 f"{named.text} reaches modules by names that are only known when it runs"
             )

@@ -14,7 +14,15 @@ from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
-from dtset.fingerprint.description import Context, Description, Mark, NoFingerprint, Part, parts_of
+from dtset.fingerprint.description import (
+    Context,
+    Description,
+    Mark,
+    NoFingerprint,
+    Part,
+    library,
+    parts_of,
+)
 from dtset.fingerprint.functions import describe_mark
 from dtset.fingerprint.naming import hidden_instance
 from dtset.fingerprint.origin import is_user_module
@@ -29,7 +37,7 @@ _CACHES = {
     "numpy": ("_ufunc",),
     "pandas": ("_cache",),
     "pydantic": ("cls_ref",),
-    "sklearn": ("_stop_words_id",),
+    "sklearn": ("_stop_words_id", "_n_threads", "n_threads"),
     "tenacity": ("statistics",),
 }  # fmt: skip
 # Classes generated at run time from fields that count by themselves.
@@ -102,12 +110,27 @@ def _dialect(value: Any) -> Description:
     return _described(value, **{name: getattr(value, name) for name in names})
 
 
+def _kd_tree(value: Any) -> Description:
+    """A tree's nodes hold addresses when they are pickled; which points each has is what it is."""
+    names = ("data", "indices", "leafsize", "boxsize")
+    return _described(value, **{name: getattr(value, name) for name in names})
+
+
 def _validate_call(value: Any) -> Description:
     config = value.config_wrapper.config_dict
     found = _described(
         value, function=value.function, validate_return=value.validate_return, config=config
     )
     return replace(found, sees=Reads.ANNOTATIONS)
+
+
+def _entry_point(value: Any) -> Description:
+    """What an entry point loads, if it is of an installed distribution, goes by that."""
+    if is_user_module(value.module):
+        raise NoFingerprint(
+            f"it loads {value.value!r}, which is code of your own that no fingerprint sees; load it at the top of the program"
+        )
+    return _described(value, said=tuple(value), loads=library(value.module, value.value))
 
 
 _DESCRIBED: dict[str, Callable[[Any], Description]] = {
@@ -121,6 +144,9 @@ _DESCRIBED: dict[str, Callable[[Any], Description]] = {
     "contextlib._GeneratorContextManager": lambda value: _described(
         value, func=value.func, args=value.args, keywords=value.kwds
     ),
+    "scipy.spatial._ckdtree.cKDTree": _kd_tree,
+    "scipy.spatial._kdtree.KDTree": _kd_tree,
+    "importlib.metadata.EntryPoint": _entry_point,
     "toolz.functoolz.curry": _curry,
     "cytoolz.functoolz.curry": _curry,
     "pydantic._internal._validate_call.ValidateCallWrapper": _validate_call,
@@ -129,7 +155,13 @@ _DESCRIBED: dict[str, Callable[[Any], Description]] = {
     ),
 }
 _LAZY = "it is a lazy or remote object of Dask's: pass the function or the data themselves, or compute it first"
+_LOADER = "it loads code from a file when it is asked, which no fingerprint sees; load the module at the top of the program"
 _REFUSED = {
+    **{
+        f"_frozen_importlib_external.{name}": _LOADER
+        for name in ("SourceFileLoader", "SourcelessFileLoader", "ExtensionFileLoader")
+    },
+    "zipimport.zipimporter": _LOADER,
     "asyncio.locks.Lock": "a lock has no content",
     "asyncio.locks.Event": "an event has no content",
     "asyncio.locks.Condition": "a condition has no content",

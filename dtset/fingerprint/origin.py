@@ -13,8 +13,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import MethodDescriptorType, ModuleType, WrapperDescriptorType
 
-__all__ = ["PYTHON", "Distribution", "distribution_of", "is_user_module", "is_users_file"]
+__all__ = [
+    "PYTHON",
+    "Distribution",
+    "distribution_of",
+    "is_compiled",
+    "is_user_module",
+    "is_users_class",
+    "is_users_file",
+    "is_users_module",
+]
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _OWN_FOLDER = Path(__file__).resolve().parents[1]
@@ -41,6 +51,9 @@ class _Origin:
     distribution: Distribution | None
 
 
+_EMPTY = frozenset(vars(ModuleType("")))
+_HEAP_TYPE = 1 << 9
+_IMMUTABLE_TYPE = 1 << 8
 _USER = _Origin(True, None)
 _OWN = _Origin(False, None)
 _STDLIB = _Origin(False, Distribution("python", PYTHON))
@@ -60,6 +73,28 @@ def is_user_module(module_name: str) -> bool:
     (True, False, False)
     """
     return _origin(module_name).user
+
+
+def is_users_class(cls: type) -> bool:
+    """Whether a class is the user's own; a compiled one of no module that there is belongs to a library.
+
+    Examples
+    --------
+    >>> is_users_class(dict)
+    False
+    """
+    name = cls.__module__
+    if not isinstance(name, str) or not is_user_module(name):
+        return False
+    return name in sys.modules or not is_compiled(cls)
+
+
+def is_users_module(module: ModuleType) -> bool:
+    """Whether a module is the user's own code; one that no import made goes by its file, not by its name."""
+    if sys.modules.get(module.__name__) is module:
+        return is_user_module(module.__name__)
+    file = vars(module).get("__file__")
+    return not isinstance(file, str) or is_users_file(file)
 
 
 def is_users_file(file: str) -> bool:
@@ -98,8 +133,34 @@ def _origin(module_name: str) -> _Origin:
     ):
         return _STDLIB
     parent = module_name.rpartition(".")[0]
-    # Modules that a library makes at run time (`six.moves`, `torch._C._nn`) belong to its package.
-    return _origin(parent) if parent else _USER
+    if parent:
+        # Modules that a library makes at run time (`six.moves`, `torch._C._nn`) belong to its package.
+        return _origin(parent)
+    return _OWN if _is_compilers(module_name) else _USER
+
+
+def _is_compilers(module_name: str) -> bool:
+    """Whether compiled modules made a module for the types that they share, as Cython's do: `_cython_3_2_4`."""
+    module = sys.modules.get(module_name)
+    held = [value for name, value in vars(module).items() if name not in _EMPTY] if module else []
+    return bool(held) and all(isinstance(value, type) and is_compiled(value) for value in held)
+
+
+def is_compiled(cls: type) -> bool:
+    """Whether a class was written in C, Cython or the like, by no class statement.
+
+    Examples
+    --------
+    >>> is_compiled(dict), is_compiled(Distribution)
+    (True, False)
+    """
+    if not cls.__flags__ & _HEAP_TYPE or cls.__flags__ & _IMMUTABLE_TYPE:
+        return True
+    # Only a class with slots of its own in C has these; what Python's `__slots__` makes is neither.
+    return any(
+        isinstance(held, WrapperDescriptorType | MethodDescriptorType) and held.__objclass__ is cls
+        for held in vars(cls).values()
+    )
 
 
 def _place(module_name: str) -> tuple[str | None, str | None, bool]:

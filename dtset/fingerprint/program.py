@@ -12,7 +12,7 @@ from types import CodeType, FunctionType, ModuleType
 from dtset.errors import FingerprintError
 from dtset.fingerprint import environment_leaves, fingerprint_tree
 from dtset.fingerprint.code import analyse
-from dtset.fingerprint.origin import is_user_module
+from dtset.fingerprint.origin import is_user_module, is_users_module
 from dtset.fingerprint.tree import Tree, branch, leaf
 
 __all__ = ["ProgramFiles"]
@@ -73,8 +73,18 @@ class ProgramFiles:
             if isinstance(file, str) and file.endswith(".py"):
                 title = "script" if name == "__main__" else f"module {name}"
                 yield self._file_tree(title, Path(file))
+                yield from self._loaded(name, module)
             elif name == "__main__":
                 yield from _cells(module, ignore)
+
+    def _loaded(self, name: str, holder: ModuleType) -> Iterator[Tree]:
+        """Trees of the files that a module has loaded by itself, without an import."""
+        for held, module in list(vars(holder).items()):
+            if not isinstance(module, ModuleType) or sys.modules.get(module.__name__) is module:
+                continue
+            file = vars(module).get("__file__")
+            if isinstance(file, str) and file.endswith(".py") and is_users_module(module):
+                yield self._file_tree(f"module {held} of {name}", Path(file))
 
     def _file_tree(self, title: str, file: Path) -> Tree:
         """Tree of a file, as it was when it was first asked for."""

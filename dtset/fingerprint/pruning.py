@@ -9,7 +9,7 @@ from types import CodeType
 from dtset.fingerprint.instructions import Instruction
 from dtset.fingerprint.operands import Operands
 
-__all__ = ["Capture", "Kept", "Reads", "prune"]
+__all__ = ["NO_EFFECT", "Capture", "Kept", "Reads", "prune"]
 
 
 class Reads(Flag):
@@ -45,7 +45,7 @@ class Kept:
     observers: set[str] = field(default_factory=set)
 
 
-_NO_EFFECT = frozenset(
+NO_EFFECT = frozenset(
     (
         "NOP", "RESUME", "PRECALL", "PUSH_NULL", "MAKE_CELL", "COPY_FREE_VARS", "SETUP_ANNOTATIONS",
         "NOT_TAKEN",
@@ -89,7 +89,7 @@ def prune(
     operands = Operands(found)
     cells = frozenset(code.co_cellvars + code.co_freevars)
     for position, item in enumerate(found):
-        if item.op in _NO_EFFECT:
+        if item.op in NO_EFFECT:
             if item.op != "SETUP_ANNOTATIONS" or not keeps_annotations:
                 dropped.add(position)
         elif item.op == "MAKE_FUNCTION":

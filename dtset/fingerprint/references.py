@@ -178,6 +178,9 @@ def _imported(
     level = level_item.const if isinstance(level_item.const, int) else 0
     after = position + 1
     if names is not None:
+        if items[after].op != "IMPORT_FROM":
+            # `from module import *`, or nothing that is bound.
+            yield Reference(module, level)
         while after + 1 < len(items) and items[after].op == "IMPORT_FROM":
             reference = Reference(module, level, (str(items[after].name),))
             yield from _bind(reference, items[after + 1], stored, cells, bound)

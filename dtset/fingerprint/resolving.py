@@ -16,7 +16,7 @@ from typing import Any
 
 from dtset.fingerprint.description import Context, Mark, NoFingerprint, library
 from dtset.fingerprint.naming import PYTHONS_GLOBALS, hidden_instance, module_of
-from dtset.fingerprint.origin import is_user_module
+from dtset.fingerprint.origin import is_user_module, is_users_module
 from dtset.fingerprint.plain import ATOMS, show
 from dtset.fingerprint.references import Reference
 
@@ -38,7 +38,9 @@ _OUTSIDE = frozenset(
     (
         "builtins.open", "builtins.input", "io.open", "os.listdir", "os.scandir", "os.walk", "os.urandom",
         "os.getcwd", "time.time", "time.time_ns", "time.monotonic", "time.perf_counter",
-        "time.localtime", "time.gmtime", "uuid.uuid1", "uuid.uuid4", "os.environ",
+        "time.localtime", "time.gmtime", "uuid.uuid1", "uuid.uuid4", "os.environ", "os.environb", "os.getenvb",
+        "os.path.expandvars", "os.path.expanduser",
+        "importlib.reload", "pkgutil.get_data", "pkg_resources.iter_entry_points",
     )
 )  # fmt: skip
 _OUTSIDE_MODULES = (
@@ -50,10 +52,35 @@ _OUTSIDE_MODULES = (
     "requests.",
     "http.client.",
     "glob.",
+    "importlib.machinery.",
+    "importlib.metadata.",
+    "importlib.resources.",
+    "importlib.util.spec_from",
+    "importlib_metadata.",
+    "zipimport.",
+)
+# Where things say that they are, and where people know them from.
+_KNOWN_FROM = (
+    ("_frozen_importlib_external.spec_from", "importlib.util.spec_from"),
+    ("_frozen_importlib_external.", "importlib.machinery."),
+    ("importlib.resources._common.", "importlib.resources."),
+    ("posixpath.", "os.path."),
+    ("ntpath.", "os.path."),
 )
 # Modules whose functions and classes may lie outside, or take the names of what they read.
 _LOOKED_AT = frozenset(
-    ("importlib", *(name.partition(".")[0] for name in (*_OUTSIDE, *_OUTSIDE_MODULES, "datetime.")))
+    (
+        "importlib",
+        *(
+            name.partition(".")[0]
+            for name in (
+                *_OUTSIDE,
+                *_OUTSIDE_MODULES,
+                *(own for own, _ in _KNOWN_FROM),
+                "datetime.",
+            )
+        ),
+    )
 ) - {"builtins"}
 # As values, these may be given any text or name.
 EVALUATORS = (builtins.eval, builtins.exec, builtins.globals, builtins.__import__)
@@ -208,8 +235,13 @@ def _named_import(reference: Reference, scope: Scope, code: CodeType) -> object:
         raise NoFingerprint(
             f"{reference.text} imports a module by a name that is only known when it runs, so its code cannot be told"
         )
-    found = _imported(Reference(_unquoted(reference.key)), scope, code)
-    if isinstance(found, ModuleType) and not is_user_module(found.__name__):
+    name = _unquoted(reference.key)
+    if name.startswith("."):
+        raise NoFingerprint(
+            f"{reference.text} imports {name!r} relative to a package that is only known when it runs; write the whole name"
+        )
+    found = _imported(Reference(name), scope, code)
+    if isinstance(found, ModuleType) and not is_users_module(found):
         return library(found.__name__, found.__name__)
     return found
 
@@ -256,7 +288,7 @@ def _attribute(
     while isinstance(base, ModuleType) and chain:
         # What is taken from an installed module goes by that module, the attributes being names in
         # the code: so it makes no difference which other modules are imported already.
-        if not root and not is_user_module(base.__name__):
+        if not root and not is_users_module(base):
             root = base.__name__
         attribute, chain = chain[0], chain[1:]
         if attribute == "":
@@ -264,6 +296,8 @@ def _attribute(
         if context.ignore and f"{base.__name__}.{attribute}" in context.ignore:
             return None
         found = _own_attribute(base, attribute, root)
+        if found is base:
+            break
         if isinstance(found, Mark):
             _note_outside(f"{base.__name__}.{attribute}", code)
             return found
@@ -272,9 +306,7 @@ def _attribute(
         base = found
     if isinstance(base, ModuleType):
         return (
-            base
-            if is_user_module(base.__name__)
-            else library(root or base.__name__, root or base.__name__)
+            base if is_users_module(base) else library(root or base.__name__, root or base.__name__)
         )
     return _value(base, chain, reference, code, root)
 
@@ -318,10 +350,13 @@ def _value(
         raise NoFingerprint(
             f"{reference.text} reaches modules by names that are only known when it runs"
         )
-    if base is importlib.import_module or base is sys.modules:
+    if base is importlib.import_module or base is importlib.__import__ or base is sys.modules:
+        if chain[-1:] == ("",):
+            # An import statement, of which the uses are followed.
+            return library(root or "importlib", root or "importlib")
         return _named_import(reference, Scope({}, {}, ""), code)
-    outside = filter(_is_outside, _names_of(base, chain))
-    _note_outside(min(outside, default=""), code)
+    for name in sorted(_names_of(base, chain)):
+        _note_outside(name, code)
     if root and base is not sys.argv and not _is_users(base):
         return library(root, root)
     return base
@@ -359,6 +394,9 @@ def _is_outside(qualified: str) -> bool:
 
 def _note_outside(qualified: str, code: CodeType) -> None:
     """Say once per function that it reads something that no fingerprint covers."""
+    for own, public in _KNOWN_FROM:
+        if qualified.startswith(own):
+            qualified = public + qualified.removeprefix(own)
     key = (id(code), qualified)
     if not _is_outside(qualified) or key in _noted:
         return

@@ -38,7 +38,7 @@ from dtset.fingerprint.functions import (
 )
 from dtset.fingerprint.libraries import describe_library_object, without_caches
 from dtset.fingerprint.naming import PYTHONS_GLOBALS, added_to_log, by_name, is_log, sentinel_name
-from dtset.fingerprint.origin import Distribution, is_user_module
+from dtset.fingerprint.origin import Distribution, is_user_module, is_users_class, is_users_module
 from dtset.fingerprint.plain import encode_plain, show
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.resolving import AllGlobals
@@ -105,7 +105,7 @@ def _set(value: Any, context: Context) -> Description:
 
 def _module(module: types.ModuleType, context: Context) -> Description:
     """A module of the user's that code may read in any way is all that is in it."""
-    if not is_user_module(module.__name__):
+    if not is_users_module(module):
         return describe_mark(library(module.__name__, module.__name__))
     own = {
         name: part
@@ -220,7 +220,7 @@ def _log(value: Any, context: Context) -> Description | None:
         return None
     # What the user added to it can be read back: a class with methods, attributes, an adapter's extra.
     parts = parts_of(sorted(added_to_log(value).items()), "attribute")
-    if is_user_module(type(value).__module__):
+    if is_users_class(type(value)):
         parts.append(Part("class", type(value), "global", type(value).__name__))
     return Description(("log",), parts)
 

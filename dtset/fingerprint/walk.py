@@ -79,7 +79,7 @@ def _ways_out(node: Node, *, travels: bool) -> str:
 
     What cannot be pickled reaches no worker, whatever stands for it in a fingerprint.
     """
-    if isinstance(node.value, (FunctionType, CodeType)):
+    if type(node.value) in (FunctionType, CodeType):
         return f"{_VERSION[0].upper()}{_VERSION[1:]}."
     while travels and node.came is not None:
         node, part = node.came

@@ -15,6 +15,7 @@ from copyreg import dispatch_table
 from dataclasses import dataclass
 from functools import cache, lru_cache, reduce
 from importlib import import_module
+from inspect import unwrap
 from itertools import pairwise
 from types import FunctionType
 from typing import Any, Protocol, cast
@@ -22,7 +23,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from dtset.errors import StoreError, UntrustedCheckpointError, UsageError
-from dtset.fingerprint.origin import is_user_module
+from dtset.fingerprint.origin import is_user_module, is_users_class
 from dtset.storage.columns import Columns, element_weight
 from dtset.storage.kinds import Array
 from dtset.storage.schema import PICKLED
@@ -184,20 +185,26 @@ class _RowPickler(pickle.Pickler):
         if isinstance(obj, type | FunctionType):
             reference = self._references.get(obj)
             if reference is None:
-                own = is_user_module(obj.__module__ or "")
-                reference = self._refer(obj.__module__, obj.__qualname__) if own else NotImplemented
+                own = _is_users(obj)
+                reference = self._refer(obj, obj.__qualname__) if own else NotImplemented
                 self._references[obj] = reference
             return reference
-        if not _reduces_in_own_way(cast(Hashable, type(obj))):
+        if not _reduces_in_own_way(cast(Hashable, type(obj))) and not _says_it_is_users(obj):
             return NotImplemented
         reduced = obj.__reduce_ex__(5)
-        return self._refer(type(obj).__module__, reduced) if isinstance(reduced, str) else reduced
+        return self._refer(obj, reduced) if isinstance(reduced, str) else reduced
 
-    def _refer(self, module: str, qualname: str) -> tuple[Any, ...]:
+    def _refer(self, obj: Any, qualname: str) -> tuple[Any, ...]:
+        module = obj.__module__
         if "<locals>" in qualname or "<lambda>" in qualname:
             raise UsageError(
                 f"{module}.{qualname} occurs in the data, but a restarted program could not find it "
                 "by this name: define it at module level"
+            )
+        if not _is_under_its_name(obj, qualname):
+            raise UsageError(
+                f"a function occurs in the data that says it is {module}.{qualname}, but that name stands for "
+                "another one: what is read back would be that one. Give it a name of its own at module level"
             )
         self._classes.add((module, qualname))
         return resolve, (module, qualname)
@@ -206,9 +213,34 @@ class _RowPickler(pickle.Pickler):
 @lru_cache(maxsize=512)
 def _reduces_in_own_way(kind: Any) -> bool:
     """Tell whether a user's class pickles its instances in a way of its own: perhaps by name."""
+    return _has_own_reduce(kind) and is_users_class(kind) and kind not in dispatch_table
+
+
+@lru_cache(maxsize=512)
+def _has_own_reduce(kind: Any) -> bool:
     plain: tuple[Any, ...] = (object.__reduce_ex__, object.__reduce__)
-    own = (kind.__reduce_ex__, kind.__reduce__) != plain
-    return own and is_user_module(kind.__module__) and kind not in dispatch_table
+    return bool((kind.__reduce_ex__, kind.__reduce__) != plain)
+
+
+def _is_users(obj: Any) -> bool:
+    return is_users_class(obj) if isinstance(obj, type) else is_user_module(obj.__module__ or "")
+
+
+def _says_it_is_users(obj: Any) -> bool:
+    """Tell whether an object of a library, such as a cached function, goes by a name in a module of the user's."""
+    if not callable(obj) or not _has_own_reduce(cast(Hashable, type(obj))):
+        return False
+    module = getattr(obj, "__module__", None)
+    return isinstance(module, str) and hasattr(obj, "__qualname__") and is_user_module(module)
+
+
+def _is_under_its_name(obj: Any, qualname: str) -> bool:
+    """Tell whether a function's module has it under its name; true for what has no code to tell the module by."""
+    scope = getattr(unwrap(obj), "__globals__", None) if callable(obj) else None
+    if scope is None or isinstance(obj, type):
+        return True
+    first, *rest = qualname.split(".")
+    return reduce(lambda held, name: getattr(held, name, None), rest, scope.get(first)) is obj
 
 
 class _RowUnpickler(pickle.Unpickler):
@@ -238,9 +270,7 @@ def _finder(resolver: ClassResolver) -> Callable[[str, str], object]:
     def find(module: str, name: str) -> object:
         if (module, name) == (__name__, resolve.__name__):
             return resolved
-        if is_user_module(module):
-            return resolved(module, name)
-        return pickle.Unpickler(io.BytesIO()).find_class(module, name)
+        return resolved(module, name) if is_user_module(module) else present_class(module, name)
 
     return find
 

@@ -1,10 +1,19 @@
 import importlib
 import json
 import sys
+import types
 
+import pandas as pd
 import pytest
+from scipy.optimize._highspy._core import HighsOptions
 
-from dtset.fingerprint.origin import Distribution, distribution_of, is_user_module
+from dtset.fingerprint import fingerprint
+from dtset.fingerprint.origin import (
+    Distribution,
+    distribution_of,
+    is_user_module,
+    is_users_class,
+)
 
 
 @pytest.fixture
@@ -91,3 +100,41 @@ def test_module_of_a_namespace_package_whose_parent_is_not_imported_is_the_users
     (folder / "leaf.py").write_text("x = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert is_user_module("spacious.inner.leaf")
+
+
+def test_types_that_compiled_modules_share_are_not_the_users():
+    shared = [name for name in sys.modules if name.startswith("_cython_")]
+    assert shared
+    assert not any(map(is_user_module, shared))
+    compiled = type(pd._libs.tslibs.timestamps._unpickle_timestamp)
+    assert compiled.__module__ in shared
+    assert not is_users_class(compiled)
+
+
+def test_a_class_of_a_module_that_is_nowhere_is_a_librarys_if_it_is_compiled():
+    base = HighsOptions.__mro__[1]
+    assert (base.__module__, base.__module__ in sys.modules) == ("pybind11_builtins", False)
+    assert not is_users_class(base)
+    assert not is_users_class(type(HighsOptions))
+    names = {"__name__": "dtset_nowhere"}
+    exec("class Mine: pass", names)
+    assert is_users_class(names["Mine"])
+
+
+def test_a_class_derived_from_a_compiled_one_has_a_fingerprint():
+    class Mine(HighsOptions):
+        limit = 3
+
+    class Other(HighsOptions):
+        limit = 4
+
+    assert fingerprint(Mine) != fingerprint(Other)
+
+
+def test_a_module_made_at_run_time_is_the_users(monkeypatch):
+    module = types.ModuleType("dtset_made")
+    module.LIMIT = 3
+    module.Rec = type("Rec", (), {"__module__": "dtset_made"})
+    monkeypatch.setitem(sys.modules, "dtset_made", module)
+    assert is_user_module("dtset_made")
+    assert is_users_class(module.Rec)

@@ -24,7 +24,12 @@ def path_to_culprit(value: object, pickles: Callable[[object], bool]) -> tuple[s
     seen: set[int] = set()
     while len(steps) < _DEPTH and id(value) not in seen:
         seen.add(id(value))
-        for label, part in _parts(value):
+        try:
+            parts = list(_parts(value))
+        except Exception:
+            # The user's own properties and look-ups may raise anything: it is they that cannot be seen into.
+            break
+        for label, part in parts:
             if id(part) not in seen and not pickles(part):
                 steps.append(label)
                 value = part

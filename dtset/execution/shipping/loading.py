@@ -13,10 +13,10 @@ from io import BytesIO
 from types import ModuleType
 from typing import Any
 
-from dtset.errors import CodeMismatchError
+from dtset.errors import CodeMismatchError, DTSetError, FingerprintError
 from dtset.execution.shipping.imports import Imports
 
-__all__ = ["Loader", "SpaceRecord", "bind", "current", "library", "place", "space"]
+__all__ = ["Loader", "SpaceRecord", "begin", "bind", "current", "library", "place", "space"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class Loader:
     objects: dict[str, Any] = field(default_factory=dict)
     classes: dict[tuple[str, str], dict[type, bool]] = field(default_factory=dict)
     made: int = 0
+    at: str = "the program"
     afterwards: list[Callable[[], object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -78,9 +79,17 @@ class Loader:
         with _loading(self):
             for name in submodules:
                 library(name)
-            _Unpickler(BytesIO(body), self).load()
-            for step in self.afterwards:
-                step()
+            try:
+                _Unpickler(BytesIO(body), self).load()
+                for step in self.afterwards:
+                    step()
+            except DTSetError:
+                raise
+            except Exception as error:
+                raise FingerprintError(
+                    f"{self.at} was packed, but cannot be put together again where it is sent: {type(error).__name__}: {error}. "
+                    f"Create it inside the function or in prepare(ctx), or keep it out of what the function reaches."
+                ) from error
 
 
 _CURRENT: ContextVar[Loader] = ContextVar("dtset_loader")
@@ -140,11 +149,18 @@ def library(name: str) -> ModuleType:
         ) from error
 
 
+def begin(space: ModuleType | None, name: str) -> ModuleType | None:
+    """Say what comes next: a global of a namespace, or one of the objects that were to be shipped."""
+    module = "" if space is None else vars(space).get("__name__", "<namespace>")
+    current().at = name if space is None else f"global {module}.{name}"
+    return space
+
+
 def bind(target: ModuleType, name: str, value: object) -> None:
     """Bind a global of a shipped namespace."""
     vars(target)[name] = value
 
 
-def place(key: str, value: object) -> None:
+def place(_: None, key: str, value: object) -> None:
     """Keep one of the objects that were to be shipped."""
     current().objects[key] = value

@@ -50,6 +50,19 @@ class Named:
         return (function,) if self.key.isdecimal() else (self.key, function)
 
 
+class _Begin:
+    """Written before a value, so that an error while it is put together can say of what."""
+
+    __slots__ = ("name", "space")
+
+    def __init__(self, space: Space | None, name: str) -> None:
+        self.space = space
+        self.name = name
+
+    def __reduce__(self) -> Reduced:
+        return loading.begin, (self.space, self.name)
+
+
 def _refuse_file(file: io.TextIOWrapper) -> Reduced:
     for name in ("stdout", "stderr", "stdin"):
         if file is getattr(sys, name):
@@ -95,7 +108,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self._binding(obj)
         if kind is Named:
             self.path = obj.path
-            return loading.place, (obj.key, obj.value)
+            return loading.place, (_Begin(None, " → ".join(obj.path)), obj.key, obj.value)
         if kind is types.CodeType:
             # cloudpickle forgets which file code is from, which tracebacks name. Version 2 has no marks of
             # what is shared, which differ from time to time.
@@ -104,7 +117,10 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return reduce_cell(obj, self._cells)
         reducer = REDUCERS.get(kind)
         if reducer is not None:
-            return NotImplemented if self._is_installed(obj) else reducer(obj)
+            if self._is_installed(obj):
+                return NotImplemented
+            self._keep_name(obj)
+            return reducer(obj)
         if self._is_by_value(kind):
             return self._instance(obj, kind)
         return NotImplemented
@@ -112,10 +128,17 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
     def _function(self, function: types.FunctionType) -> Any:
         if self._is_installed(function):
             return NotImplemented
+        self._keep_name(function)
         if is_dispatcher(function):
             return reduce_dispatcher(function)
         self._survey.function(function, self.path)
         return reduce_function(function, self._survey.home(function.__globals__), self._cells)
+
+    def _keep_name(self, obj: Any) -> None:
+        """Let a function that travels as a value be found under its name, by which data refer to it."""
+        module, name = getattr(obj, "__module__", None), getattr(obj, "__qualname__", None)
+        if isinstance(module, str) and isinstance(name, str) and _lookup(module, name) is obj:
+            self._survey.want(module, name, self.path)
 
     def _class(self, cls: Any) -> Any:
         if not self._is_by_value(cls):
@@ -130,12 +153,15 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         value = binding.value
         if binding.absent is not None:
             return _leave_out, (binding.space, binding.name, binding.space.name, binding.absent)
+        if value is sys.modules:
+            self._survey.reads_modules = True
+            return _bind_modules, (binding.space, binding.name, self._survey.library("sys"))
         if isinstance(value, types.ModuleType):
             if not binding.required:
                 value = self._survey.escaped(value, binding.path)
             else:
                 value = self._survey.module(value)
-        return loading.bind, (binding.space, binding.name, value)
+        return loading.bind, (_Begin(binding.space, binding.name), binding.name, value)
 
     def _instance(self, obj: Any, kind: type) -> Any:
         self._instances[kind] = None
@@ -184,6 +210,10 @@ def _lookup(module: str, qualname: str) -> object:
         except AttributeError:
             return _MISSING
     return value
+
+
+def _bind_modules(space: types.ModuleType, name: str, system: types.ModuleType) -> None:
+    loading.bind(space, name, system.modules)
 
 
 def _leave_out(space: types.ModuleType, name: str, module: str, reason: str) -> None:

@@ -8,6 +8,8 @@ not required: what cannot be pickled among them is left behind.
 
 from __future__ import annotations
 
+import ast
+import builtins
 import importlib
 import importlib.util
 import sys
@@ -22,8 +24,10 @@ from dtset.execution.shipping import loading
 from dtset.execution.shipping.functions import Reduced
 from dtset.execution.shipping.imports import package_of
 from dtset.execution.shipping.loading import SpaceRecord
-from dtset.execution.shipping.reach import Imported, Read, reach_of
+from dtset.execution.shipping.reach import MODULE_NAME, reach_of
 from dtset.fingerprint.origin import is_user_module
+from dtset.fingerprint.pruning import Reads
+from dtset.fingerprint.references import Reference
 
 __all__ = ["Binding", "Key", "Library", "Path", "Space", "Survey"]
 
@@ -35,10 +39,13 @@ _SELF_MADE = frozenset(f"__{name}__" for name in ("name", "package", "file", "pa
     "__cached__",
     "__builtins__",
 }
-_CYTHON = ("_cython_", "_cyutility", "cython_runtime")
-"""Modules without a file, in which Cython keeps the types that compiled modules share."""
-
-_READS_ALL = frozenset({"globals", "eval", "exec"})
+_READS_ALL: tuple[object, ...] = (builtins.globals, builtins.eval, builtins.exec)
+_LOOKUPS: tuple[object, ...] = (
+    importlib.import_module,
+    importlib.__import__,
+    builtins.__import__,
+    sys.modules,
+)
 
 
 @dataclass(eq=False)
@@ -118,6 +125,7 @@ class Survey:
     instances: dict[Key, dict[type, None]] = field(default_factory=dict)
     required: bool = True
     subclasses: bool = False
+    all_globals: bool = False
     reads_modules: bool = False
     _user: dict[str, bool] = field(default_factory=dict)
     _reading: list[Key] = field(default_factory=list)
@@ -126,8 +134,7 @@ class Survey:
         """Whether a module is the user's own, asked once per name."""
         known = self._user.get(module_name)
         if known is None:
-            known = is_user_module(module_name) and not module_name.startswith(_CYTHON)
-            self._user[module_name] = known
+            known = self._user[module_name] = is_user_module(module_name)
         return known
 
     def library(self, name: str) -> Library:
@@ -170,22 +177,19 @@ class Survey:
             path = (*path, label)
         self._reading = self.reads[id(function)] = []
         reach = reach_of(function.__code__)
-        self.subclasses = self.subclasses or reach.subclasses
-        for read in reach.reads:
-            if isinstance(read.root, Imported):
-                self._follow_import(read.root, read, space, path)
-            elif read.root in space.globals:
-                self._want(space, read.root, path, space)
-                self._follow(space.globals[read.root], read, space, path)
-            elif read.root in _READS_ALL:
-                self.whole.setdefault(space.index, path)
+        self.subclasses = self.subclasses or Reads.SUBCLASSES in reach.sees
+        self.all_globals = self.all_globals or Reads.GLOBALS in reach.sees
+        if Reads.OWN_GLOBALS in reach.sees:
+            self.whole.setdefault(space.index, path)
+        for reference in reach.references:
+            self._follow(reference, space, path)
         for text in reach.strings:
             module = sys.modules.get(text)
             if module is not None and self.is_user(text):
                 self.escaped(module, path)
 
-    def want(self, module_name: str, qualname: str) -> bool:
-        """List the binding that a class is found by; False if there is none."""
+    def want(self, module_name: str, qualname: str, path: Path = ()) -> bool:
+        """List the binding that a class or function is found by; False if there is none."""
         module = sys.modules.get(module_name)
         if module is None or not self.is_user(module_name):
             return False
@@ -193,13 +197,15 @@ class Survey:
         top = qualname.partition(".")[0]
         if isinstance(space, Library) or top not in space.globals:
             return False
-        self._want(space, top, (f"class {module_name}.{qualname} in stored data",), space)
+        self._want(space, top, path or (f"class {module_name}.{qualname} in stored data",), space)
         return True
 
     def list_whole(self) -> Iterator[Binding]:
         """List, as not required, all bindings of the modules that escaped."""
-        for space in [space for space in self.spaces.values() if space.index in self.whole]:
-            for name in list(space.globals):
+        for space in list(self.spaces.values()):
+            if self.all_globals:
+                self.whole.setdefault(space.index, (f"globals of {space.name}",))
+            for name in list(space.globals) if space.index in self.whole else ():
                 if name not in _SELF_MADE and (space.index, name) not in self.bindings:
                     self._want(space, name, self.whole[space.index], None)
                     yield self.bindings[space.index, name]
@@ -230,69 +236,95 @@ class Survey:
         binding = Binding(space, name, (*path, f"{kind} {shown}"), self.required)
         self.bindings[space.index, name] = binding
 
-    def _follow(self, value: object, read: Read, reader: Space, path: Path) -> None:
-        """Go along a chain of attributes as long as it leads through modules."""
-        attributes = read.attributes
-        if read.named and "getattr" in reader.globals:
-            attributes = attributes[:-1]
-        for attribute in attributes:
-            if not isinstance(value, ModuleType):
-                return
+    def _follow(self, reference: Reference, space: Space, path: Path) -> None:
+        """List what one reference leads to."""
+        chain = reference.chain
+        if reference.getter in space.globals:
+            # The user's own `getattr` may do anything with the module.
+            chain = chain[:-1]
+        value: object
+        if reference.module or reference.level:
+            value = self._import(reference, space, path)
+        else:
+            name, chain = chain[0], chain[1:]
+            if name in space.globals:
+                self._want(space, name, path, space)
+            value = space.globals.get(name, vars(builtins).get(name))
+        found = self._along(value, chain, space, path)
+        if any(found is reader for reader in _READS_ALL):
+            self.whole.setdefault(space.index, path)
+        elif any(found is lookup for lookup in _LOOKUPS):
+            self._look_up(reference.key, found, space, path)
+
+    def _along(self, value: object, chain: Iterable[str], reader: Space, path: Path) -> object:
+        """Go along a chain of attributes as long as it leads through modules; return where that ends."""
+        for attribute in chain:
+            if not isinstance(value, ModuleType) or attribute == "":
+                return value
             home = self.module(value)
             if value is sys and attribute == "modules":
                 self.reads_modules = True
                 self.whole.setdefault(reader.index, path)
             if isinstance(home, Library):
-                value = self._submodule(value, attribute)
+                value = self._of_library(value, attribute)
             elif attribute in home.globals:
                 self._want(home, attribute, path, reader)
                 value = home.globals[attribute]
-            elif attribute == "__dict__":
+            elif hasattr(ModuleType, attribute):
+                # `__dict__` and the like: anything may be taken from there.
                 break
             else:
                 if "__getattr__" in home.globals:
                     self._want(home, "__getattr__", path, reader)
-                return
-        if isinstance(value, ModuleType) and read.used:
+                return None
+        if isinstance(value, ModuleType):
             self.escaped(value, path)
+        return value
 
-    def _submodule(self, package: ModuleType, attribute: str) -> object:
-        """Submodule of an installed package, noted so that the worker imports it too."""
-        name = f"{package.__name__}.{attribute}"
-        submodule = sys.modules.get(name)
-        if submodule is not None and getattr(package, attribute, None) is submodule:
-            if not self.is_user(name):
-                self.submodules[name] = None
-            return submodule
-        return None
+    def _of_library(self, module: ModuleType, attribute: str) -> object:
+        """Attribute of an installed module; a submodule is noted so that the worker imports it too."""
+        value = vars(module).get(attribute)
+        name = f"{module.__name__}.{attribute}"
+        if value is not None and value is sys.modules.get(name) and not self.is_user(name):
+            self.submodules[name] = None
+        return value
 
-    def _follow_import(self, root: Imported, read: Read, space: Space, path: Path) -> None:
+    def _look_up(self, key: str, lookup: object, space: Space, path: Path) -> None:
+        """List a module that is imported, or found, by a name that can be told."""
+        name = space.globals.get(key[1:]) if key.startswith("@") else ast.literal_eval(key or "0")
+        if not isinstance(name, str) or not MODULE_NAME.match(name):
+            return
+        if name.startswith("."):
+            name = importlib.util.resolve_name(name, package_of(space.globals))
+        if self.is_user(name) and (name in sys.modules or lookup is not sys.modules):
+            module = self._imported(name, path)
+            if module is not None:
+                self._on_the_way(name, space, path)
+                self.escaped(module, path)
+
+    def _import(self, reference: Reference, space: Space, path: Path) -> ModuleType | None:
+        """Import what a statement in a function imports; of installed modules, those that are there already."""
         package = package_of(space.globals)
         try:
-            name = importlib.util.resolve_name("." * root.level + root.module, package)
+            name = importlib.util.resolve_name("." * reference.level + reference.module, package)
         except ImportError:
-            return
+            return None
         if not self.is_user(name):
-            if name == "sys":
-                first = () if root.attribute is None else (root.attribute,)
-                read = Read(root, (*first, *read.attributes), read.used)
-                self._follow(sys, read, space, path)
-            return
+            return sys.modules.get(name)
         module = self._imported(name, path)
-        if module is None:
-            return
-        for parent, child in _steps(name):
-            self._follow(sys.modules[parent], Read(parent, (child,), used=False), space, path)
-        if root.attribute is not None:
-            if not hasattr(module, root.attribute):
-                self._imported(f"{name}.{root.attribute}", path)
-            read = Read(root, (root.attribute, *read.attributes), read.used, read.named)
-            self._follow(module, read, space, path)
-            return
-        self._follow(module, Read(root, used=False), space, path)
-        self.module(module)
-        start = module if root.leaf else sys.modules[name.partition(".")[0]]
-        self._follow(start, read, space, path)
+        if module is not None:
+            self._on_the_way(name, space, path)
+            self.module(module)
+            attribute = "".join(reference.chain[:1])
+            if attribute and not hasattr(module, attribute):
+                self._imported(f"{name}.{attribute}", path)
+        return module
+
+    def _on_the_way(self, name: str, space: Space, path: Path) -> None:
+        """List, in each package on the way to a dotted name, what is below it."""
+        parts = name.split(".")
+        for depth in range(1, len(parts)):
+            self._along(sys.modules[".".join(parts[:depth])], (parts[depth], ""), space, path)
 
     def _imported(self, name: str, path: Path) -> ModuleType | None:
         """Import a module of the user's that a function will import; None if there is none."""
@@ -317,12 +349,6 @@ class Survey:
                 f"from an ordinary module instead."
             )
         return module
-
-
-def _steps(name: str) -> Iterable[tuple[str, str]]:
-    """Package and submodule, from the top down, on the way to a dotted name."""
-    parts = name.split(".")
-    return ((".".join(parts[:i]), parts[i]) for i in range(1, len(parts)))
 
 
 def _text(value: object) -> str | None:
