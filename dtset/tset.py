@@ -174,8 +174,8 @@ class TSet:
         ----------
         f : callable
             ``f(itr, collector, ctx)`` pushes elements with ``collector.collect(x)``; ``f(itr, ctx)``
-            returns one value for the partition or, as a generator function, streams elements. After a
-            `reduce`, the first argument is the value itself.
+            returns one value for the partition or, as an iterator of any kind (a generator, ``map(…)``,
+            ``zip(…)``), its elements. After a `reduce`, the first argument is the value itself.
         depends_on : path or sequence of path, optional
             As of `map`.
 
@@ -212,7 +212,8 @@ class TSet:
         Parameters
         ----------
         f : callable
-            ``f(x)`` or ``f(x, ctx)``.
+            ``f(x)`` or ``f(x, ctx)``. A pair is a tuple of two, or a list of two, which becomes a tuple; anything
+            else, such as a set or a text of two, is a TypeError.
         depends_on : path or sequence of path, optional
             Files that `f` reads by itself, as paths, fsspec URLs or globs: what they are counts for what is
             found again.
@@ -489,8 +490,9 @@ class TSet:
 class KeyedTSet(TSet):
     """A TSet of ``(key, value)`` pairs: Twister2's ``KeyedTSet``.
 
-    Keys that are equal in Python (``1``, ``1.0``, ``True``) always meet, in every process and on every
-    worker.
+    Keys that are equal in Python (``1``, ``1.0``, ``True``), as keys of a ``dict`` are, always meet, in every
+    process and on every worker. All NaNs are one key, also as parts of keys, and so are all NaTs. Of equal keys,
+    the first stands for all.
     """
 
     def keyed_reduce(

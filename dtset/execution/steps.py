@@ -8,6 +8,7 @@ from typing import Any
 from dtset.execution.kernels.batching import Batches
 from dtset.execution.kernels.elementwise import expanded, expanded_into, filtered, mapped
 from dtset.execution.kernels.failure import Place
+from dtset.execution.kernels.pairs import paired
 from dtset.execution.kernels.partitionwise import streamed, valued
 from dtset.execution.kernels.push import pushed
 from dtset.execution.stage import Scope, Step
@@ -40,8 +41,10 @@ def _through(batches: Batches, step: Step, scope: Scope) -> Batches:
             return _of_value(batches, function, step, ctx, place, limit)
         return _computed(batches, function, step, ctx, place, limit)
     optional_ctx = scope.context(step) if step.takes_ctx else None
-    if step.operator in ("map", "map_to_tuple"):
+    if step.operator == "map":
         return mapped(batches, function, optional_ctx, place)
+    if step.operator == "map_to_tuple":
+        return paired(mapped(batches, function, optional_ctx, place), place)
     if step.operator == "filter":
         return filtered(batches, function, optional_ctx, place)
     if step.form is Form.ELEMENT_COLLECTOR:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import pytest
 
@@ -16,6 +18,11 @@ from dtset import (
     TSetEnvironment,
     UsageError,
 )
+
+
+class Two(NamedTuple):
+    key: object
+    value: object
 
 
 class UpTo(SourceFunc):
@@ -185,10 +192,48 @@ def test_keyed_reduce_meets_equal_keys_of_different_types(env):
     assert sorted(keyed.keyed_reduce(operator.add).collect(), key=str) == [("1", "d"), (1, "abc")]
 
 
-def test_keyed_reduce_takes_all_nans_as_one_key(env):
-    pairs = [(float("nan"), 1), (2.0, 1), (float("nan"), 1)]
-    keyed = env.parallelize(pairs, 3).map_to_tuple(lambda pair: pair)
-    assert sorted(value for _, value in keyed.keyed_reduce(operator.add).collect()) == [1, 2]
+@dataclass(frozen=True)
+class Sensor:
+    name: str
+    value: object
+
+
+NAN_KEYS = {
+    "alone": lambda nan: nan,
+    "in a tuple": lambda nan: ("a", nan),
+    "deeper": lambda nan: ("a", ("b", frozenset([nan]))),
+    "in a dataclass": lambda nan: Sensor("a", nan),
+}
+
+
+@pytest.mark.parametrize("make", NAN_KEYS.values(), ids=NAN_KEYS)
+@pytest.mark.parametrize("partitions", [1, 2, 7])
+def test_keyed_reduce_takes_all_nans_as_one_key(env, make, partitions):
+    def pair(i):
+        return (make(2.0 if i == 3 else float("nan")), 1)
+
+    keyed = env.range(7, parallelism=partitions).map_to_tuple(pair)
+    assert sorted(value for _, value in keyed.keyed_reduce(operator.add).collect()) == [1, 6]
+
+
+@pytest.mark.parametrize("returned", [{"a", 1}, "ab", b"ab", {"a": 1, "b": 2}, (1, 2, 3), [1], 5])
+def test_map_to_tuple_takes_nothing_but_pairs_for_pairs(env, returned):
+    kind = type(returned)
+
+    def pair(i):
+        return (i, i) if i < 5 else returned
+
+    pairs = env.range(8, parallelism=2).map_to_tuple(pair)
+    with pytest.raises(TypeError, match=f"a pair is a tuple .*{kind.__qualname__}") as caught:
+        pairs.collect()
+    assert "map_to_tuple" in str(caught.value.__notes__)
+    assert "partition 1, element 1" in str(caught.value.__notes__)
+
+
+def test_map_to_tuple_takes_lists_and_named_tuples_of_two(env):
+    pairs = env.range(4, parallelism=2).map_to_tuple(lambda i: [i % 2, i] if i else Two(0, 0))
+    assert pairs.collect() == [(0, 0), (1, 1), (0, 2), (1, 3)]
+    assert sorted(pairs.keyed_reduce(operator.add).collect()) == [(0, 2), (1, 4)]
 
 
 def test_keyed_reduce_names_a_key_type_it_cannot_place(env):
@@ -206,9 +251,20 @@ def test_keyed_reduce_names_a_key_type_it_cannot_place(env):
 
 
 def test_keyed_reduce_of_what_is_no_pair_says_so(env):
-    keyed = env.parallelize([1], 1).map_to_tuple(lambda x: x)
-    with pytest.raises(TypeError, match=r"\(key, value\)"):
+    keyed = env.create_keyed_source(lambda: iter([(1, 2), {1, 2}]), 1)
+    with pytest.raises(TypeError, match=r"\(key, value\)") as caught:
         keyed.keyed_reduce(operator.add).collect()
+    assert "keyed_reduce" in str(caught.value.__notes__)
+    assert "partition 0, element 1" in str(caught.value.__notes__)
+
+
+@pytest.mark.parametrize("make", [lambda itr: map(str, itr), lambda itr: zip(itr), iter, enumerate])
+def test_compute_streams_any_iterator_that_is_returned(env, make):
+    def f(itr, ctx):
+        return make(itr)
+
+    expected = [element for start in (0, 3) for element in make(range(start, start + 3))]
+    assert env.range(6, parallelism=2).compute(f).collect() == expected
 
 
 def test_first_and_take_compute_no_more_partitions_than_needed(env, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
-from types import GeneratorType
 from typing import Any
 
 from dtset.execution.kernels.batching import Batches, batched
@@ -35,10 +34,10 @@ def streamed(
 def valued(
     batches: Batches, function: Callable[..., Any], ctx: TSetContext, place: Place, limit: int
 ) -> Batches:
-    """Give the one value that ``f(itr, ctx)`` returns; a generator it returns is streamed."""
+    """Give the one value that ``f(itr, ctx)`` returns; an iterator it returns is streamed."""
     with place.noting():
         value = function(elements_of(batches, place), ctx)
-    if isinstance(value, GeneratorType):
+    if isinstance(value, Iterator):
         yield from _noted(value, place, limit)
     else:
         yield [value]
@@ -57,7 +56,7 @@ def consumed(
 
 
 def _noted(stream: Iterator[Any], place: Place, limit: int) -> Batches:
-    """Batches of what a user's generator yields; what it raises is noted."""
+    """Batches of what a user's iterator gives; what it raises is noted."""
     batches = batched(stream, limit)
     while True:
         with place.noting():

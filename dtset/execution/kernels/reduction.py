@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import reduce
 from typing import Any
 
+from dtset.execution.exchange.stable_hash import nan_token
 from dtset.execution.kernels.batching import Batches
 from dtset.execution.kernels.failure import Place
+from dtset.execution.kernels.pairs import pair_of
 
 __all__ = ["combined", "merged", "partial_reduction", "reduced"]
-
-_NAN = float("nan")
 
 
 def partial_reduction(
@@ -46,43 +46,33 @@ def reduced(
 
 def combined(batches: Batches, function: Callable[[Any, Any], Any], place: Place) -> dict[Any, Any]:
     """Reduce the pairs of a partition by key."""
-    values: dict[Any, Any] = {}
-    for batch in batches:
-        with place.noting():
-            _combine(values, place.enter(batch), function)
-    return values
+    return _by_key(batches, function, place)
 
 
 def merged(
     pieces: Iterable[Sequence[tuple[Any, Any]]], function: Callable[[Any, Any], Any], place: Place
 ) -> dict[Any, Any]:
     """Reduce by key what the map side sent, in the order given."""
+    return _by_key(map(list, pieces), function, place)
+
+
+def _by_key(
+    batches: Iterable[list[Any]], function: Callable[[Any, Any], Any], place: Place
+) -> dict[Any, Any]:
+    """Reduce pairs by key; of equal keys, the first stands for all."""
     values: dict[Any, Any] = {}
-    for piece in pieces:
+    with_nan: dict[Hashable, Any] = {}
+    for batch in batches:
         with place.noting():
-            _combine(values, place.enter(list(piece)), function)
+            for element in place.enter(batch):
+                key, value = (
+                    element if type(element) is tuple and len(element) == 2 else pair_of(element)
+                )
+                if key in values:
+                    values[key] = function(values[key], value)
+                elif (token := nan_token(key)) is None:
+                    values[key] = value
+                else:
+                    first = with_nan.setdefault(token, key)
+                    values[first] = function(values[first], value) if first in values else value
     return values
-
-
-def _combine(
-    values: dict[Any, Any], pairs: Iterable[Any], function: Callable[[Any, Any], Any]
-) -> None:
-    """Reduce pairs into `values`."""
-    for pair in pairs:
-        try:
-            key, value = pair
-        except (TypeError, ValueError):
-            raise TypeError(
-                f"keyed_reduce takes (key, value) pairs, and was given {type(pair).__qualname__} {pair!r:.80}"
-            ) from None
-        if key in values:
-            values[key] = function(values[key], value)
-        elif key == key:
-            values[key] = value
-        else:
-            _combine_nan(values, value, function)
-
-
-def _combine_nan(values: dict[Any, Any], value: Any, function: Callable[[Any, Any], Any]) -> None:
-    """Reduce a value whose key is not equal to itself: all NaNs are one key."""
-    values[_NAN] = function(values[_NAN], value) if _NAN in values else value

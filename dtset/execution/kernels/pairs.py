@@ -1,0 +1,43 @@
+"""Pairs of a key and a value, and what is taken for one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dtset.execution.kernels.batching import Batches
+from dtset.execution.kernels.failure import Place
+
+__all__ = ["pair_of", "paired"]
+
+
+def paired(batches: Batches, place: Place) -> Batches:
+    """Give what `map_to_tuple`'s function returned, as pairs."""
+    for batch in batches:
+        if set(map(type, batch)) == {tuple} and set(map(len, batch)) == {2}:
+            yield batch
+            continue
+        # The batch has been gone through once: begun again, it tells which element it is.
+        place.elements = iter(batch)
+        with place.noting():
+            pairs = [pair_of(element) for element in place.elements]
+        yield pairs
+
+
+def pair_of(element: Any) -> tuple[Any, Any]:
+    """Return an element as a pair: a tuple (a named one too) of two as it is, a list of two as a tuple.
+
+    Raises
+    ------
+    TypeError
+        It is something else: a set has no order, and neither has what a text of two stands for.
+
+    Examples
+    --------
+    >>> pair_of(["a", 1])
+    ('a', 1)
+    """
+    if isinstance(element, tuple | list) and len(element) == 2:
+        return element if isinstance(element, tuple) else (element[0], element[1])
+    raise TypeError(
+        f"a pair is a tuple (key, value), or a list of the two; this is {type(element).__qualname__} {element!r:.80}"
+    )
