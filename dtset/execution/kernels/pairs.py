@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dtset.execution.kernels.batching import Batches
 from dtset.execution.kernels.failure import Place
 
-__all__ = ["pair_of", "paired"]
+__all__ = ["are_pairs", "pair_of", "paired"]
 
 
 def paired(batches: Batches, place: Place) -> Batches:
     """Give what `map_to_tuple`'s function returned, as pairs."""
     for batch in batches:
-        if set(map(type, batch)) == {tuple} and set(map(len, batch)) == {2}:
+        if are_pairs(batch):
             yield batch
             continue
         # The batch has been gone through once: begun again, it tells which element it is.
@@ -21,6 +22,11 @@ def paired(batches: Batches, place: Place) -> Batches:
         with place.noting():
             pairs = [pair_of(element) for element in place.elements]
         yield pairs
+
+
+def are_pairs(batch: Sequence[Any]) -> bool:
+    """Whether all elements are plain tuples of two, asked without a call for each."""
+    return set(map(type, batch)) == {tuple} and set(map(len, batch)) == {2}
 
 
 def pair_of(element: Any) -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from dtset.execution.exchange.stable_hash import nan_token
 from dtset.execution.kernels.batching import Batches
 from dtset.execution.kernels.failure import Place
-from dtset.execution.kernels.pairs import pair_of
+from dtset.execution.kernels.pairs import are_pairs, pair_of
 
 __all__ = ["combined", "merged", "partial_reduction", "reduced"]
 
@@ -63,11 +63,9 @@ def _by_key(
     values: dict[Any, Any] = {}
     with_nan: dict[Hashable, Any] = {}
     for batch in batches:
+        elements = place.enter(batch)
         with place.noting():
-            for element in place.enter(batch):
-                key, value = (
-                    element if type(element) is tuple and len(element) == 2 else pair_of(element)
-                )
+            for key, value in elements if are_pairs(batch) else map(pair_of, elements):
                 if key in values:
                     values[key] = function(values[key], value)
                 elif (token := nan_token(key)) is None:
