@@ -28,12 +28,13 @@ from types import BuiltinFunctionType, FunctionType
 from typing import Any
 from uuid import UUID
 
-__all__ = ["nan_token", "stable_hash", "target_of"]
+__all__ = ["NEVER_NAN", "nan_token", "stable_hash", "target_of"]
 
 _MASK = (1 << 64) - 1
 _EPOCH = date(1970, 1, 1).toordinal()
-# Asked of every new key.
-_NEVER_NAN = frozenset({str, bytes, int, bool, type(None)})
+NEVER_NAN = frozenset({str, bytes, int, bool, type(None)})
+"""Types of keys that need not be asked for their `nan_token`, of which there may be millions."""
+
 _NAN, _NAT = 0x7FF8_0000_0000_0000, 0x7FF8_0000_0000_0001
 # In attoseconds, the finest unit that NumPy has, so that equal times are equal numbers.
 _MICROSECOND = 10**12
@@ -138,7 +139,7 @@ class _Kind:
 def _has_nan(key: Any) -> bool:
     """Whether a key, or a part of it, is not equal to itself."""
     cls = type(key)
-    if cls in _NEVER_NAN or (cls is tuple and _NEVER_NAN.issuperset(map(type, key))):
+    if cls in NEVER_NAN or (cls is tuple and NEVER_NAN.issuperset(map(type, key))):
         return False
     kind = _kind_of(cls)
     if kind.parts is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import reduce
 from typing import Any
 
-from dtset.execution.exchange.stable_hash import nan_token
+from dtset.execution.exchange.stable_hash import NEVER_NAN, nan_token
 from dtset.execution.kernels.batching import Batches
 from dtset.execution.kernels.failure import Place
 from dtset.execution.kernels.pairs import are_pairs, pair_of
@@ -68,7 +68,7 @@ def _by_key(
             for key, value in elements if are_pairs(batch) else map(pair_of, elements):
                 if key in values:
                     values[key] = function(values[key], value)
-                elif (token := nan_token(key)) is None:
+                elif type(key) in NEVER_NAN or (token := nan_token(key)) is None:
                     values[key] = value
                 else:
                     first = with_nan.setdefault(token, key)
