@@ -29,7 +29,7 @@ class Missed:
     lineage : Lineage
         What it is to be made from.
     classes : sequence of str
-        Classes of its elements that have changed since they were stored.
+        What has become of classes of its elements since they were stored, in words.
     refresh : bool
         Whether it is there, and was to be computed again.
     """
@@ -99,7 +99,7 @@ _BEGUN = "a run began to compute it and did not finish, or its data were removed
 
 
 def difference_said(old: Lineage, new: Lineage, classes: Sequence[str] = ()) -> str:
-    """Say in what one TSet differs from another; `classes` are those of stored elements that changed."""
+    """Say in what one TSet differs from another; `classes`, in what classes of stored elements do."""
     try:
         difference = first_difference(old.tree, new.tree)
     except RecursionError:
@@ -107,7 +107,7 @@ def difference_said(old: Lineage, new: Lineage, classes: Sequence[str] = ()) -> 
     if difference is not None:
         return _said(difference, old.sources, new.sources)
     if classes:
-        return f"class {classes[0].replace(':', '.')}: {CODE_CHANGED}"
+        return classes[0]
     return "a class of its elements changed"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from dtset.errors import UntrustedCheckpointError
 from dtset.fingerprint import fingerprint_tree, rooted
 from dtset.fingerprint.tree import Tree
 from dtset.storage.pickling import present_class
@@ -39,7 +40,7 @@ def present_fingerprint(module: str, qualname: str, *, ignore: Collection[str]) 
 def _tree(module: str, qualname: str, ignore: Collection[str]) -> Tree | None:
     try:
         cls = present_class(module, qualname)
-    except (ImportError, AttributeError):
+    except (ImportError, AttributeError, UntrustedCheckpointError):
         return None
     return class_tree(cls, qualname, ignore)
 

@@ -11,6 +11,7 @@ from dtset.checkpoint.acceptance import find_accepted
 from dtset.checkpoint.layout import generation_path, tset_path
 from dtset.checkpoint.manifest import Manifest, find_manifest
 from dtset.checkpoint.part import Part, read_parts
+from dtset.fingerprint.difference import CODE_CHANGED
 from dtset.storage.objects import ObjectStore
 
 __all__ = ["Hit", "Miss", "Resolution", "resolve"]
@@ -48,8 +49,8 @@ class Miss:
     parts : mapping of int to Part
         Partitions that an earlier run committed before it died.
     classes : sequence of str
-        Classes of stored elements, as ``module:qualname``, that have changed since although nothing that made
-        the elements has.
+        What has become of classes of stored elements since, in words, although nothing that made the elements
+        has changed.
     """
 
     fingerprint: str
@@ -101,7 +102,9 @@ def resolve(
             if found is not None:
                 return Hit(found, fingerprint, accepted is not None)
             return Miss(fingerprint, {} if generation is None else parts[generation], changed)
-        changed = tuple(sorted(name for name in classes if present[name] != classes[name]))
+        changed = tuple(
+            _said(name, present[name]) for name in sorted(classes) if present[name] != classes[name]
+        )
         fingerprint, known = _with_classes(fingerprint, present), present
 
 
@@ -133,6 +136,12 @@ def _present(
 ) -> dict[str, str | None]:
     """Fingerprints that classes have in the present program."""
     return {name: class_fingerprint_of(*name.split(":", 1)) for name in classes}
+
+
+def _said(name: str, present: str | None) -> str:
+    """Say what has become of a class."""
+    shown = f"class {name.replace(':', '.')}"
+    return f"{shown}: {CODE_CHANGED}" if present else f"{shown} is not in this program"
 
 
 def _with_classes(fingerprint: str, classes: Mapping[str, str | None]) -> str:

@@ -217,11 +217,9 @@ def _is_alive(store: ObjectStore, job_id: str, run: RunRecord, timeout: float) -
     """Whether a run that has not ended is alive: its process or, where that cannot be seen, its heartbeat."""
     if run.processes == processes_here():
         return bool(run.process_started) and process_started(run.pid) == run.process_started
-    try:
-        beat = float(store.get(run_path(job_id, run.run_id, "beat")))
-    except (FileNotFoundError, ValueError):
-        beat = run.started
-    return time.time() - beat < timeout
+    beat = find_note(store, run_path(job_id, run.run_id, "beat"))
+    last: float = run.started if beat is None else beat["at"]
+    return time.time() - last < timeout
 
 
 class Heartbeat:
@@ -247,6 +245,6 @@ class Heartbeat:
         """Write beats until stopped."""
         while not self._stopped.wait(self._interval):
             try:
-                self._store.put(self._path, repr(time.time()).encode())
+                self._store.put(self._path, placed(self._path, {"at": time.time()}))
             except StoreError as error:
                 _logger.warning("the heartbeat of this run could not be written: %s", error)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dtset.checkpoint.layout import run_path
-from dtset.errors import ReadOnlyStoreError
+from dtset.errors import CorruptCheckpointError, ReadOnlyStoreError
 from dtset.execution.shipping import Program, Shipment, receive
 from dtset.execution.stage import TaskSettings
+from dtset.storage.objects import ObjectStore
 
 __all__ = ["StoredShipment", "program_of", "sent"]
 
@@ -42,6 +44,24 @@ def sent(shipment: Shipment, settings: TaskSettings) -> Shipment | StoredShipmen
 def program_of(shipment: Shipment | StoredShipment, settings: TaskSettings) -> Program:
     """Load code on the worker that runs it; once for an action in each process."""
     if isinstance(shipment, StoredShipment):
-        data = settings.store.get(shipment.path)
+        data = _verified(settings.store, shipment)
         shipment = Shipment(shipment.digest, data, shipment.python, shipment.distributions)
     return receive(shipment, settings.action)
+
+
+def _verified(store: ObjectStore, shipment: StoredShipment) -> bytes:
+    """Read code that lies in the store: what is loaded is what the driver sent, which the digest came with."""
+    try:
+        data = store.get(shipment.path)
+    except FileNotFoundError:
+        raise CorruptCheckpointError(
+            f"the code of this run is gone from the store: {store.url}/{shipment.path}. Something removes objects: "
+            "stop it, and start the job again"
+        ) from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != shipment.digest:
+        raise CorruptCheckpointError(
+            f"the code of this run was altered in the store: {store.url}/{shipment.path}: expected digest "
+            f"{shipment.digest}, found {found} ({len(data)} bytes). None of it was run: start the job again"
+        )
+    return data

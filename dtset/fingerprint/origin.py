@@ -19,6 +19,7 @@ __all__ = [
     "PYTHON",
     "Distribution",
     "distribution_of",
+    "file_of",
     "is_compiled",
     "is_user_module",
     "is_users_class",
@@ -95,6 +96,11 @@ def is_users_module(module: ModuleType) -> bool:
         return is_user_module(module.__name__)
     file = vars(module).get("__file__")
     return not isinstance(file, str) or is_users_file(file)
+
+
+def file_of(module_name: str) -> str | None:
+    """File or folder of a module, which may or may not be imported yet; None if it has none."""
+    return _place(module_name)[0]
 
 
 def is_users_file(file: str) -> bool:

@@ -17,12 +17,13 @@ from functools import cache, lru_cache, reduce
 from importlib import import_module
 from inspect import unwrap
 from itertools import pairwise
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, Protocol, cast
 
 import numpy as np
 
 from dtset.errors import StoreError, UntrustedCheckpointError, UsageError
+from dtset.fingerprint.imported import may_be_imported
 from dtset.fingerprint.origin import is_user_module, is_users_class
 from dtset.storage.columns import Columns, element_weight
 from dtset.storage.kinds import Array
@@ -47,24 +48,49 @@ class ClassResolver(Protocol):
     """What gives the present program's class, or function, of a name."""
 
     def __call__(self, module: str, qualname: str, /) -> object:
-        """Return it; an AttributeError, ImportError or LookupError if there is none."""
+        """Return it; an AttributeError, ImportError or LookupError if there is none.
+
+        Nothing is imported that the program does not import by itself.
+        """
 
 
 def present_class(module: str, qualname: str) -> object:
-    """Resolve a reference in this process's modules, importing the module if need be.
+    """Resolve a reference of a record or a pickle in this process's modules.
+
+    Only what the program has imported, or has an import statement for, is resolved: whoever can write to
+    the store must not choose what is imported.
 
     Parameters
     ----------
     module, qualname : str
         Where the class is defined.
 
+    Raises
+    ------
+    UntrustedCheckpointError
+        Nothing in the program imports the module.
+    AttributeError
+        The module has no such class.
+
     Examples
     --------
     >>> present_class("collections", "OrderedDict.fromkeys")
     <built-in method fromkeys of type object at ...>
     """
-    found = sys.modules.get(module) or import_module(module)
-    return reduce(getattr, qualname.split("."), cast(object, found))
+    if module not in sys.modules:
+        if not may_be_imported(module):
+            raise UntrustedCheckpointError(
+                f"stored elements refer to {module}.{qualname}, and nothing in this program imports {module}: so it was "
+                "not imported for their sake. If you trust it, import it; else define it again, or compute the data anew"
+            )
+        import_module(module)
+    found: object = sys.modules[module]
+    for part in qualname.split("."):
+        # Nothing is asked that could import: modules for their contents only, and none on the way.
+        found = vars(found).get(part) if isinstance(found, ModuleType) else getattr(found, part)
+        if found is None or isinstance(found, ModuleType):
+            raise AttributeError(f"module {module!r} has no class {qualname!r}")
+    return found
 
 
 def resolve(module: str, qualname: str) -> object:
@@ -253,6 +279,11 @@ class _RowUnpickler(pickle.Unpickler):
         return self._find(module, name)
 
 
+def _installed(module: str, qualname: str) -> object:
+    """Find what a pickle names in an installed module, as pickle itself does: to read pickles is to trust them."""
+    return reduce(getattr, qualname.split("."), cast(object, import_module(module)))
+
+
 def _finder(resolver: ClassResolver) -> Callable[[str, str], object]:
     """Return a cached look-up of the globals in pickles, which differs by resolver."""
 
@@ -270,7 +301,7 @@ def _finder(resolver: ClassResolver) -> Callable[[str, str], object]:
     def find(module: str, name: str) -> object:
         if (module, name) == (__name__, resolve.__name__):
             return resolved
-        return resolved(module, name) if is_user_module(module) else present_class(module, name)
+        return resolved(module, name) if is_user_module(module) else _installed(module, name)
 
     return find
 

@@ -49,9 +49,19 @@ def test_a_run_elsewhere_is_judged_by_its_heartbeat(store):
     record = unseal(objects.get(run_path("job", "far")))
     objects.put(run_path("job", "far"), seal({**record, "processes": "far-away"}))
     assert states(objects) == ["running"]
-    objects.put(run_path("job", "far", "beat"), repr(time.time() - 100).encode())
+    beat = seal({"at": time.time() - 100})
+    objects.put(run_path("job", "far", "beat"), beat)
     assert states(objects) == ["interrupted"]
     assert states(objects, timeout=1000.0) == ["running"]
+    objects.put(run_path("job", "far", "beat"), beat.replace(b'"at":1', b'"at":9'))
+    assert states(objects, timeout=-1000.0) == ["interrupted"]
+
+
+def test_the_record_of_another_run_tells_nothing(store):
+    objects = open_store(store)
+    begin_run(objects, "job", "one", PROGRAM)
+    objects.put(run_path("job", "two"), objects.get(run_path("job", "one")))
+    assert [run.run_id for run in read_runs(objects, "job", 60.0)] == ["one"]
 
 
 def test_environments_end_in_the_state_that_they_were_left_in(store):
@@ -90,5 +100,5 @@ def test_heartbeats_are_written(store):
     while not (found := objects.list(run_path("job", run.run_id, "beat"))):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert float(objects.get(found[0].path)) <= time.time()
+    assert unseal(objects.get(found[0].path))["at"] <= time.time()
     env.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dtset.errors import StoreError, UsageError
+from dtset.errors import StoreError, UntrustedCheckpointError, UsageError
 from dtset.storage.batches import decode_batch, encode_batch
 from dtset.storage.objects import open_store
 from dtset.storage.partition_reader import read_partition
@@ -134,18 +134,36 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (tmp_path / "module_beside.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(tmp_path)
     yield "module_beside"
-    sys.modules.pop("module_beside", None)
+    for name in ("module_beside", "uses_it"):
+        sys.modules.pop(name, None)
 
 
-def test_the_default_resolver_imports_what_the_driver_can(beside: str) -> None:
+def test_a_module_that_the_program_does_not_import_is_not_imported(beside: str) -> None:
     module = __import__(beside)
     classes: set[tuple[str, str]] = set()
     columns = encode_batch([module.Rec(3)], classes=classes)
     assert classes == {("module_beside", "Rec")}
     del sys.modules[beside]
+    with pytest.raises(UntrustedCheckpointError, match=r"module_beside\.Rec.*import it"):
+        decode_batch(columns)
+    assert beside not in sys.modules
+
+
+def test_a_module_that_the_users_code_imports_somewhere_is(beside: str, tmp_path: Path) -> None:
+    columns = encode_batch([__import__(beside).Rec(3)])
+    del sys.modules[beside]
+    (tmp_path / "uses_it.py").write_text(
+        f"def later():\n    from {beside} import Rec\n    return Rec\n"
+    )
+    __import__("uses_it")
     (back,) = decode_batch(columns)
     assert type(back) is present_class("module_beside", "Rec")
-    assert type(back) is not module.Rec
+
+
+def test_a_reference_leads_through_no_module(beside: str) -> None:
+    __import__(beside)
+    with pytest.raises(AttributeError, match="module_beside"):
+        present_class(beside, "functools.partial")
 
 
 def test_installed_classes_go_by_plain_pickle() -> None:

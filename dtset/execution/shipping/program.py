@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import import_module, metadata
+from importlib import metadata
 from threading import Lock
 from types import ModuleType
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from dtset.errors import CodeMismatchError
 from dtset.execution.shipping.shipment import Shipment, load
 from dtset.fingerprint.origin import is_user_module
+from dtset.storage.pickling import present_class
 
 __all__ = ["Program", "receive"]
 
@@ -50,6 +51,8 @@ class Program:
         ------
         CodeMismatchError
             If the name is of a user's module and was not shipped, or nothing has that name.
+        UntrustedCheckpointError
+            If it is of a module that is not imported here: references to what is installed are pickle's own.
 
         Examples
         --------
@@ -65,13 +68,7 @@ class Program:
                 f"{module}.{qualname} is the user's and did not travel to {_here()}. If the program "
                 f"still defines it, it must be listed among the classes that stored data refer to."
             )
-        try:
-            return _walk(import_module(module), qualname)
-        except (ImportError, AttributeError) as error:
-            raise CodeMismatchError(
-                f"{module}.{qualname} is not on {_here()}: {error}. "
-                f"Install on the workers what the driver has installed."
-            ) from error
+        return present_class(module, qualname)
 
     def _shipped(self, module: str, qualname: str) -> object:
         if module in self._modules:
