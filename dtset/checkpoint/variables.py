@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from dtset.checkpoint.job import check_job
 from dtset.checkpoint.layout import commit_note, run_path, variables_path
 from dtset.checkpoint.placed import find_placed, placed
-from dtset.errors import CorruptCheckpointError, StaleVariablesError, StoreError
+from dtset.errors import CorruptCheckpointError, StaleVariablesError, StoreError, UsageError
 from dtset.fingerprint.difference import Difference, first_difference
 from dtset.fingerprint.tree import Tree, from_json, to_json
 from dtset.storage.blocks import decode_block, encode_block
@@ -125,7 +125,7 @@ def commit_variables(
     programs = {each.program.digest: each.program for each in commit.variables.values()}
     numbers = {digest: number for number, digest in enumerate(programs)}
     record = {
-        "values": base64.b64encode(encode_block([values], allow_pickle=allow_pickle)).decode(),
+        "values": base64.b64encode(_encoded(values, allow_pickle)).decode(),
         "made_by": {name: numbers[each.program.digest] for name, each in commit.variables.items()},
         "programs": [to_json(program) for program in programs.values()],
     }
@@ -140,6 +140,22 @@ def note_commit(store: ObjectStore, job_id: str, run_id: str, commit: Commit) ->
     """Note in a run's records that a commit is there in full: from now on it is missed if it is not."""
     path = run_path(job_id, run_id, commit_note(commit.number, commit.run_id))
     store.put(path, placed(path, {"time": time.time()}), durable=True)
+
+
+def _encoded(values: Mapping[str, Any], allow_pickle: bool) -> bytes:
+    """Encode values; what cannot be stored, or not be read again, is named."""
+    try:
+        return encode_block([dict(values)], allow_pickle=allow_pickle, resolver=present_class)
+    except Exception:
+        for name, value in values.items():
+            try:
+                encode_block([value], allow_pickle=allow_pickle, resolver=present_class)
+            except UsageError as error:
+                raise UsageError(f"the variable {name!r} cannot be committed: {error}") from error
+            except Exception as error:
+                error.add_note(f"dtset: raised while the variable {name!r} was pickled")
+                raise
+        raise
 
 
 def check_program(name: str, made_by: Tree, program: Tree) -> None:

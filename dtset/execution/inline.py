@@ -16,6 +16,7 @@ from dtset.plan.context import TSetContext
 from dtset.plan.sources import share
 from dtset.storage.blocks import block_classes, decode_block, encode_block
 from dtset.storage.partition_writer import PartitionWriter
+from dtset.storage.pickling import present_class
 
 __all__ = ["SequenceSource", "inlined", "snapshot"]
 
@@ -74,7 +75,7 @@ def snapshot(sequence: Sequence[Any], parallelism: int, batch_size: int) -> Sequ
     for partition in range(parallelism):
         first, last = share(len(sequence), partition, parallelism)
         blocks[partition] = [
-            encode_block(sequence[start : min(start + batch_size, last)])
+            encode_block(sequence[start : min(start + batch_size, last)], resolver=present_class)
             for start in range(first, last, batch_size)
         ]
     return SequenceSource(blocks)

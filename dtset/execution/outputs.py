@@ -87,6 +87,7 @@ class PersistOutput:
             data_path(path, scope.partition, attempt),
             codec=settings.codec,
             allow_pickle=settings.allow_pickle,
+            resolver=scope.program.findable,
         )
         try:
             for batch in batches:
@@ -119,10 +120,11 @@ class BlockOutput:
 
     def consume(self, batches: Batches, scope: Scope, deal: str | None) -> list[bytes]:
         """Encode a partition."""
+        findable = scope.program.findable
         if self.limit is None:
-            return [encode_block(batch) for batch in batches if batch]
+            return [encode_block(batch, resolver=findable) for batch in batches if batch]
         with closing(_elements(batches)) as elements:  # type: ignore[type-var]
-            return [encode_block(list(islice(elements, self.limit)))]
+            return [encode_block(list(islice(elements, self.limit)), resolver=findable)]
 
 
 def _elements(batches: Iterable[list[Any]]) -> Iterable[Any]:
@@ -166,7 +168,8 @@ class PartialOutput:
     def consume(self, batches: Batches, scope: Scope, deal: str | None) -> bytes:
         """Reduce a partition."""
         place = place_of(self.step, scope)
-        return encode_block(partial_reduction(batches, scope.function(self.step), place))
+        partial = partial_reduction(batches, scope.function(self.step), place)
+        return encode_block(partial, resolver=scope.program.resolve)
 
 
 @dataclass(frozen=True)
@@ -184,4 +187,5 @@ class SplitOutput:
         with place.noting():
             for pair in values.items():
                 pairs.setdefault(target_of(pair[0], self.targets), []).append(pair)
-        return {target: encode_block(sent) for target, sent in pairs.items()}
+        resolver = scope.program.resolve
+        return {target: encode_block(sent, resolver=resolver) for target, sent in pairs.items()}

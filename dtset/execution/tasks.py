@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from dtset.execution.printing import captured
 from dtset.execution.results import GroupResult
 from dtset.execution.shipping import Shipment
 from dtset.execution.stage import Scope, Step, TaskSettings
-from dtset.execution.steps import through
+from dtset.execution.steps import place_of, through
 from dtset.storage.blocks import block_classes
 
 __all__ = ["Stage", "classes_in", "run_group", "split_group"]
@@ -56,7 +57,8 @@ def run_group(
             with captured(settings.run_id, enabled=settings.capture):
                 batches = through(opened.batches(scope), stage.steps, scope)
                 batches = unchanged(batches, stage.files)
-                results[partition] = stage.output.consume(batches, scope, opened.deal)
+                with _making(stage, scope):
+                    results[partition] = stage.output.consume(batches, scope, opened.deal)
     except (DealChangedError, StoreNotSharedError):
         raise
     except (Exception, SystemExit, KeyboardInterrupt) as error:
@@ -65,6 +67,12 @@ def run_group(
         return GroupResult(results, opened.deal)
     # Raised here, it has no context: that would travel along, however deep its traceback is.
     raise failure
+
+
+def _making(stage: Stage, scope: Scope) -> AbstractContextManager[None]:
+    """Note, on what is raised because of the elements themselves, which operator made them."""
+    step = stage.steps[-1] if stage.steps else getattr(stage.input, "step", None)
+    return place_of(step, scope).noting() if isinstance(step, Step) else nullcontext()
 
 
 def split_group(result: GroupResult, targets: Sequence[int]) -> Piece:

@@ -8,7 +8,14 @@ from typing import Any
 from dtset.errors import UsageError
 from dtset.storage.columns import Columns, from_columns, row_weights, to_columns
 from dtset.storage.kinds import Array, Unfit
-from dtset.storage.pickling import ClassResolver, dump_rows, load_rows, present_class, refuse_pickle
+from dtset.storage.pickling import (
+    ClassResolver,
+    Sampled,
+    dump_rows,
+    load_rows,
+    present_class,
+    refuse_pickle,
+)
 from dtset.storage.schema import PICKLED
 
 __all__ = ["decode_batch", "encode_batch", "pickle_columns", "weighed_batch"]
@@ -19,6 +26,7 @@ def encode_batch(
     *,
     allow_pickle: bool = True,
     classes: set[tuple[str, str]] | None = None,
+    sampled: Sampled | None = None,
 ) -> Columns:
     """Encode elements as columns.
 
@@ -30,11 +38,13 @@ def encode_batch(
         Whether elements that have no typed columns may be pickled.
     classes : set of (module, qualname), optional
         Where to add the user's classes that pickles refer to.
+    sampled : Sampled, optional
+        Reads a sample of what is pickled back.
 
     Raises
     ------
     UsageError
-        The elements would have to be pickled and may not, or cannot be pickled.
+        The elements would have to be pickled and may not, or cannot be pickled and unpickled.
 
     Examples
     --------
@@ -43,12 +53,15 @@ def encode_batch(
     >>> encode_batch([True, 0]).schema.kind
     'pickled'
     """
-    columns, _ = weighed_batch(batch, allow_pickle, set() if classes is None else classes)
+    columns, _ = weighed_batch(batch, allow_pickle, set() if classes is None else classes, sampled)
     return columns
 
 
 def weighed_batch(
-    batch: Sequence[object], allow_pickle: bool, classes: set[tuple[str, str]]
+    batch: Sequence[object],
+    allow_pickle: bool,
+    classes: set[tuple[str, str]],
+    sampled: Sampled | None = None,
 ) -> tuple[Columns, Array]:
     """Encode elements, and tell about how many bytes each takes, whatever batch it is in.
 
@@ -63,7 +76,7 @@ def weighed_batch(
     except Unfit as reason:
         if not allow_pickle:
             raise _refusal(str(reason)) from None
-        pickled = dump_rows(batch, classes)
+        pickled = dump_rows(batch, classes, sampled)
         return pickled.columns, pickled.weights
     return columns, row_weights(columns)
 

@@ -14,7 +14,7 @@ from dtset.errors import CorruptCheckpointError
 from dtset.storage.batches import decode_batch, encode_batch
 from dtset.storage.columns import Columns, concatenate, widen
 from dtset.storage.kinds import Array
-from dtset.storage.pickling import ClassResolver, present_class, refuse_pickle
+from dtset.storage.pickling import ClassResolver, Sampled, present_class, refuse_pickle
 from dtset.storage.schema import PICKLED, Schema, arrays_of, fits
 
 __all__ = ["block_classes", "decode_block", "encode_block"]
@@ -25,7 +25,9 @@ _CRC = struct.Struct("<I")
 _PIECE_ROWS = 16384
 
 
-def encode_block(batch: Sequence[object], *, allow_pickle: bool = True) -> bytes:
+def encode_block(
+    batch: Sequence[object], *, allow_pickle: bool = True, resolver: ClassResolver | None = None
+) -> bytes:
     """Encode elements as one self-describing bytes object with a checksum.
 
     Parameters
@@ -34,11 +36,14 @@ def encode_block(batch: Sequence[object], *, allow_pickle: bool = True) -> bytes
         The elements.
     allow_pickle : bool
         Whether elements that have no typed columns may be pickled.
+    resolver : callable, optional
+        Gives the class of a name, as it will for who decodes the block: of pickled elements, the first of each
+        type is read back with it. Default: none is.
 
     Raises
     ------
     UsageError
-        The elements would have to be pickled and may not, or cannot be pickled.
+        The elements would have to be pickled and may not, or cannot be pickled and unpickled.
 
     Examples
     --------
@@ -47,7 +52,8 @@ def encode_block(batch: Sequence[object], *, allow_pickle: bool = True) -> bytes
     [('a', 1.5), ('b', 2.5)]
     """
     classes: set[tuple[str, str]] = set()
-    segments = [concatenate(run) for run in _runs(batch, allow_pickle, classes)]
+    sampled = None if resolver is None else Sampled(resolver)
+    segments = [concatenate(run) for run in _runs(batch, allow_pickle, classes, sampled)]
     header = {
         "segments": [
             [part.schema.to_json(), part.rows, [len(array) for array in part.arrays]]
@@ -65,13 +71,19 @@ def encode_block(batch: Sequence[object], *, allow_pickle: bool = True) -> bytes
 
 
 def _runs(
-    batch: Sequence[object], allow_pickle: bool, classes: set[tuple[str, str]]
+    batch: Sequence[object],
+    allow_pickle: bool,
+    classes: set[tuple[str, str]],
+    sampled: Sampled | None,
 ) -> Iterator[list[Columns]]:
     """Encode piecewise, so that one odd element does not cost the others their columns."""
     run: list[Columns] = []
     for start in range(0, len(batch), _PIECE_ROWS):
         piece = encode_batch(
-            batch[start : start + _PIECE_ROWS], allow_pickle=allow_pickle, classes=classes
+            batch[start : start + _PIECE_ROWS],
+            allow_pickle=allow_pickle,
+            classes=classes,
+            sampled=sampled,
         )
         if run and fits(piece.schema, run[0].schema):
             run.append(widen(piece, run[0].schema))

@@ -11,6 +11,7 @@ from dtset.storage.batches import pickle_columns, weighed_batch
 from dtset.storage.codecs import DEFAULT_CODEC, check_codec, chunk_codec
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_summary import PartitionSummary, SegmentSummary
+from dtset.storage.pickling import ClassResolver, Sampled
 from dtset.storage.schema import arrays_of
 from dtset.storage.segmenter import RowGroup, Segmenter
 from dtset.storage.zarr_group import partition_documents
@@ -37,6 +38,9 @@ class PartitionWriter:
         How chunks are compressed: ``blosc-lz4``, ``zstd`` or ``none``.
     allow_pickle : bool
         Whether elements that have no typed columns may be pickled.
+    resolver : callable, optional
+        Gives the class of a name, as it will for who reads: of pickled elements, the first of each type is read
+        back with it. Default: none is.
 
     Examples
     --------
@@ -60,13 +64,15 @@ class PartitionWriter:
         *,
         codec: str = DEFAULT_CODEC,
         allow_pickle: bool = True,
+        resolver: ClassResolver | None = None,
     ) -> None:
         self._codec = check_codec(codec)
         self._store = store
         self._path = path
         self._classes: set[tuple[str, str]] = set()
+        sampled = None if resolver is None else Sampled(resolver)
         self._segmenter = Segmenter(
-            lambda batch: weighed_batch(batch, allow_pickle, self._classes),
+            lambda batch: weighed_batch(batch, allow_pickle, self._classes, sampled),
             lambda columns: pickle_columns(columns, allow_pickle),
         )
         self._segments: list[SegmentSummary] = []

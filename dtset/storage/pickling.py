@@ -12,7 +12,7 @@ import pickle
 import sys
 from collections.abc import Callable, Hashable, Sequence
 from copyreg import dispatch_table
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache, reduce
 from importlib import import_module
 from inspect import unwrap
@@ -32,6 +32,7 @@ from dtset.storage.schema import PICKLED
 __all__ = [
     "ClassResolver",
     "Pickled",
+    "Sampled",
     "dump_rows",
     "load_rows",
     "present_class",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 _STACK_GLOBAL = b"\x93"
+_BY_NAME = (type, FunctionType)
 # What pickle and copyreg raise for what cannot be pickled; anything else comes from the user's code.
 _UNPICKLABLE = (pickle.PicklingError, TypeError, AttributeError)
 
@@ -119,7 +121,25 @@ class Pickled:
     weights: Array
 
 
-def dump_rows(batch: Sequence[object], classes: set[tuple[str, str]]) -> Pickled:
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """Reads back a sample of what is pickled: the first element in which a type or a reference occurs.
+
+    Parameters
+    ----------
+    resolver : callable
+        Gives the class of a reference, as it will for who reads.
+    types : set of type
+        Types that have been met.
+    """
+
+    resolver: ClassResolver
+    types: set[type] = field(default_factory=set)
+
+
+def dump_rows(
+    batch: Sequence[object], classes: set[tuple[str, str]], sampled: Sampled | None = None
+) -> Pickled:
     """Pickle elements one by one, and note the user's classes met.
 
     Each pickle stands by itself: what two elements share is stored with both, so that the bytes do
@@ -131,11 +151,13 @@ def dump_rows(batch: Sequence[object], classes: set[tuple[str, str]]) -> Pickled
         The elements.
     classes : set of (module, qualname)
         Where to add the user's classes and functions that are referred to.
+    sampled : Sampled, optional
+        Reads a sample back. Default: nothing is.
 
     Raises
     ------
     UsageError
-        An element cannot be pickled, or is of a class that cannot be found again.
+        An element cannot be pickled, or not be unpickled, or is of a class that cannot be found again.
 
     Examples
     --------
@@ -144,7 +166,7 @@ def dump_rows(batch: Sequence[object], classes: set[tuple[str, str]]) -> Pickled
     [{'a': 1}, [2]]
     """
     buffer = io.BytesIO()
-    pickler = _RowPickler(buffer, classes)
+    pickler = _RowPickler(buffer, classes, set() if sampled is None else sampled.types)
     dump, clear, tell = pickler.dump, pickler.clear_memo, buffer.tell
     ends = np.empty(len(batch) + 1, np.int64)
     weights = np.empty(len(batch), np.int64)
@@ -162,6 +184,10 @@ def dump_rows(batch: Sequence[object], classes: set[tuple[str, str]]) -> Pickled
             raise UsageError(_unpicklable(element, error)) from error
         clear()
         start, end = end, tell()
+        if pickler.has_new and sampled is not None:
+            pickler.has_new = False
+            with buffer.getbuffer() as view:
+                _read_back(element, bytes(view[start:end]), sampled.resolver)
         ends[row + 1] = end
         weights[row] = end - start + 8 if weight is None else weight
     arrays = (ends, np.frombuffer(buffer.getbuffer(), np.uint8))
@@ -201,21 +227,27 @@ def refuse_pickle(where: str) -> UntrustedCheckpointError:
 
 
 class _RowPickler(pickle.Pickler):
-    def __init__(self, file: io.BytesIO, classes: set[tuple[str, str]]) -> None:
+    def __init__(self, file: io.BytesIO, classes: set[tuple[str, str]], types: set[type]) -> None:
         super().__init__(file, protocol=5)
         self._classes = classes
+        self._types = types
+        self.has_new = False
         self._references: dict[object, Any] = {}
 
     def reducer_override(self, obj: Any) -> Any:
         """Write the user's classes, functions and named singletons as references."""
-        if isinstance(obj, type | FunctionType):
+        if isinstance(obj, _BY_NAME):
             reference = self._references.get(obj)
             if reference is None:
                 own = _is_users(obj)
                 reference = self._refer(obj, obj.__qualname__) if own else NotImplemented
                 self._references[obj] = reference
             return reference
-        if not _reduces_in_own_way(cast(Hashable, type(obj))) and not _says_it_is_users(obj):
+        kind = type(obj)
+        if kind not in self._types:
+            self._types.add(kind)
+            self.has_new = True
+        if not _reduces_in_own_way(cast(Hashable, kind)) and not _says_it_is_users(obj):
             return NotImplemented
         reduced = obj.__reduce_ex__(5)
         return self._refer(obj, reduced) if isinstance(reduced, str) else reduced
@@ -232,13 +264,18 @@ class _RowPickler(pickle.Pickler):
                 f"a function occurs in the data that says it is {module}.{qualname}, but that name stands for "
                 "another one: what is read back would be that one. Give it a name of its own at module level"
             )
-        self._classes.add((module, qualname))
+        if (module, qualname) not in self._classes:
+            self._classes.add((module, qualname))
+            self.has_new = True
         return resolve, (module, qualname)
 
 
 @lru_cache(maxsize=512)
 def _reduces_in_own_way(kind: Any) -> bool:
-    """Tell whether a user's class pickles its instances in a way of its own: perhaps by name."""
+    """Tell whether instances are pickled as their class says: a user's, perhaps by name, and exceptions."""
+    if issubclass(kind, BaseException):
+        # tblib, which distributed loads, would add tracebacks, to some classes and in some processes.
+        return True
     return _has_own_reduce(kind) and is_users_class(kind) and kind not in dispatch_table
 
 
@@ -306,9 +343,22 @@ def _finder(resolver: ClassResolver) -> Callable[[str, str], object]:
     return find
 
 
-def _unpicklable(element: object, error: Exception) -> str:
+def _read_back(element: object, pickled: bytes, resolver: ClassResolver) -> None:
+    """Make sure that an element can be read again."""
+    try:
+        _RowUnpickler(io.BytesIO(pickled), _finder(resolver)).load()
+    except Exception as error:
+        reason = f"it can be pickled, but not unpickled ({type(error).__qualname__}: {error})"
+        raise UsageError(_unpicklable(element, reason)) from error
+
+
+def _unpicklable(element: object, reason: object) -> str:
     kind = type(element)
+    try:
+        shown = f"{element!r:.80}"
+    except Exception:
+        shown = "one whose repr() fails"
     return (
-        f"an element of type {kind.__module__}.{kind.__qualname__} cannot be stored: {error}. "
-        "Map it to plain values before, or give its class a __reduce__ or __getstate__"
+        f"an element of type {kind.__module__}.{kind.__qualname__} cannot be stored: {reason}. It is {shown}. "
+        "Map it to plain values before, or give the class that cannot a __reduce__ or __getstate__"
     )

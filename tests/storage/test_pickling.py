@@ -14,7 +14,7 @@ from dtset.storage.batches import decode_batch, encode_batch
 from dtset.storage.objects import open_store
 from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionWriter
-from dtset.storage.pickling import present_class
+from dtset.storage.pickling import Sampled, dump_rows, present_class
 
 SOURCE = """
 import enum, functools
@@ -200,3 +200,40 @@ def test_equal_plain_values_give_equal_pickles_whatever_is_one_object() -> None:
     same, apart = ([(text, text), 1], [(text, other), 1])
     one, two = encode_batch(same), encode_batch(apart)
     assert one.arrays[1].tobytes() == two.arrays[1].tobytes()
+
+
+def test_a_sample_of_each_type_is_read_back(shipped: Any) -> None:
+    loaded: list[Any] = []
+
+    def resolver(name: str, qualname: str) -> Any:
+        loaded.append(qualname)
+        return resolver_of(shipped)(name, qualname)
+
+    batch = [{"a": shipped.Rec(i)} for i in range(50)]
+    batch += [{"a": shipped.Colour.RED}] * 50 + [{"a": shipped.Rec(50)}]
+    sampled, classes = Sampled(resolver), set[tuple[str, str]]()
+    for start in range(0, len(batch), 10):
+        dump_rows(batch[start : start + 10], classes, sampled)
+    assert loaded == ["Rec", "Colour"]
+
+
+def test_what_reading_back_raises_is_told(shipped: Any) -> None:
+    shipped.Rec.__setstate__ = lambda self, state: 1 / 0
+    sampled = Sampled(resolver_of(shipped))
+    with pytest.raises(UsageError, match=r"jobs_shipped\.Rec.*not unpickled \(ZeroDivisionError: "):
+        dump_rows([1, shipped.Rec(1)], set(), sampled)
+    encode_batch([shipped.Rec(1)])
+
+
+def test_exceptions_are_pickled_the_same_whatever_is_imported() -> None:
+    import tblib.pickling_support
+
+    def caught() -> Exception:
+        try:
+            raise KeyError("k")
+        except KeyError as error:
+            return error
+
+    before = encode_batch([KeyError("k")]).arrays[1].tobytes()
+    tblib.pickling_support.install()
+    assert encode_batch([caught()]).arrays[1].tobytes() == before

@@ -70,6 +70,23 @@ class Program:
             )
         return present_class(module, qualname)
 
+    def findable(self, module: str, qualname: str) -> object:
+        """Find what a name refers to here, as `resolve` does, if the driver finds something by it, too.
+
+        Raises
+        ------
+        CodeMismatchError
+            As of `resolve`, or it is a class that has another name in its module.
+        """
+        found = self.resolve(module, qualname)
+        classes = self._classes.get((module, qualname), {})
+        if any(cls is found and not is_present for cls, is_present in classes.items()):
+            raise CodeMismatchError(
+                f"{module}.{qualname} is not where its name says: give the class, or namedtuple(), the name "
+                "that its module has it under"
+            )
+        return found
+
     def _shipped(self, module: str, qualname: str) -> object:
         if module in self._modules:
             try:
