@@ -110,15 +110,16 @@ scalars = st.one_of(
 def equal(one, other):
     try:
         return bool(one == other)
-    except TypeError:
-        # NumPy's integers raise when they are compared with decimals that are no integers of their kind.
+    except (TypeError, ValueError, OverflowError):
+        # NumPy's integers and times, and pandas's, raise when they are compared with some others.
         return False
 
 
 @given(scalars, scalars)
 @example(Decimal("0.0"), np.int32(0))
 def test_equal_numbers_have_equal_hashes(one, other):
-    if equal(one, other):
+    # NumPy compares numbers as the narrower of their types, under which 5e-324 is 0; a dict does not.
+    if equal(one, other) and hash(one) == hash(other):
         assert stable_hash(one) == stable_hash(other)
 
 
@@ -180,6 +181,7 @@ others = st.sampled_from(
 
 
 @given(st.one_of(*(st.tuples(kind, kind) for kind in (times, lengths, others, numbers))))
+@example((0, np.timedelta64(0, "Y")))
 def test_keys_that_are_one_in_a_dict_have_equal_hashes(pair):
     one, other = pair
     if hash(one) == hash(other) and equal(one, other):
@@ -261,7 +263,7 @@ def test_only_keys_with_a_nan_in_them_have_a_token(key):
             np.timedelta64(1, "m"),
             np.timedelta64(60_000, "ms"),
         ),
-        (np.timedelta64(1, "Y"), np.timedelta64(12, "M")),
+        (np.timedelta64(1, "Y"), np.timedelta64(12, "M"), 12),
         (range(0, 3, 2), range(0, 4, 2)),
         (PureWindowsPath("C:/A"), PureWindowsPath("c:/a")),
         (GenericModel(x=1), GenericModel[int](x=1)),
@@ -276,7 +278,7 @@ def test_different_keys_have_different_hashes():
         "1", 1, b"1", None, (), ("a",), frozenset(), Colour.RED, 2**70, -1, "a", date(2026, 1, 1),
         datetime(2026, 1, 1, 1), time(1), timedelta(1), UUID(int=5), PurePosixPath("a/b"), Frozen(3), range(3),
         pd.Period("2026", "Y"), pd.Interval(0, 1), ip_address("10.0.0.1"), ip_network("10.0.0.1"), pd.NaT, pd.NA,
-        float("nan"), int, len, np.timedelta64(1, "M"),
+        float("nan"), int, len, np.timedelta64(3, "M"),
     ]  # fmt: skip
     assert len({stable_hash(key) for key in different}) == len(different)
 

@@ -231,14 +231,14 @@ def _datetime64(key: Any) -> int:
 
 
 def _timedelta64(key: Any) -> int:
-    """Hash one of NumPy's lengths of time; months have no length in days."""
+    """Hash one of NumPy's lengths of time; months, which have no length in days, are equal to their number."""
     import numpy as np
 
     if key != key:
         return _NAT
     unit, _ = np.datetime_data(key.dtype)
     if unit in ("Y", "M"):
-        return _sequence((5, int(key.astype("m8[M]").astype(np.int64))))
+        return int(key.astype("m8[M]").astype(np.int64))
     return _duration(_attoseconds(key))
 
 
