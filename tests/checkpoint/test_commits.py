@@ -136,7 +136,7 @@ def test_a_tset_completed_under_edited_classes_is_found_again(objects):
     edited = looked_up().fingerprint
     path = generation_path(JOB, edited, "0")
     part = commit_part(objects, path, attempt(objects, classes={"m:C": "cd"}))
-    assert looked_up() == Miss(edited, {0: part}, ("m:C",))
+    assert looked_up() == Miss(edited, {0: part}, ("class m.C: code changed",))
     whole = dataclasses.replace(manifest(objects, [part]), fingerprint=edited)
     commit_manifest(objects, whole)
     assert isinstance(looked_up(), Hit)

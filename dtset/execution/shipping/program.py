@@ -68,7 +68,13 @@ class Program:
                 f"{module}.{qualname} is the user's and did not travel to {_here()}. If the program "
                 f"still defines it, it must be listed among the classes that stored data refer to."
             )
-        return present_class(module, qualname)
+        try:
+            return present_class(module, qualname)
+        except AttributeError as error:
+            raise CodeMismatchError(
+                f"{module}.{qualname} is not on {_here()}: {error}. "
+                f"Install on the workers what the driver has installed."
+            ) from error
 
     def findable(self, module: str, qualname: str) -> object:
         """Find what a name refers to here, as `resolve` does, if the driver finds something by it, too.

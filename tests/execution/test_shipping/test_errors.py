@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dtset.errors import CodeMismatchError, FingerprintError
+from dtset.errors import CodeMismatchError, FingerprintError, UntrustedCheckpointError
 from dtset.execution.shipping import Shipment, receive, ship
 from dtset.execution.shipping import shipment as shipment_module
 
@@ -110,6 +110,10 @@ def test_a_name_that_was_not_shipped_is_not_resolved_from_disk() -> None:
         program.resolve(__name__, "Holder")
     with pytest.raises(CodeMismatchError, match="not on the process"):
         program.resolve("collections", "NoSuchThing")
+    assert "this" not in sys.modules
+    with pytest.raises(UntrustedCheckpointError, match="nothing in this program imports this"):
+        program.resolve("this", "s")
+    assert "this" not in sys.modules
 
 
 def _altered(**changes: Any) -> Shipment:
