@@ -238,18 +238,11 @@ def _local_processes(resources: Sequence[Mapping[str, Any]]) -> Cluster:
     kind = f"{count} local worker process{'es' if count > 1 else ''}"
 
     def connect(run_id: str) -> tuple[Scheduler, Sequence[Any]]:
-        from distributed import Client
-
         from dtset.execution.local_processes import LocalProcesses
 
         processes = LocalProcesses(instances)
-        try:
-            client = Client(processes.cluster, set_as_default=False)
-            client.wait_for_workers(count)
-        except BaseException:
-            processes.close(timeout=_CLOSING)
-            raise
-        return DistributedScheduler(kind, client, run_id), (client, processes)
+        client = processes.start()
+        return DistributedScheduler(kind, client, run_id), (processes,)
 
     return Cluster(kind, connect, known_threads=threads)
 
