@@ -1,18 +1,19 @@
-"""A small process that keeps the workers which dtset starts: none outlives the driver, or its memory limit.
+"""The process that keeps the workers which dtset starts: none outlives the driver, or its memory limit.
 
-It runs as a script of its own, on the standard library alone, to be up in no time. The driver says on its
-standard input what to start or to kill, a JSON a line, and is told on another pipe of what has started or
-ended. The driver decides; the keeper acts even when the driver cannot: when it was killed, or is held up.
+It imports what workers need, once, and forks them: the second worker costs some milliseconds, and another in
+the place of one that has died no more. The driver says on its standard input what to start or to kill, a JSON
+a line, and is told on another pipe of what has started or ended. The driver decides; the keeper acts even when
+the driver cannot: when it was killed, or is held up.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ _INTERVAL = 0.1
 class _Worker:
     """A started worker, the leader of a session of its own."""
 
-    process: subprocess.Popen[bytes]
+    pid: int
     limit: int | None = None
     killed_for: str | None = None
 
@@ -45,11 +46,7 @@ class _Keeper:
     def obey(self, number: int, command: str, argument: Any) -> None:
         """Carry out what the driver said of a worker."""
         if command == "start":
-            process = subprocess.Popen(
-                [*argument, str(os.getpid())], stdin=subprocess.DEVNULL, start_new_session=True
-            )
-            self._workers[number] = _Worker(process)
-            self._report(number, "started", process.pid)
+            self._start(number, argument)
         elif worker := self._workers.get(number):
             if command == "limit":
                 worker.limit = argument
@@ -59,25 +56,40 @@ class _Keeper:
     def look(self) -> None:
         """Kill what holds too much memory; report what has ended."""
         for number, worker in list(self._workers.items()):
-            if worker.killed_for is None and worker.limit is not None:
-                if _resident(worker.process.pid) > worker.limit:
-                    self._kill(worker, MEMORY)
-            if _has_ended(worker.process.pid):
-                # Its number is its session's, and free for others once it is reaped.
-                end_sessions({worker.process.pid})
-                status = worker.process.wait()
+            if (
+                worker.limit is not None
+                and not worker.killed_for
+                and _resident(worker.pid) > worker.limit
+            ):
+                self._kill(worker, MEMORY)
+            if _has_ended(worker.pid):
+                # Its ID is its session's, and free for others once it is reaped.
+                end_sessions({worker.pid})
+                status = os.waitstatus_to_exitcode(os.waitpid(worker.pid, 0)[1])
                 del self._workers[number]
                 self._report(number, "ended", worker.killed_for or status)
 
     def end(self) -> None:
         """Kill all workers, and what they have started."""
-        end_sessions({worker.process.pid for worker in self._workers.values()})
+        end_sessions({worker.pid for worker in self._workers.values()})
         for worker in self._workers.values():
-            worker.process.wait()
+            os.waitpid(worker.pid, 0)
+
+    def _start(self, number: int, arguments: Any) -> None:
+        """Fork a worker."""
+        from dtset.execution.worker_process import run
+
+        keeper = os.getpid()
+        pid = os.fork()
+        if not pid:
+            os.close(self._reports)
+            run(keeper, **arguments)
+        self._workers[number] = _Worker(pid)
+        self._report(number, "started", pid)
 
     def _kill(self, worker: _Worker, why: str) -> None:
         worker.killed_for = why
-        worker.process.kill()
+        os.kill(worker.pid, signal.SIGKILL)
 
     def _report(self, number: int, event: str, argument: Any) -> None:
         os.write(self._reports, json.dumps([number, event, argument]).encode() + b"\n")
@@ -140,6 +152,10 @@ def _has_ended(pid: int) -> bool:
 
 def main(driver: int, reports: int, folders: list[str]) -> None:
     """Keep workers until the driver closes the pipe of its commands, or is gone."""
+    import dtset.execution.worker_process  # noqa: F401
+
+    # What is there stays as it is: no worker is to make copies of it.
+    gc.freeze()
     keeper = _Keeper(reports)
     commands = select.poll()
     commands.register(0, select.POLLIN)
@@ -156,11 +172,11 @@ def main(driver: int, reports: int, folders: list[str]) -> None:
             keeper.look()
     except BrokenPipeError:
         # The driver reads no more: it is ending.
-        return
+        pass
     finally:
         keeper.end()
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

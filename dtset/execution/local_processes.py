@@ -41,6 +41,10 @@ _CLOSING = 5.0
 # What the keeper is told to say of workers that are ended for standing still.
 _FULL = "full"
 
+# Workers look for no modules in the working directory, where one may be called as a library's is: what is the
+# user's reaches them by value. And the tracker of a killed process's resources is to remove them in silence.
+_COMMAND = (sys.executable, "-P", "-W", "ignore:resource_tracker", "-m", keeper.__name__)
+
 # What nannies tell libraries of their memory and threads; the user's environment, or configuration, wins.
 _VARIABLES = {
     "MALLOC_TRIM_THRESHOLD_": 65536,
@@ -270,7 +274,7 @@ class LocalProcesses:
         if worker.memory is not None:
             options["memory_limit"] = worker.memory
         arguments = {"scheduler": self._socket("scheduler"), "options": options}
-        self._tell(number, "start", [*_WORKER, json.dumps(arguments)])
+        self._tell(number, "start", arguments)
         self._tell(number, "limit", worker.most_memory)
 
     def _tell(self, number: int, command: str, argument: object) -> None:
@@ -288,13 +292,6 @@ class LocalProcesses:
             raise DTSetError("the worker processes were closed")
 
 
-# They look for no modules in the working directory, where one may be called as a library's is: what is the
-# user's reaches them by value. And the tracker of a killed process's resources is to remove them in silence.
-_WORKER = (
-    sys.executable, "-P", "-W", "ignore:resource_tracker", "-m", "dtset.execution.worker_process",
-)  # fmt: skip
-
-
 class _Keeper:
     """The keeper's process, as the driver sees it."""
 
@@ -302,14 +299,12 @@ class _Keeper:
         reports, told = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [
-                    sys.executable, "-I", "-S", keeper.__file__, str(os.getpid()), str(told), *folders,
-                ],
+                [*_COMMAND, str(os.getpid()), str(told), *folders],
                 stdin=subprocess.PIPE,
                 pass_fds=(told,),
                 start_new_session=True,
                 env=_environment(next(iter(folders))),
-            )  # fmt: skip
+            )
         finally:
             os.close(told)
         self._reports = os.fdopen(reports)

@@ -2,62 +2,76 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
-import json
+import logging
 import os
 import signal
 import sys
-import time
-from typing import Any
+import traceback
+from typing import Any, NoReturn
 
-__all__ = ["main"]
+import numpy as np
+from distributed import Worker
+
+# What the first task needs.
+import dtset.execution.tasks  # noqa: F401
+from dtset.execution import unix_sockets
+
+__all__ = ["run"]
 
 _PR_SET_PDEATHSIG = 1
 
+# It is read by now; what user functions start would take it for their own.
+os.environ.pop("DASK_INTERNAL_INHERIT_CONFIG", None)
 
-def _end_with(keeper: int) -> None:
-    """Let the kernel kill this process when its keeper ends, whatever it is at."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != keeper:
-        os._exit(1)
+
+def run(keeper: int, scheduler: str, options: dict[str, Any]) -> NoReturn:
+    """Be a worker, in a process that was forked for it, until the worker is closed.
+
+    Parameters
+    ----------
+    keeper : int
+        Process ID of the parent; when that ends, so does this, whatever it is at.
+    scheduler : str
+        Path of the scheduler's socket.
+    options : dict
+        Keyword arguments of the worker.
+    """
+    status = 1
+    try:
+        os.setsid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == keeper:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            # Python's own generator does so by itself.
+            np.random.seed()
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+            asyncio.run(_work(scheduler, options))
+            status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        # Threads of tasks may run on, and what is below on the stack is the keeper's.
+        os._exit(status)
 
 
 async def _work(scheduler: str, options: dict[str, Any]) -> None:
     """Be a worker until it is closed."""
-    from distributed import Worker
-
-    from dtset.execution import unix_sockets
-
-    class LocalWorker(Worker):  # type: ignore[misc]
-        """A worker that listens on its socket only."""
-
-        def start_http_server(self, *arguments: Any, **keywords: Any) -> None:
-            pass
-
-    # It is read by now; what user functions start would take it for their own.
-    os.environ.pop("DASK_INTERNAL_INHERIT_CONFIG", None)
-    unix_sockets.register()
     # Dask's own tries again come at growing intervals.
     while not os.path.exists(scheduler):
-        time.sleep(0.005)
+        await asyncio.sleep(0.005)
     address = f"{unix_sockets.PREFIX}{scheduler}"
-    worker = await LocalWorker(address, protocol="unix", dashboard=False, **options)
+    worker = await _LocalWorker(address, protocol="unix", dashboard=False, **options)
     await worker.finished()
 
 
-def main(arguments: str, keeper: str) -> None:
-    """Run a worker; never return, as threads of tasks may run on."""
-    _end_with(int(keeper))
-    import asyncio
+class _LocalWorker(Worker):  # type: ignore[misc]
+    """A worker that listens on its socket only."""
 
-    # What the first task needs.
-    import zarr  # noqa: F401
-
-    import dtset.execution.tasks  # noqa: F401
-
-    asyncio.run(_work(**json.loads(arguments)))
-    os._exit(0)
+    def start_http_server(self, *arguments: Any, **keywords: Any) -> None:
+        pass
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+unix_sockets.register()
