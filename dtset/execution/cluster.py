@@ -242,7 +242,7 @@ def _local_processes(resources: Sequence[Mapping[str, Any]]) -> Cluster:
 
         processes = LocalProcesses(instances)
         client = processes.start()
-        return DistributedScheduler(kind, client, run_id), (processes,)
+        return DistributedScheduler(kind, client, run_id, processes), (processes,)
 
     return Cluster(kind, connect, known_threads=threads)
 

@@ -58,7 +58,7 @@ class DriverScheduler:
         unix_sockets.register()
         self._path = path
         self._observer = observer
-        self._up: Future[tuple[IOLoop, asyncio.Event, Scheduler]] = Future()
+        self._up: Future[tuple[Any, asyncio.Event, Scheduler]] = Future()
         self._thread = threading.Thread(target=self._run, name="dtset-scheduler", daemon=True)
         self._thread.start()
         try:

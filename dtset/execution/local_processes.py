@@ -15,14 +15,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import dask.config
 from dask.utils import format_bytes
 
 from dtset.checkpoint.runs import process_started
-from dtset.errors import DTSetError
 from dtset.execution import keeper
+from dtset.execution.waiting import WorkersGoneError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -84,10 +84,8 @@ class LocalProcesses:
     """
 
     def __init__(self, instances: Sequence[tuple[int, int, int | None]]) -> None:
-        kinds = [kind for count, *kind in instances for _ in range(count)]
-        self._workers = {
-            number: _Worker(threads, memory) for number, (threads, memory) in enumerate(kinds)
-        }
+        kinds = ((cpu, memory) for count, cpu, memory in instances for _ in range(count))
+        self._workers = {number: _Worker(*kind) for number, kind in enumerate(kinds)}
         # What is told of workers, under one lock; what is started and ended, under the other.
         self._state = threading.Condition()
         self._making = threading.RLock()
@@ -103,7 +101,7 @@ class LocalProcesses:
 
         Raises
         ------
-        DTSetError
+        WorkersGoneError
             No worker could be started, or `close` was called meanwhile.
         """
         try:
@@ -127,7 +125,7 @@ class LocalProcesses:
                 self._state.wait_for(self._is_decided)
                 self._check_open()
                 if self._failure is not None:
-                    raise DTSetError(self._failure)
+                    raise WorkersGoneError(self._failure)
             return client
         except BaseException:
             self.close()
@@ -138,8 +136,8 @@ class LocalProcesses:
         with self._state:
             self._closed = True
             self._state.notify_all()
-        if self._keeper is not None:
-            self._keeper.close(timeout)
+        # First: whoever starts them has the lock.
+        self._end_keeper(timeout)
         with self._making:
             self._made.close()
 
@@ -196,9 +194,7 @@ class LocalProcesses:
             worker.given_up = worker.starts >= _STARTS or worker.deaths >= _DEATHS
             self._last_end = f"worker process {number} {self._in_words(worker, how)}"
             if worker.given_up and all(each.given_up for each in self._workers.values()):
-                self._failure = (
-                    f"worker processes ended again and again: {self._last_end}, and was started for the last time"
-                )
+                self._failure = f"worker processes ended again and again: {self._last_end}, and was started for the last time"
             self._state.notify_all()
         if not self._closed:
             after = "is not started again" if worker.given_up else "is started again"
@@ -251,12 +247,17 @@ class LocalProcesses:
         first = self._keeper is None
         self._keeper = keeper = _Keeper({self._folder, self._sockets})
         if first:
-            self._made.callback(lambda: self._keeper and self._keeper.close(_CLOSING))
+            self._made.callback(self._end_keeper, _CLOSING)
         threading.Thread(
             target=self._listen, args=(keeper,), name="dtset-workers", daemon=True
         ).start()
         for number in self._workers:
             self._start_worker(number)
+
+    def _end_keeper(self, timeout: float) -> None:
+        """End the keeper and, by it, the workers."""
+        if self._keeper is not None:
+            self._keeper.close(timeout)
 
     def _start_worker(self, number: int) -> None:
         """Start a worker process, unless there is to be none."""
@@ -289,7 +290,7 @@ class LocalProcesses:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise DTSetError("the worker processes were closed")
+            raise WorkersGoneError("the worker processes were closed")
 
 
 class _Keeper:
@@ -307,27 +308,33 @@ class _Keeper:
             )
         finally:
             os.close(told)
+        self._commands = cast("IO[bytes]", self._process.stdin)
         self._reports = os.fdopen(reports)
         self._lock = threading.Lock()
+        self._has_started = False
 
     def tell(self, number: int, command: str, argument: object) -> None:
         """Tell what to do with a worker; a keeper that has ended cannot be told."""
         line = json.dumps([number, command, argument]).encode()
         with self._lock, suppress(OSError, ValueError):
-            self._process.stdin.write(line + b"\n")
-            self._process.stdin.flush()
+            self._commands.write(line + b"\n")
+            self._commands.flush()
 
     def reports(self) -> Iterator[tuple[int, str, Any]]:
         """Follow what it says of workers."""
         with self._reports:
             for line in self._reports:
                 number, event, argument = json.loads(line)
+                self._has_started = True
                 yield number, event, argument
 
     def close(self, timeout: float) -> None:
         """Let it end the workers, and itself."""
+        if not self._has_started:
+            # It imports, and would not hear; there are no workers yet, or they end with it.
+            self._process.kill()
         with self._lock, suppress(OSError):
-            self._process.stdin.close()
+            self._commands.close()
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -339,7 +346,12 @@ def _environment(folder: str) -> dict[str, str]:
     """The environment of workers: this process's, with its Dask configuration."""
     ours = {
         "temporary-directory": folder,
-        "distributed": {"logging": dict.fromkeys(("distributed", "distributed.client", "distributed.gc", "tornado.application"), "critical")},
+        "distributed": {
+            "logging": dict.fromkeys(
+                ("distributed", "distributed.client", "distributed.gc", "tornado.application"),
+                "critical",
+            )
+        },
     }
     configuration = dask.config.merge(dask.config.global_config, ours)
     asked = dask.config.get("distributed.nanny.pre-spawn-environ", {})

@@ -73,6 +73,15 @@ class _UnixConnector(Connector):  # type: ignore[misc]
         return _UnixComm(stream, PREFIX, f"{PREFIX}{address}", deserialize)
 
 
+class _Server(TCPServer):
+    """Accepts connections."""
+
+    accepted: Callable[[IOStream], Awaitable[None]]
+
+    async def handle_stream(self, stream: IOStream, address: object) -> None:
+        await self.accepted(stream)
+
+
 class _UnixListener(BaseListener):  # type: ignore[misc]
     """Listens on a path."""
 
@@ -91,12 +100,12 @@ class _UnixListener(BaseListener):  # type: ignore[misc]
         self._handle = handle
         self._deserialize = deserialize
         self._allow_offload = allow_offload
-        self._server: TCPServer | None = None
+        self._server: _Server | None = None
 
     async def start(self) -> None:
         """Begin to listen."""
-        self._server = server = TCPServer(max_buffer_size=MAX_BUFFER_SIZE)
-        server.handle_stream = self._accepted  # type: ignore[method-assign]
+        self._server = server = _Server(max_buffer_size=MAX_BUFFER_SIZE)
+        server.accepted = self._accepted
         backlog = int(dask.config.get("distributed.comm.socket-backlog"))
         server.add_socket(bind_unix_socket(self._path, backlog=backlog))
 
@@ -106,7 +115,7 @@ class _UnixListener(BaseListener):  # type: ignore[misc]
         if server is not None:
             server.stop()
 
-    async def _accepted(self, stream: IOStream, _: object) -> None:
+    async def _accepted(self, stream: IOStream) -> None:
         """Hand a new connection to Dask."""
         if self._server is None:
             # Accepted just before the stop: its other end would wait for ever.
