@@ -20,6 +20,7 @@ from dtset.execution.scheduler import (
     LocalScheduler,
     Scheduler,
 )
+from dtset.execution.silence import silenced
 from dtset.settings import setting, whole_number
 
 __all__ = ["Cluster", "choose_cluster"]
@@ -83,7 +84,7 @@ class Cluster:
         """Release what was started, and nothing else."""
         closing, self._closing, self._scheduler = self._closing, (), None
         # What does not answer any more is not waited for: the processes end with this one.
-        with dask.config.set({"distributed.comm.timeouts.connect": "2s"}):
+        with dask.config.set({"distributed.comm.timeouts.connect": "2s"}), silenced():
             for each in closing:
                 try:
                     each.close(timeout=_CLOSING)

@@ -6,9 +6,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, Protocol
 
 import dask.config
@@ -20,6 +19,7 @@ from distributed.worker_memory import parse_memory_limit
 from tornado.ioloop import IOLoop
 
 from dtset.execution import unix_sockets
+from dtset.execution.silence import silenced
 
 __all__ = ["DriverScheduler", "Observer", "most_memory"]
 
@@ -27,7 +27,6 @@ _STARTING = 30.0
 _CLOSING = 5.0
 # Seconds for which a worker may be paused, as its memory is too full, with no task running that could free some.
 _PAUSED = 10.0
-_SILENT = logging.CRITICAL + 1
 
 
 class Observer(Protocol):
@@ -88,7 +87,7 @@ class DriverScheduler:
 
     def _run(self) -> None:
         """Run the loop; what ends it early is the starter's to know."""
-        with _silence():
+        with silenced():
             asyncio.run(self._serve())
 
     async def _serve(self) -> None:
@@ -168,37 +167,4 @@ def _executing(worker: WorkerState) -> int:
     return sum(counts.get(state, 0) for state in ("executing", "long-running"))
 
 
-_nowhere = logging.Logger("nowhere", _SILENT)
-_silencing = threading.Lock()
-_silenced: dict[str, int] = {}
-_silencers = 0
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Let Dask log nothing: what happens to workers of ours is said in words of ours.
-
-    Dask's own clusters do the same with the logs of the process they are started in.
-    """
-    global _silencers
-    with _silencing:
-        _silencers += 1
-        if _silencers == 1:
-            names = [name for name in logging.root.manager.loggerDict if _is_dasks(name)]
-            _silenced.update({name: logging.getLogger(name).level for name in names})
-            for name in names:
-                if _silenced[name] or name in ("distributed", "tornado"):
-                    logging.getLogger(name).setLevel(_SILENT)
-    try:
-        yield
-    finally:
-        with _silencing:
-            _silencers -= 1
-            if not _silencers:
-                for name, level in _silenced.items():
-                    logging.getLogger(name).setLevel(level)
-                _silenced.clear()
-
-
-def _is_dasks(name: str) -> bool:
-    return name.partition(".")[0] in ("distributed", "tornado")
+_nowhere = logging.Logger("nowhere", logging.CRITICAL + 1)

@@ -116,7 +116,7 @@ class Waiting:
                 asked(self._client, lambda: _greeted(self._client, address)).result()
             except OSError as error:
                 if _is_refused(error):
-                    raise SchedulerLostError(f"nobody listens at {address} any more") from error
+                    raise SchedulerLostError(f"nobody listens at {address} any more") from None
             else:
                 if self._client.status == "running":
                     return
