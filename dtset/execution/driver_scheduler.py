@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -49,13 +50,16 @@ class DriverScheduler:
     ----------
     path : str
         The socket it listens on.
+    folder : str
+        Where it keeps files.
     observer : Observer
         Told of workers.
     """
 
-    def __init__(self, path: str, observer: Observer) -> None:
+    def __init__(self, path: str, folder: str, observer: Observer) -> None:
         unix_sockets.register()
         self._path = path
+        self._folder = folder
         self._observer = observer
         self._up: Future[tuple[Any, asyncio.Event, Scheduler]] = Future()
         self._thread = threading.Thread(target=self._run, name="dtset-scheduler", daemon=True)
@@ -101,7 +105,11 @@ class DriverScheduler:
                 # A worker that a function holds up for long is alive as long as its process is.
                 worker_ttl="1000 days",
                 plugins=[_Plugin(self._observer)],
+                local_directory=self._folder,
             )
+            with suppress(ValueError):
+                # The driver's modules are not looked for there.
+                sys.path.remove(scheduler.local_directory)
         except BaseException as error:
             self._up.set_exception(error)
             return

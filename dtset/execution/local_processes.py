@@ -114,7 +114,7 @@ class LocalProcesses:
 
             with self._making:
                 self._check_open()
-                self._scheduler = DriverScheduler(self._socket("scheduler"), self)
+                self._scheduler = DriverScheduler(self._socket("scheduler"), self._folder, self)
                 self._made.callback(self._scheduler.close, _CLOSING)
                 client = self._scheduler.client()
                 self._made.callback(client.close, _CLOSING)
