@@ -61,13 +61,14 @@ class DriverScheduler:
         self._path = path
         self._folder = folder
         self._observer = observer
-        self._up: Future[tuple[Any, asyncio.Event, Scheduler]] = Future()
+        self._closed = False
+        self._up: Future[tuple[IOLoop, asyncio.Event, Scheduler]] = Future()
         self._thread = threading.Thread(target=self._run, name="dtset-scheduler", daemon=True)
         self._thread.start()
         try:
             self._loop, self._stop, self._scheduler = self._up.result(_STARTING)
         except BaseException:
-            self._up.add_done_callback(lambda _: self.close(0))
+            self._closed = True
             raise
 
     def client(self) -> Client:
@@ -76,17 +77,17 @@ class DriverScheduler:
 
     def remove(self, address: str) -> None:
         """Count a worker as gone at once, whatever its connections say."""
-        removal = self._scheduler.remove_worker(
+        self._loop.add_callback(self._removed, address)
+
+    async def _removed(self, address: str) -> None:
+        await self._scheduler.remove_worker(
             address=address, stimulus_id=f"dtset-ended-{time.time()}", close=False
         )
-        with suppress(RuntimeError):
-            asyncio.run_coroutine_threadsafe(removal, self._loop.asyncio_loop).result(_CLOSING)
 
     def close(self, timeout: float) -> None:
         """End the scheduler and its thread."""
-        with suppress(RuntimeError):
-            loop, stop, _ = self._up.result(0)
-            loop.asyncio_loop.call_soon_threadsafe(stop.set)
+        self._closed = True
+        self._loop.add_callback(self._stop.set)
         self._thread.join(timeout)
 
     def _run(self) -> None:
@@ -116,7 +117,7 @@ class DriverScheduler:
         stop = asyncio.Event()
         self._up.set_result((IOLoop.current(), stop, scheduler))
         paused: dict[str, float] = {}
-        while not stop.is_set():
+        while not (stop.is_set() or self._closed):
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), 1.0)
             paused = self._look_for_stuck(scheduler, paused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -37,6 +38,10 @@ _DEATHS = 20
 # A path under which a socket of any of them has room.
 _LONGEST_FOLDER = 80
 
+# Seconds until a start that takes long is said, until it is said again, and until it is given up.
+_PATIENCE = 10.0
+_AGAIN = 30.0
+_STARTING = 300.0
 _CLOSING = 5.0
 # What the keeper is told to say of workers that are ended for standing still.
 _FULL = "full"
@@ -122,7 +127,7 @@ class LocalProcesses:
                     worker.most_memory = most_memory(worker.memory, worker.threads)
                     self._tell(number, "limit", worker.most_memory)
             with self._state:
-                self._state.wait_for(self._is_decided)
+                self._wait_until_decided()
                 self._check_open()
                 if self._failure is not None:
                     raise WorkersGoneError(self._failure)
@@ -130,6 +135,15 @@ class LocalProcesses:
         except BaseException:
             self.close()
             raise
+
+    def _wait_until_decided(self) -> None:
+        """Wait until it is known which workers there are; say what is waited for when that takes long."""
+        for seconds in (_PATIENCE, *itertools.repeat(_AGAIN, round(_STARTING / _AGAIN))):
+            if self._state.wait_for(self._is_decided, seconds):
+                return
+            missing = [number for number, each in self._workers.items() if not each.address]
+            _logger.warning("waiting for worker processes to start: %s are not up", missing)
+        self._failure = f"worker processes {missing} did not start within {_STARTING:.0f} s"
 
     def close(self, timeout: float = 10.0) -> None:
         """End the processes, and remove their folder; a start that is under way ends with an error."""
@@ -177,9 +191,10 @@ class LocalProcesses:
         for number, event, argument in keeper.reports():
             if event == "started":
                 self._workers[number].pid = argument
-            else:
+            elif not self._closed:
                 self._has_ended(number, argument)
                 self._start_worker(number)
+        keeper.close(_CLOSING)
         if not self._closed:
             self._keeper_has_ended()
 
@@ -194,11 +209,10 @@ class LocalProcesses:
             worker.given_up = worker.starts >= _STARTS or worker.deaths >= _DEATHS
             self._last_end = f"worker process {number} {self._in_words(worker, how)}"
             if worker.given_up and all(each.given_up for each in self._workers.values()):
-                self._failure = f"worker processes ended again and again: {self._last_end}, and was started for the last time"
+                self._failure = f"worker processes ended again and again, and no other is started: {self._last_end}"
             self._state.notify_all()
-        if not self._closed:
-            after = "is not started again" if worker.given_up else "is started again"
-            _logger.warning("%s; it %s", self._last_end, after)
+        after = "is not started again" if worker.given_up else "is started again"
+        _logger.warning("%s; it %s", self._last_end, after)
 
     @staticmethod
     def _in_words(worker: _Worker, how: str | int) -> str:
@@ -354,7 +368,7 @@ def _environment(folder: str) -> dict[str, str]:
         },
     }
     configuration = dask.config.merge(dask.config.global_config, ours)
-    asked = dask.config.get("distributed.nanny.pre-spawn-environ", {})
+    asked = dask.config.get("distributed.nanny.pre-spawn-environ", None) or {}
     defaults = {name: str(value) for name, value in {**_VARIABLES, **asked}.items()}
     return {
         **defaults,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dtset.errors import DTSetError
@@ -47,7 +47,12 @@ def asked(client: Client, ask: Callable[[], Awaitable[Any]]) -> Future[Any]:
     async def answer() -> Any:
         return await ask()
 
-    return asyncio.run_coroutine_threadsafe(answer(), client.loop.asyncio_loop)
+    answering = answer()
+    try:
+        return asyncio.run_coroutine_threadsafe(answering, client.loop.asyncio_loop)
+    except RuntimeError as error:
+        answering.close()
+        raise SchedulerLostError("its client was closed") from error
 
 
 class Waiting:
@@ -113,7 +118,7 @@ class Waiting:
             if self._client.status in ("closing", "closed"):
                 raise SchedulerLostError(f"there was no connection to {address} for too long")
             try:
-                asked(self._client, lambda: _greeted(self._client, address)).result()
+                asked(self._client, lambda: _greeted(self._client, address)).result(_PATIENCE)
             except OSError as error:
                 if _is_refused(error):
                     raise SchedulerLostError(f"nobody listens at {address} any more") from None
@@ -129,7 +134,7 @@ class Waiting:
         if self._answer is not None:
             try:
                 why = self._answer.result()
-            except (OSError, asyncio.CancelledError) as error:
+            except (OSError, CancelledError) as error:
                 why = f"its scheduler does not answer ({error})"
         now = time.monotonic()
         if why is not None:
@@ -144,16 +149,19 @@ class Waiting:
     async def _why_idle(self) -> str | None:
         """Why nothing is done on the cluster, None if something is."""
         scheduler: Any = self._client.scheduler
+        more = f"`dask worker {scheduler.address}` starts one"
+        if self._workers is not None:
+            more = "they are being started"
         workers = await scheduler.ncores()
         if not workers:
-            return "it has no workers"
+            return f"it has no workers; {more}"
         running = await scheduler.ncores_running()
         if not running:
             return f"its {len(workers)} workers take no tasks, as their memory is full or they are closing"
         if self._for_tasks and not any(
             (await scheduler.processing(workers=list(running))).values()
         ):
-            return "it has no worker that may run the tasks that are left"
+            return f"it has no worker that may run the tasks that are left; {more}"
         return None
 
     def _say(self, why: str) -> None:
@@ -162,16 +170,11 @@ class Waiting:
         if waited < self._silent_for:
             return
         self._silent_for = waited + _AGAIN
-        what = "Workers are being started"
-        if self._workers is None:
-            address = self._client.scheduler.address if self._client.scheduler else "ADDRESS"
-            what = f"`dask worker {address}` starts one"
         _logger.warning(
-            "waiting for %s for %.0f s: %s. %s; Ctrl-C ends the program, and what was committed stays",
+            "waiting for %s for %.0f s: %s; Ctrl-C ends the program, and what was committed stays",
             self._kind,
             waited,
             why,
-            what,
         )
 
 
