@@ -57,9 +57,9 @@ def test_a_cluster_that_loses_all_workers_is_waited_for_and_said(program, cluste
     program.write(SLOW.replace("CLUSTER", repr(cluster.address)))
     process = program.start()
     wait_for(lambda: len(program.parts()) >= 2)
+    committed = program.parts()
     for worker in cluster.workers:
         kill_all(worker)
-    committed = program.parts()
     said = process.stderr.readline()
     while "waiting for" not in said:
         assert said, "it has ended"

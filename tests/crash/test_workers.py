@@ -57,9 +57,9 @@ def test_a_job_all_of_whose_workers_were_killed_goes_on_with_new_ones(program, a
     assert len(killed) == 2
     if also_keeper:
         killed.append(keeper_of(process.pid))
+    committed = program.parts()
     for each in killed:
         each.kill()
-    committed = program.parts()
     out, err = ended(process)
     assert process.returncode == 0, err
     assert f"SUM {SUM}" in out
