@@ -15,14 +15,13 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import dask.config
 from dask.utils import format_bytes
 
-from dtset.checkpoint.runs import process_started
 from dtset.execution import keeper
+from dtset.execution.left_folders import folder_prefix
 from dtset.execution.waiting import WorkersGoneError
 
 if TYPE_CHECKING:
@@ -245,11 +244,9 @@ class LocalProcesses:
             self._sockets = self._make_folder("/tmp")
 
     def _make_folder(self, where: str | None) -> str:
-        """Make a temporary folder that says whose it is, for those who find it after a crash."""
-        folder = tempfile.mkdtemp(prefix="dtset-", dir=where)
+        """Make a temporary folder whose name says whose it is, to those who find it after a crash."""
+        folder = tempfile.mkdtemp(prefix=folder_prefix(), dir=where)
         self._made.callback(shutil.rmtree, folder, ignore_errors=True)
-        pid = os.getpid()
-        Path(folder, "owner").write_text(f"{pid} {process_started(pid)}")
         return folder
 
     def _socket(self, name: str) -> str:

@@ -227,7 +227,7 @@ def test_no_other_user_can_reach_scheduler_or_workers(program):
     (folder,) = (program.folder / "tmp").iterdir()
     assert {os.path.dirname(path) for path in listening} == {str(folder)}
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert (folder / "owner").read_text().split()[0] == str(process.pid)
+    assert folder.name.startswith(f"dtset-{process.pid}-")
     kill_all(process)
 
 
