@@ -46,6 +46,7 @@ from dtset.plan.user_function import UserFunction, user_function
 from dtset.process import (
     BegunRun,
     default_name,
+    how_to_restart,
     job_id_of,
     report,
     state_after,
@@ -229,6 +230,7 @@ class TSetEnvironment:
             settings=settings,
             checkpointing=self.checkpointing,
             ignore=settings.ignore,
+            restarting=how_to_restart(program, self.job_id, self._store.url),
             tasks_per_thread=tasks_per_thread,
             resubmissions=resubmissions,
             on_miss=self._miss_noted,

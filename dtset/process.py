@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -13,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from dtset.checkpoint.job import Program
+from dtset.settings import setting
+from dtset.storage.local_store import local_path
 from dtset.urls import shown_url
 
 __all__ = [
     "IN_MEMORY",
     "BegunRun",
     "default_name",
+    "how_to_restart",
     "job_id_of",
     "read_report",
     "report",
@@ -117,6 +121,22 @@ def job_id_of(name: str, random: str) -> str:
         each if each.isascii() and (each.isalnum() or each in "_.-") else "-" for each in name
     )
     return f"{kept.replace('..', '-').strip('-.')[:120] or 'python-job'}-{random}"
+
+
+def how_to_restart(program: Program, job_id: str, store: str) -> str:
+    """Say how a job that an error ends is restarted, on this cluster or on another.
+
+    Examples
+    --------
+    >>> how_to_restart(Program("/jobs/wc.py", (), "/jobs"), "wc-1", "s3://data/store")
+    'What job wc-1 has committed stays: `dtset restart wc-1 --store s3://data/store` goes on from there'
+    """
+    configured = setting("store")
+    options = () if store == shown_url(local_path(configured) or configured) else ("--store", store)
+    how = f"`{shlex.join(['dtset', 'restart', job_id, *options])}` goes on from there"
+    if program.script is None:
+        how = f"run it again with TSetEnvironment(job_id={job_id!r})"
+    return f"What job {job_id} has committed stays: {how}"
 
 
 def versions() -> dict[str, str]:

@@ -84,6 +84,21 @@ def kill_all(process: subprocess.Popen[str]) -> None:
             stream.close()
 
 
+def keeper_of(driver: int) -> psutil.Process | None:
+    """The process that keeps the workers which a driver started."""
+    for child in psutil.Process(driver).children():
+        with suppress(psutil.NoSuchProcess):
+            if "dtset.execution.keeper" in child.cmdline():
+                return child
+    return None
+
+
+def workers_of(driver: int) -> list[psutil.Process]:
+    """The worker processes that a driver started."""
+    keeper = keeper_of(driver)
+    return [] if keeper is None else keeper.children()
+
+
 def wait_for(condition, seconds: float = 60.0, interval: float = 0.02) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + seconds

@@ -20,6 +20,7 @@ from dtset.execution.scheduler import (
     LocalScheduler,
     Scheduler,
 )
+from dtset.execution.silence import silenced
 from dtset.settings import setting, whole_number
 
 __all__ = ["Cluster", "choose_cluster"]
@@ -83,7 +84,7 @@ class Cluster:
         """Release what was started, and nothing else."""
         closing, self._closing, self._scheduler = self._closing, (), None
         # What does not answer any more is not waited for: the processes end with this one.
-        with dask.config.set({"distributed.comm.timeouts.connect": "2s"}):
+        with dask.config.set({"distributed.comm.timeouts.connect": "2s"}), silenced():
             for each in closing:
                 try:
                     each.close(timeout=_CLOSING)
@@ -238,18 +239,11 @@ def _local_processes(resources: Sequence[Mapping[str, Any]]) -> Cluster:
     kind = f"{count} local worker process{'es' if count > 1 else ''}"
 
     def connect(run_id: str) -> tuple[Scheduler, Sequence[Any]]:
-        from distributed import Client
-
         from dtset.execution.local_processes import LocalProcesses
 
         processes = LocalProcesses(instances)
-        try:
-            client = Client(processes.cluster, set_as_default=False)
-            client.wait_for_workers(count)
-        except BaseException:
-            processes.close(timeout=_CLOSING)
-            raise
-        return DistributedScheduler(kind, client, run_id), (client, processes)
+        client = processes.start()
+        return DistributedScheduler(kind, client, run_id, processes), (processes,)
 
     return Cluster(kind, connect, known_threads=threads)
 

@@ -1,27 +1,85 @@
-"""A scheduler and workers of Dask's, in processes on this machine that end with the driver."""
+"""Worker processes on this machine that end with the driver, and are started again where they end before it."""
 
 from __future__ import annotations
 
+import itertools
+import json
 import logging
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import dask.config
+from dask.utils import format_bytes
 
+from dtset.execution import keeper
 from dtset.execution.left_folders import folder_prefix
-from dtset.execution.parent_watch import DRIVER
+from dtset.execution.waiting import WorkersGoneError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from dtset.execution.driver_scheduler import DriverScheduler
 
 __all__ = ["LocalProcesses"]
 
-_WATCH = "dtset.execution.parent_watch"
+# How often in a row a worker may end before it is up, and without having finished a task.
+_STARTS = 3
+_DEATHS = 20
+# A path under which a socket of any of them has room.
+_LONGEST_FOLDER = 80
+
+# Seconds until a start that takes long is said, until it is said again, and until it is given up.
+_PATIENCE = 10.0
+_AGAIN = 30.0
+_STARTING = 300.0
+_CLOSING = 5.0
+# What the keeper is told to say of workers that are ended for standing still.
+_FULL = "full"
+
+# Workers look for no modules in the working directory, where one may be called as a library's is: what is the
+# user's reaches them by value. And the tracker of a killed process's resources is to remove them in silence.
+_COMMAND = (sys.executable, "-P", "-W", "ignore:resource_tracker", "-m", keeper.__name__)
+
+# What nannies tell libraries of their memory and threads; the user's environment, or configuration, wins.
+_VARIABLES = {
+    "MALLOC_TRIM_THRESHOLD_": 65536,
+    "OMP_NUM_THREADS": 1,
+    "MKL_NUM_THREADS": 1,
+    "OPENBLAS_NUM_THREADS": 1,
+}
+
+_logger = logging.getLogger("dtset")
+
+
+@dataclass
+class _Worker:
+    """A place for a worker process, and what became of those that were started there."""
+
+    threads: int
+    memory: int | None
+    most_memory: int | None = None
+    pid: int | None = None
+    address: str | None = None
+    started: int = 0
+    starts: int = 0
+    deaths: int = 0
+    given_up: bool = False
 
 
 class LocalProcesses:
-    """Started worker processes, and the folder that they keep their files in.
+    """Worker processes, the scheduler in this process that they work for, and the folder of their files.
+
+    They talk over sockets in that folder, which nobody else may enter. All methods may be called from any
+    thread, `close` while another thread is in `start`.
 
     Parameters
     ----------
@@ -30,118 +88,287 @@ class LocalProcesses:
     """
 
     def __init__(self, instances: Sequence[tuple[int, int, int | None]]) -> None:
-        from distributed.deploy.spec import SpecCluster
+        kinds = ((cpu, memory) for count, cpu, memory in instances for _ in range(count))
+        self._workers = {number: _Worker(*kind) for number, kind in enumerate(kinds)}
+        # What is told of workers, under one lock; what is started and ended, under the other.
+        self._state = threading.Condition()
+        self._making = threading.RLock()
+        self._made = ExitStack()
+        self._keeper: _Keeper | None = None
+        self._scheduler: DriverScheduler | None = None
+        self._closed = False
+        self._failure: str | None = None
+        self._last_end: str | None = None
 
-        self._folder = tempfile.mkdtemp(prefix=folder_prefix())
-        with _inherited(self._folder):
-            self.cluster = SpecCluster(
-                workers=_workers(instances),
-                scheduler=_scheduler(self._folder),
-                name="dtset",
-                silence_logs=logging.WARN,
+    def start(self) -> Client:
+        """Start all; return a client when all workers are up, or those that are not have been given up.
+
+        Raises
+        ------
+        WorkersGoneError
+            No worker could be started, or `close` was called meanwhile.
+        """
+        try:
+            with self._making:
+                self._check_open()
+                self._make_folders()
+                self._start_keeper()
+            # Workers import what they need while this process does.
+            from dtset.execution.driver_scheduler import DriverScheduler, most_memory
+
+            with self._making:
+                self._check_open()
+                self._scheduler = DriverScheduler(self._socket("scheduler"), self._folder, self)
+                self._made.callback(self._scheduler.close, _CLOSING)
+                client = self._scheduler.client()
+                self._made.callback(client.close, _CLOSING)
+                for number, worker in self._workers.items():
+                    worker.most_memory = most_memory(worker.memory, worker.threads)
+                    self._tell(number, "limit", worker.most_memory)
+            with self._state:
+                self._wait_until_decided()
+                self._check_open()
+                if self._failure is not None:
+                    raise WorkersGoneError(self._failure)
+            return client
+        except BaseException:
+            self.close()
+            raise
+
+    def _wait_until_decided(self) -> None:
+        """Wait until it is known which workers there are; say what is waited for when that takes long."""
+        for seconds in (_PATIENCE, *itertools.repeat(_AGAIN, round(_STARTING / _AGAIN))):
+            if self._state.wait_for(self._is_decided, seconds):
+                return
+            missing = [number for number, each in self._workers.items() if not each.address]
+            _logger.warning("waiting for worker processes to start: %s are not up", missing)
+        self._failure = f"worker processes {missing} did not start within {_STARTING:.0f} s"
+
+    def close(self, timeout: float = 10.0) -> None:
+        """End the processes, and remove their folder; a start that is under way ends with an error."""
+        with self._state:
+            self._closed = True
+            self._state.notify_all()
+        # First: whoever starts them has the lock.
+        self._end_keeper(timeout)
+        with self._making:
+            self._made.close()
+
+    def why_none(self) -> str | None:
+        """Why there will be no worker any more; None while there are some, or will be."""
+        return self._failure
+
+    def last_end(self) -> str | None:
+        """How a worker ended last, in words."""
+        return self._last_end
+
+    # What the scheduler tells ---------------------------------------------------------------------
+
+    def connected(self, name: int, address: str) -> None:
+        """A worker is up."""
+        with self._state:
+            self._workers[name].address = address
+            self._workers[name].starts = 0
+            self._state.notify_all()
+
+    def finished(self, address: str) -> None:
+        """A worker has finished a task."""
+        for worker in self._workers.values():
+            if worker.address == address:
+                worker.deaths = 0
+
+    def stuck(self, address: str) -> None:
+        """A worker has been too full for long to take any of the tasks that wait."""
+        for number, worker in self._workers.items():
+            if worker.address == address:
+                self._tell(number, "kill", _FULL)
+
+    # What the keeper tells ------------------------------------------------------------------------
+
+    def _listen(self, keeper: _Keeper) -> None:
+        """Follow what a keeper reports, to its end."""
+        for number, event, argument in keeper.reports():
+            if event == "started":
+                self._workers[number].pid = argument
+            elif not self._closed:
+                self._has_ended(number, argument)
+                self._start_worker(number)
+        keeper.close(_CLOSING)
+        if not self._closed:
+            self._keeper_has_ended()
+
+    def _has_ended(self, number: int, how: str | int) -> None:
+        """Note the end of a worker process; decide whether another is to be started."""
+        worker = self._workers[number]
+        if worker.address is not None and self._scheduler is not None:
+            self._scheduler.remove(worker.address)
+        with self._state:
+            worker.address = worker.pid = None
+            worker.deaths += 1
+            worker.given_up = worker.starts >= _STARTS or worker.deaths >= _DEATHS
+            self._last_end = f"worker process {number} {self._in_words(worker, how)}"
+            if worker.given_up and all(each.given_up for each in self._workers.values()):
+                self._failure = f"worker processes ended again and again, and no other is started: {self._last_end}"
+            self._state.notify_all()
+        after = "is not started again" if worker.given_up else "is started again"
+        _logger.warning("%s; it %s", self._last_end, after)
+
+    @staticmethod
+    def _in_words(worker: _Worker, how: str | int) -> str:
+        """How a worker has ended."""
+        if how == keeper.MEMORY:
+            limit = "" if worker.most_memory is None else f" of {format_bytes(worker.most_memory)}"
+            return f"was ended as it held more memory than its limit{limit}"
+        if how == _FULL:
+            return "was ended as its memory was too full to begin another task"
+        if isinstance(how, int) and how < 0:
+            return f"was ended by {signal.Signals(-how).name}"
+        return f"ended with status {how}"
+
+    def _keeper_has_ended(self) -> None:
+        """Start all again: workers end with their keeper."""
+        keeper.end_sessions({each.pid for each in self._workers.values() if each.pid is not None})
+        for number, worker in self._workers.items():
+            if not worker.given_up:
+                self._has_ended(number, -signal.SIGKILL)
+        with self._making:
+            if not self._closed and self._failure is None:
+                self._start_keeper()
+
+    # Starting -------------------------------------------------------------------------------------
+
+    def _make_folders(self) -> None:
+        """Make a folder for the workers' files, and one for sockets if its path is too long for these."""
+        self._folder = self._sockets = self._make_folder(None)
+        if len(os.fsencode(self._folder)) > _LONGEST_FOLDER or ":" in self._folder:
+            self._sockets = self._make_folder("/tmp")
+
+    def _make_folder(self, where: str | None) -> str:
+        """Make a temporary folder whose name says whose it is, to those who find it after a crash."""
+        folder = tempfile.mkdtemp(prefix=folder_prefix(), dir=where)
+        self._made.callback(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    def _socket(self, name: str) -> str:
+        """Path of a socket."""
+        return os.path.join(self._sockets, name)
+
+    def _start_keeper(self) -> None:
+        """Start a keeper and, by it, the workers."""
+        first = self._keeper is None
+        self._keeper = keeper = _Keeper({self._folder, self._sockets})
+        if first:
+            self._made.callback(self._end_keeper, _CLOSING)
+        threading.Thread(
+            target=self._listen, args=(keeper,), name="dtset-workers", daemon=True
+        ).start()
+        for number in self._workers:
+            self._start_worker(number)
+
+    def _end_keeper(self, timeout: float) -> None:
+        """End the keeper and, by it, the workers."""
+        if self._keeper is not None:
+            self._keeper.close(timeout)
+
+    def _start_worker(self, number: int) -> None:
+        """Start a worker process, unless there is to be none."""
+        worker = self._workers[number]
+        if self._closed or worker.given_up:
+            return
+        worker.started += 1
+        worker.starts += 1
+        options = {
+            "name": number,
+            "nthreads": worker.threads,
+            "host": self._socket(f"{number}-{worker.started}"),
+            "local_directory": self._folder,
+        }
+        if worker.memory is not None:
+            options["memory_limit"] = worker.memory
+        arguments = {"scheduler": self._socket("scheduler"), "options": options}
+        self._tell(number, "start", arguments)
+        self._tell(number, "limit", worker.most_memory)
+
+    def _tell(self, number: int, command: str, argument: object) -> None:
+        """Tell the keeper what to do with a worker."""
+        if self._keeper is not None:
+            self._keeper.tell(number, command, argument)
+
+    def _is_decided(self) -> bool:
+        """Whether it is known which workers there are."""
+        up = all(each.address or each.given_up for each in self._workers.values())
+        return self._closed or self._failure is not None or up
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise WorkersGoneError("the worker processes were closed")
+
+
+class _Keeper:
+    """The keeper's process, as the driver sees it."""
+
+    def __init__(self, folders: Iterable[str]) -> None:
+        reports, told = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [*_COMMAND, str(os.getpid()), str(told), *folders],
+                stdin=subprocess.PIPE,
+                pass_fds=(told,),
+                start_new_session=True,
+                env=_environment(next(iter(folders))),
             )
+        finally:
+            os.close(told)
+        self._commands = cast("IO[bytes]", self._process.stdin)
+        self._reports = os.fdopen(reports)
+        self._lock = threading.Lock()
+        self._has_started = False
+
+    def tell(self, number: int, command: str, argument: object) -> None:
+        """Tell what to do with a worker; a keeper that has ended cannot be told."""
+        line = json.dumps([number, command, argument]).encode()
+        with self._lock, suppress(OSError, ValueError):
+            self._commands.write(line + b"\n")
+            self._commands.flush()
+
+    def reports(self) -> Iterator[tuple[int, str, Any]]:
+        """Follow what it says of workers."""
+        with self._reports:
+            for line in self._reports:
+                number, event, argument = json.loads(line)
+                self._has_started = True
+                yield number, event, argument
 
     def close(self, timeout: float) -> None:
-        """End the processes, and remove their folder."""
+        """Let it end the workers, and itself."""
+        if not self._has_started:
+            # It imports, and would not hear; there are no workers yet, or they end with it.
+            self._process.kill()
+        with self._lock, suppress(OSError):
+            self._commands.close()
         try:
-            self.cluster.close(timeout=timeout)
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
-def _worker(*arguments: Any, **options: Any) -> Any:
-    """Make a worker of Dask's that leaves no semaphores behind when it is closed."""
-    from distributed.deploy.subprocess import SubprocessWorker
-
-    worker = SubprocessWorker(*arguments, **options)
-    close = worker.close
-
-    async def ended() -> None:
-        if worker.process is not None and worker.process.returncode is None:
-            _kill(worker.process.pid)
-            await worker.process.wait()
-        await close()
-
-    worker.close = ended
-    return worker
-
-
-def _kill(pid: int) -> None:
-    """Kill a process and what it started, but for trackers of resources: these clean up, and end by themselves.
-
-    Dask would kill them along with the others.
-    """
-    import psutil
-
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        for each in (process, *process.children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):
-                if not any("resource_tracker import main" in part for part in each.cmdline()):
-                    each.kill()
-
-
-def _workers(instances: Sequence[tuple[int, int, int | None]]) -> dict[int, Any]:
-    """What Dask is to start as workers, by number."""
-    workers: dict[int, Any] = {}
-    for count, threads, memory in instances:
-        for _ in range(count):
-            options: dict[str, Any] = {
-                "name": len(workers),
-                "host": "127.0.0.1",
-                "nthreads": threads,
-                "silence_logs": logging.WARNING,
-                "preload_nanny": [*dask.config.get("distributed.nanny.preload"), _WATCH],
-            }
-            if memory is not None:
-                options["memory_limit"] = memory
-            workers[len(workers)] = {
-                "cls": _worker,
-                "options": {"worker_kwargs": options},
-            }
-    return workers
-
-
-def _scheduler(folder: str) -> Mapping[str, Any]:
-    """What Dask is to start as scheduler."""
-    from distributed.deploy.subprocess import SubprocessScheduler
-
-    options = {
-        "host": "127.0.0.1",
-        "port": 0,
-        "dashboard": False,
-        "dashboard_address": None,
-        "scheduler_file": os.path.join(folder, "scheduler.json"),
-        "preload": [*dask.config.get("distributed.scheduler.preload"), _WATCH],
+def _environment(folder: str) -> dict[str, str]:
+    """The environment of workers: this process's, with its Dask configuration."""
+    ours = {
+        "temporary-directory": folder,
+        "distributed": {
+            "logging": dict.fromkeys(
+                ("distributed", "distributed.client", "distributed.gc", "tornado.application"),
+                "critical",
+            )
+        },
     }
-    return {"cls": SubprocessScheduler, "options": {"scheduler_kwargs": options}}
-
-
-@contextmanager
-def _inherited(folder: str) -> Iterator[None]:
-    """Let the processes started inside have this process's Dask configuration, and log warnings only.
-
-    They look for no modules in the working directory, where one may be called as a library's is: what
-    is the user's reaches them by value.
-    """
-    ours = {"distributed": {"logging": {"distributed": "warning"}}, "temporary-directory": folder}
     configuration = dask.config.merge(dask.config.global_config, ours)
-    variables = {
+    asked = dask.config.get("distributed.nanny.pre-spawn-environ", None) or {}
+    defaults = {name: str(value) for name, value in {**_VARIABLES, **asked}.items()}
+    return {
+        **defaults,
+        **os.environ,
         "DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(configuration),
-        "PYTHONSAFEPATH": "1",
-        DRIVER: str(os.getpid()),
-        # What a killed process leaves is removed by its tracker, which would say so to the user.
-        "PYTHONWARNINGS": ",".join(
-            filter(None, (os.environ.get("PYTHONWARNINGS"), "ignore:resource_tracker"))
-        ),
     }
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -1,6 +1,6 @@
-"""The local processes that dtset starts end when the driver that started them is gone.
+"""A process that ends when the one that started it is gone.
 
-A driver that was killed closes nothing; without this, its scheduler and workers would stay for ever.
+A command line that was killed ends nothing; without this, the script that it started would run on.
 """
 
 from __future__ import annotations
@@ -9,35 +9,19 @@ import os
 import threading
 import time
 
-__all__ = ["DRIVER", "dask_setup", "end_with", "watch"]
-
-# Variable of the environment that tells a process which one is its driver.
-DRIVER = "DTSET_DRIVER"
+__all__ = ["end_with"]
 
 _INTERVAL = 1.0
 
 
-def dask_setup(service: object) -> None:
-    """Watch the driver: what Dask calls in a scheduler or nanny that preloads this module."""
-    watch(int(os.environ[DRIVER]))
-
-
-def watch(parent: int) -> None:
-    """End this process, from now on, when its parent is not, or no longer, the process given.
-
-    Ctrl-C in a terminal is the driver's affair: it would end what the driver needs to end in order.
+def end_with(parent: int) -> None:
+    """End this process, as a kill would, when its parent is not, or no longer, the process given.
 
     Parameters
     ----------
     parent : int
-        Process ID of the driver.
+        Process ID of the parent.
     """
-    os.setpgid(0, 0)
-    end_with(parent)
-
-
-def end_with(parent: int) -> None:
-    """End this process, as a kill would, when its parent is not, or no longer, the process given."""
     threading.Thread(target=_watch, args=(parent,), name="dtset-parent-watch", daemon=True).start()
 
 

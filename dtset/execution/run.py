@@ -35,9 +35,10 @@ from dtset.execution.outputs import (
     PersistOutput,
 )
 from dtset.execution.results import GroupResult
-from dtset.execution.scheduler import Scheduler, SchedulerLostError, WorkersLostError
+from dtset.execution.scheduler import Scheduler, WorkersLostError
 from dtset.execution.shipping import ship
 from dtset.execution.stage import Step, TaskSettings
+from dtset.execution.waiting import SchedulerLostError, WorkersGoneError
 from dtset.fingerprint.graph import reached_distributions
 from dtset.fingerprint.node import node_trees, own_tree, stored_tree
 from dtset.fingerprint.sources import sources_of
@@ -103,6 +104,8 @@ class Run:
         Whether persisted TSets are looked up.
     ignore : sequence of str
         Globals that no fingerprint takes into account.
+    restarting : str
+        How what was committed is gone on from, for errors that end the job.
     tasks_per_thread, resubmissions : int
         How finely stages are cut, and how often lost tasks are submitted again.
     on_miss : callable
@@ -121,6 +124,7 @@ class Run:
     settings: TaskSettings
     checkpointing: bool
     ignore: Sequence[str]
+    restarting: str
     tasks_per_thread: int
     resubmissions: int
     on_miss: Callable[[Missed], str]
@@ -401,9 +405,10 @@ class Run:
                 break
             except SchedulerLostError as lost:
                 raise DTSetError(
-                    f"the Dask scheduler does not answer any more: {lost}. "
-                    f"What was committed stays: job {self.job_id} can be restarted, on this cluster or on another"
+                    f"the Dask scheduler does not answer any more: {lost}. {self.restarting}"
                 ) from lost
+            except WorkersGoneError as gone:
+                raise DTSetError(f"{gone}. {self.restarting}") from gone
             except DealChangedError as changed:
                 if attempt >= self.resubmissions:
                     raise DTSetError(
@@ -414,8 +419,8 @@ class Run:
                 if attempt >= self.resubmissions:
                     raise DTSetError(
                         f"tasks were lost with their workers {attempt + 1} times: {lost}. "
-                        "Look at the workers' logs for the cause, often too little memory for a partition; "
-                        f"what was committed stays, and job {self.job_id} can be restarted"
+                        "The cause is often too little memory for a partition; the logs of the workers say more. "
+                        f"{self.restarting}"
                     ) from lost
         # Raised here, it keeps the cause that it had.
         raise error

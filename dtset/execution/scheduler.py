@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
+from concurrent.futures import CancelledError as CancelledFutureError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from dtset.errors import DTSetError
 from dtset.execution.printing import topic_of
+from dtset.execution.waiting import LocalWorkers, Waiting, asked
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -22,22 +24,21 @@ __all__ = [
     "Key",
     "LocalScheduler",
     "Scheduler",
-    "SchedulerLostError",
     "WorkersLostError",
 ]
 
 SYNCHRONOUS = ("synchronous", "sync", "single-threaded")
 
+# Seconds between looks at what is waited for.
+_LOOKING = 1.0
+
+_F = TypeVar("_F", bound=Any)
 Key: TypeAlias = str | tuple[Hashable, ...]
 Graph: TypeAlias = dict[Key, Any]
 
 
 class WorkersLostError(Exception):
     """Tasks were lost with their workers, more often than Dask runs them again by itself."""
-
-
-class SchedulerLostError(Exception):
-    """The cluster's scheduler does not answer any more."""
 
 
 class Scheduler(Protocol):
@@ -119,28 +120,32 @@ class DistributedScheduler:
         The client to submit with.
     run_id : str
         Names the topic under which workers send what user functions print.
+    workers : LocalWorkers, optional
+        The cluster's workers, where they are dtset's own.
     """
 
     concurrent = True
 
-    def __init__(self, kind: str, client: Client, run_id: str) -> None:
+    def __init__(
+        self, kind: str, client: Client, run_id: str, workers: LocalWorkers | None = None
+    ) -> None:
         self.kind = kind
         self.client = client
+        self._workers = workers
         # One queue an action, for text and for futures that are done, keeps their order; the thread of
         # the action prints: a notebook shows what other threads print in whatever cell.
-        self._actions: list[SimpleQueue[Future | str]] = []
+        self._actions: list[SimpleQueue[Any]] = []
         client.subscribe_topic(topic_of(run_id), self._take_text)
 
     def threads(self) -> int:
         """Return the number of worker threads there are now, at least one."""
-        with _translated():
-            return max(1, int(sum(self.client.nthreads().values())))
+        threads: Mapping[str, int] = self._answer(lambda: self.client.scheduler.ncores())
+        return max(1, sum(threads.values()))
 
     def compute(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         """Run a graph; return the results of some keys."""
         futures = self._finished(graph, keys)
-        with _translated():
-            return list(self.client.gather(futures))
+        return list(self._answer(lambda: self.client.gather(futures, asynchronous=True)))
 
     def keep(self, graph: Graph, keys: Sequence[Key]) -> Mapping[Key, Any]:
         """Run a graph; keep the results of some keys in the cluster's memory."""
@@ -164,46 +169,75 @@ class DistributedScheduler:
         The first exception is raised at once, and what has not begun by then is cancelled.
         """
         submitted = {key: node for key, node in graph.items() if not _is_future(node)}
-        with _translated():
+        waiting = self._waiting(for_tasks=True)
+        with self._translated(waiting):
             futures: list[Future] = self.client.get(submitted, list(keys), sync=False, retries=0)
-        events: SimpleQueue[Future | str] = SimpleQueue()
-        self._actions = [*self._actions, events]
-        for future in futures:
-            future.add_done_callback(events.put)
-        pending = {future.key for future in futures}
-        try:
-            while pending:
-                event = events.get()
-                if isinstance(event, str):
-                    sys.stdout.write(event)
-                elif event.key in pending:
-                    pending.discard(event.key)
-                    if event.status != "finished":
-                        with _translated():
-                            event.result()
-        except BaseException:
-            self.client.cancel(futures, force=True)
-            raise
-        finally:
-            self._actions = [each for each in self._actions if each is not events]
+            try:
+                for future in self._awaited(futures, waiting):
+                    if future.status != "finished":
+                        future.result()
+            except BaseException:
+                if self.client.status == "running":
+                    self.client.cancel(futures, force=True)
+                raise
         return futures
 
+    def _answer(self, ask: Callable[[], Any]) -> Any:
+        """Ask something of the cluster; return its answer."""
+        waiting = self._waiting(for_tasks=False)
+        with self._translated(waiting):
+            (answered,) = self._awaited([asked(self.client, ask)], waiting)
+            return answered.result()
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Say of what Dask raises when workers, results or the scheduler are lost that they are lost."""
-    from distributed import KilledWorker
-    from distributed.client import CancelledError
+    def _awaited(self, futures: Sequence[_F], waiting: Waiting) -> Iterator[_F]:
+        """Wait for futures, Dask's or Python's, as they are done; print meanwhile what user functions print."""
+        events: SimpleQueue[Any] = SimpleQueue()
+        self._actions = [*self._actions, events]
+        pending = {id(future) for future in futures}
+        try:
+            for future in futures:
+                future.add_done_callback(events.put)
+            while pending:
+                try:
+                    event = events.get(timeout=_LOOKING)
+                except Empty:
+                    waiting.look()
+                    continue
+                waiting.progressed()
+                if isinstance(event, str):
+                    sys.stdout.write(event)
+                else:
+                    pending.discard(id(event))
+                    yield event
+        finally:
+            self._actions = [each for each in self._actions if each is not events]
 
-    try:
-        yield
-    except DTSetError:
-        raise
-    except (KilledWorker, CancelledError) as error:
-        raise WorkersLostError(str(error)) from error
-    except OSError as error:
-        # What user functions raise comes as a TaskFailedError: this is Dask's own connection.
-        raise SchedulerLostError(str(error)) from error
+    def _waiting(self, *, for_tasks: bool) -> Waiting:
+        """What to look at while something is waited for, once the cluster is there."""
+        waiting = Waiting(self.kind, self.client, self._workers, for_tasks=for_tasks)
+        if self.client.status != "running":
+            waiting.look()
+        return waiting
+
+    @contextmanager
+    def _translated(self, waiting: Waiting) -> Iterator[None]:
+        """Say of what Dask raises when workers, results or the scheduler are lost that they are lost."""
+        from distributed import KilledWorker
+        from distributed.client import CancelledError
+
+        try:
+            yield
+        except DTSetError:
+            raise
+        except KilledWorker as killed:
+            last = None if self._workers is None else self._workers.last_end()
+            why = f"{last}, the last of those that ran it" if last else killed
+            raise WorkersLostError(f"task {killed.task!r}: {why}") from killed
+        except (OSError, CancelledError, CancelledFutureError) as error:
+            # What user functions raise comes as a TaskFailedError: this is Dask's own connection, or a
+            # loss of all that it knew. What is connected again has forgotten the tasks.
+            waiting.until_connected()
+            raise WorkersLostError(str(error)) from error
 
 
 def _is_future(node: Any) -> bool:

@@ -36,19 +36,64 @@ def test_job_killed_on_a_cluster_restarts_there(program, cluster):
 def test_job_whose_scheduler_died_says_so_and_restarts_on_another(program, cluster, tmp_path):
     program.write(SLOW.replace("CLUSTER", "None"))
     process = program.start(
-        DASK_DTSET__CLUSTER=cluster.address, DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s"
+        DASK_DTSET__CLUSTER=cluster.address, DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="600s"
     )
     wait_for(lambda: len(program.parts()) >= 3)
     kill_all(cluster.processes[0])
     committed = program.parts()
     _, err = process.communicate(timeout=120)
     assert process.returncode != 0
-    assert "restarted" in err
+    assert "nobody listens" in err
+    assert "`dtset restart job" in err
+    assert "distributed.client" not in err
     before = computed(program)
     out = program.run(DASK_DTSET__CLUSTER="threads")
     assert f"SUM {SUM}" in out
     again = {int(each) for each in _without(computed(program), before)}
     assert not again & committed
+
+
+def test_a_cluster_that_loses_all_workers_is_waited_for_and_said(program, cluster):
+    program.write(SLOW.replace("CLUSTER", repr(cluster.address)))
+    process = program.start()
+    wait_for(lambda: len(program.parts()) >= 2)
+    committed = program.parts()
+    for worker in cluster.workers:
+        kill_all(worker)
+    said = process.stderr.readline()
+    while "waiting for" not in said:
+        assert said, "it has ended"
+        said = process.stderr.readline()
+    assert f"waiting for {cluster.address}" in said
+    assert "it has no workers" in said
+    assert f"`dask worker {cluster.address}` starts one" in said
+    cluster.start_worker()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert f"SUM {SUM}" in out
+    runs = computed(program)
+    assert all(runs.count(str(index)) == 1 for index in committed), runs
+
+
+NO_WORKER = """
+import dask
+from dtset import TSetEnvironment
+
+with TSetEnvironment() as env, dask.annotate(resources={"GPU": 1}):
+    print(env.range(3).count())
+"""
+
+
+def test_tasks_that_no_worker_may_run_are_said(program, cluster):
+    program.write(NO_WORKER)
+    process = program.start(DASK_DTSET__CLUSTER=cluster.address)
+    said = process.stderr.readline()
+    while "no worker that may run" not in said:
+        assert said, "it has ended"
+        said = process.stderr.readline()
+    cluster.start_worker("--resources", "GPU=1")
+    out, err = process.communicate(timeout=120)
+    assert (out, process.returncode) == ("3\n", 0), err
 
 
 PRINTING = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.programs import kill_all, wait_for
+from tests.programs import kill_all, wait_for, workers_of
 
 SLOW = """
 import sys, time, uuid
@@ -83,12 +83,7 @@ def test_killed_worker_is_made_good_within_the_run(program):
     program.write(SLOW.replace("CLUSTER", "None"))
     process = program.start()
     wait_for(lambda: len(program.parts()) >= 2)
-    workers = [
-        each
-        for each in psutil.Process(process.pid).children(recursive=True)
-        if "multiprocessing" in " ".join(each.cmdline())
-        and "spawn_main" in " ".join(each.cmdline())
-    ]
+    workers = workers_of(process.pid)
     assert workers
     workers[0].kill()
     out, err = process.communicate(timeout=120)

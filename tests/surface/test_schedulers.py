@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 import os
+import random
+import tempfile
 import threading
 
 import dask
@@ -283,6 +286,47 @@ def test_large_code_runs_on_all_workers(store, local_cluster):
         found = env.range(4, parallelism=4).compute(where).collect()
     assert [each[1] for each in found] == [256_000 + i for i in range(4)]
     assert len({each[0] for each in found}) == 2
+
+
+def test_local_workers_pass_on_large_blocks_to_each_other(store, tmp_path, monkeypatch):
+    # A folder whose path is too long for a socket in it.
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with TSetEnvironment(store=store, resources=[{"cpu": 1, "instances": 2}]) as env:
+        blocks = env.range(8, parallelism=4).map(lambda i: (i % 2, bytes([i]) * 5_000_000)).cache()
+        joined = blocks.map_to_tuple(lambda pair: pair).keyed_reduce(operator.add).collect()
+        assert {key: (len(value), set(value)) for key, value in joined} == {
+            key: (20_000_000, set(range(key, 8, 2))) for key in (0, 1)
+        }
+        levels = [logging.getLogger(name).level for name in ("distributed", "distributed.client")]
+    assert not list(folder.iterdir())
+    assert min(levels) > logging.CRITICAL
+    assert logging.getLogger("distributed").level <= logging.WARNING
+
+
+def test_two_environments_with_local_workers_live_side_by_side(store):
+    resources = [{"cpu": 1, "instances": 1}]
+    with TSetEnvironment(store=store, resources=resources) as first:
+        with TSetEnvironment(store=store, resources=resources) as second:
+            assert total_and_processes(first)[0] == total_and_processes(second)[0] == 28
+            assert total_and_processes(first)[1] != total_and_processes(second)[1]
+        assert total_and_processes(first)[0] == 28
+
+
+def test_local_workers_draw_different_random_numbers(store):
+    def drawn(itr, ctx):
+        import time
+
+        import numpy as np
+
+        time.sleep(0.3)
+        return (ctx.worker_id, np.random.random(), random.random())
+
+    with TSetEnvironment(store=store, resources=[{"cpu": 1, "instances": 2}]) as env:
+        found = env.range(4, parallelism=4).compute(drawn).collect()
+    assert len({each[0] for each in found}) == 2
+    assert len({each[1] for each in found}) == len({each[2] for each in found}) == 4
 
 
 def test_worker_ids_of_local_processes_are_numbers(store):

@@ -1,0 +1,199 @@
+"""What an action waits for: said when it takes long, and an error when it will not come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import CancelledError, Future
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dtset.errors import DTSetError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["LocalWorkers", "SchedulerLostError", "Waiting", "WorkersGoneError", "asked"]
+
+# Seconds until what is waited for is said, and until it is said again.
+_PATIENCE = 5.0
+_AGAIN = 30.0
+
+_logger = logging.getLogger("dtset")
+
+
+class SchedulerLostError(Exception):
+    """The cluster's scheduler does not answer any more."""
+
+
+class WorkersGoneError(DTSetError):
+    """All worker processes that dtset started have ended, and are not started again."""
+
+
+class LocalWorkers(Protocol):
+    """Worker processes that dtset starts, and starts again where they end."""
+
+    def why_none(self) -> str | None:
+        """Why there will be no worker any more; None while there are some, or will be."""
+
+    def last_end(self) -> str | None:
+        """How a worker ended last, in words; None if none has."""
+
+
+def asked(client: Client, ask: Callable[[], Awaitable[Any]]) -> Future[Any]:
+    """Ask something in a client's thread."""
+
+    async def answer() -> Any:
+        return await ask()
+
+    answering = answer()
+    try:
+        return asyncio.run_coroutine_threadsafe(answering, client.loop.asyncio_loop)
+    except RuntimeError as error:
+        answering.close()
+        raise SchedulerLostError("its client was closed") from error
+
+
+class Waiting:
+    """Looks at a cluster while something is waited for.
+
+    Parameters
+    ----------
+    kind : str
+        What the cluster is called.
+    client : distributed.Client
+        Reaches it.
+    workers : LocalWorkers or None
+        Its workers, where they are dtset's own.
+    for_tasks : bool
+        Whether tasks are waited for.
+    """
+
+    def __init__(
+        self, kind: str, client: Client, workers: LocalWorkers | None, *, for_tasks: bool
+    ) -> None:
+        self._kind = kind
+        self._client = client
+        self._workers = workers
+        self._for_tasks = for_tasks
+        self._answer: Future[str | None] | None = None
+        self.progressed()
+
+    def progressed(self) -> None:
+        """Note that something has come."""
+        self._since = self._asked_at = time.monotonic()
+        self._silent_for = _PATIENCE
+
+    def look(self) -> None:
+        """Look, about every second, whether what is waited for can come; say after some time if not.
+
+        Raises
+        ------
+        WorkersGoneError, SchedulerLostError
+            It will not come.
+        """
+        why_none = None if self._workers is None else self._workers.why_none()
+        if why_none is not None:
+            raise WorkersGoneError(why_none)
+        if self._client.status == "connecting":
+            self.until_connected()
+        elif self._client.status != "running":
+            raise SchedulerLostError("its client was closed")
+        elif self._answer is None or self._answer.done():
+            self._take_answer()
+        elif time.monotonic() - self._asked_at > _PATIENCE:
+            self._say("its scheduler does not answer")
+
+    def until_connected(self) -> None:
+        """Wait until a lost connection is there again.
+
+        Raises
+        ------
+        SchedulerLostError
+            Nobody listens where the scheduler did, or the client has given up.
+        """
+        address = self._client.scheduler.address if self._client.scheduler else self._kind
+        while True:
+            if self._client.status in ("closing", "closed"):
+                raise SchedulerLostError(f"there was no connection to {address} for too long")
+            try:
+                asked(self._client, lambda: _greeted(self._client, address)).result(_PATIENCE)
+            except OSError as error:
+                if _is_refused(error):
+                    raise SchedulerLostError(f"nobody listens at {address} any more") from None
+            else:
+                if self._client.status == "running":
+                    return
+            self._say("the connection to its scheduler was lost")
+            time.sleep(0.1)
+
+    def _take_answer(self) -> None:
+        """Take the answer to the last question, if there was one, and ask the next."""
+        why = None
+        if self._answer is not None:
+            try:
+                why = self._answer.result()
+            except (OSError, CancelledError) as error:
+                why = f"its scheduler does not answer ({error})"
+        now = time.monotonic()
+        if why is not None:
+            self._say(why)
+        elif self._answer is not None:
+            self._since, self._silent_for = now, _PATIENCE
+        # What goes well is asked for less often.
+        if self._answer is None or why is not None or now - self._asked_at > _PATIENCE:
+            self._asked_at = now
+            self._answer = asked(self._client, self._why_idle)
+
+    async def _why_idle(self) -> str | None:
+        """Why nothing is done on the cluster, None if something is."""
+        scheduler: Any = self._client.scheduler
+        more = f"`dask worker {scheduler.address}` starts one"
+        if self._workers is not None:
+            more = "they are being started"
+        workers = await scheduler.ncores()
+        if not workers:
+            return f"it has no workers; {more}"
+        running = await scheduler.ncores_running()
+        if not running:
+            return f"its {len(workers)} workers take no tasks, as their memory is full or they are closing"
+        if self._for_tasks and not any(
+            (await scheduler.processing(workers=list(running))).values()
+        ):
+            return f"it has no worker that may run the tasks that are left; {more}"
+        return None
+
+    def _say(self, why: str) -> None:
+        """Say what is waited for, if that has been so for long."""
+        waited = time.monotonic() - self._since
+        if waited < self._silent_for:
+            return
+        self._silent_for = waited + _AGAIN
+        _logger.warning(
+            "waiting for %s for %.0f s: %s; Ctrl-C ends the program, and what was committed stays",
+            self._kind,
+            waited,
+            why,
+        )
+
+
+async def _greeted(client: Client, address: str) -> None:
+    """Connect to a scheduler, and hang up."""
+    from distributed.comm import connect
+
+    connecting = connect(address, timeout="500ms", **client.connection_args)
+    try:
+        comm = await asyncio.wait_for(connecting, 2.0)
+    except TimeoutError as error:
+        raise OSError(f"{address} takes connections, and does not answer") from error
+    await comm.close()
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    """Whether nobody listens at an address."""
+    while error is not None:
+        if isinstance(error, ConnectionRefusedError | FileNotFoundError):
+            return True
+        error = error.__cause__
+    return False
