@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol, TypeAlias
@@ -38,7 +38,7 @@ class SourceData(Protocol):
     def identity(self) -> object:
         """Return what the elements depend on, for the fingerprint."""
 
-    def elements(self, ctx: TSetContext) -> Iterator[object]:
+    def elements(self, ctx: TSetContext) -> Iterable[object]:
         """Return the elements of one partition."""
 
 

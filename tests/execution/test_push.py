@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from contextvars import ContextVar
 
+import hypothesis
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
+from dtset.execution.kernels.driver import driven
 from dtset.execution.kernels.failure import Place
 from dtset.execution.kernels.push import pushed
 from dtset.plan.context import TSetContext
@@ -16,8 +17,16 @@ from dtset.plan.context import TSetContext
 CTX = TSetContext(index=3, parallelism=4, id="compute-1", name="compute")
 
 
+def given(batches):
+    yield from batches
+
+
+def through(batches, function, place="f", partition=3, limit=4):
+    return driven(batches, [pushed(function, CTX, Place("compute", place, partition), limit)])
+
+
 def push(function, batches, limit=4):
-    return pushed(iter(batches), function, CTX, Place("compute", "f", 3), limit)
+    return through(given(batches), function, limit=limit)
 
 
 def same(itr, collector, ctx):
@@ -29,7 +38,9 @@ def helpers():
     return [thread for thread in threading.enumerate() if thread.name.startswith("dtset compute")]
 
 
-@given(batches=st.lists(st.lists(st.integers(), max_size=9), max_size=9), limit=st.integers(1, 9))
+@hypothesis.given(
+    batches=st.lists(st.lists(st.integers(), max_size=9), max_size=9), limit=st.integers(1, 9)
+)
 def test_elements_keep_their_order_whatever_the_batches(batches, limit):
     def bound(itr, collector, ctx):
         collect = collector.collect
@@ -57,7 +68,7 @@ def test_function_and_consumer_never_run_at_once():
             running.append(("source", start))
             yield list(range(start, start + 4))
 
-    for batch in pushed(source(), noting, CTX, Place("compute", "f", 0), 4):
+    for batch in through(source(), noting):
         running.append(("consumer", batch[0]))
     assert running[:6] == [("source", 0), *[("function", x) for x in range(4)], ("consumer", 0)]
 
@@ -125,7 +136,7 @@ def test_exception_of_what_is_above_is_not_said_to_be_the_functions():
             swallowed.append(error)
 
     with pytest.raises(OSError, match="above") as caught:
-        list(pushed(broken(), guarded, CTX, Place("compute", "f", 0), 4))
+        list(through(broken(), guarded))
     assert not swallowed
     assert not getattr(caught.value, "__notes__", ())
     assert not helpers()
@@ -143,7 +154,7 @@ def test_function_that_ends_before_its_input_does():
             asked.append(x)
             yield [x]
 
-    assert [x for out in pushed(source(), three, CTX, Place("c", "f", 0), 4) for x in out] == [
+    assert [x for out in through(source(), three) for x in out] == [
         0,
         1,
         2,
@@ -178,8 +189,7 @@ def test_inputs_shrink_while_much_is_emitted():
 
 def test_chained_functions_end_together():
     first = push(same, [[x] for x in range(100)])
-    second = pushed(first, same, CTX, Place("compute", "g", 0), 4)
+    second = through(first, same, "g")
     assert next(second) == [0]
     second.close()
-    first.close()
     assert not helpers()

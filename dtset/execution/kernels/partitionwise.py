@@ -1,4 +1,4 @@
-"""Operators that call a function once a partition: compute in its pull forms, sink, sources."""
+"""Operators that call a function once a partition: compute in its pull forms, and sink."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from itertools import chain
 from types import GeneratorType
 from typing import Any
 
-from dtset.execution.kernels.batching import Batches, batched
-from dtset.execution.kernels.failure import Place
+from dtset.execution.kernels.batching import Batches
+from dtset.execution.kernels.failure import Place, close_all
+from dtset.execution.kernels.sources import streaming
 from dtset.plan.context import TSetContext
 
-__all__ = ["consumed", "elements_of", "streamed", "valued"]
+__all__ = ["computed", "consumed", "elements_of"]
 
 
 def elements_of(batches: Batches, place: Place) -> Iterator[Any]:
@@ -19,29 +20,18 @@ def elements_of(batches: Batches, place: Place) -> Iterator[Any]:
     return chain.from_iterable(map(place.enter, batches))
 
 
-def streamed(
-    batches: Batches,
-    function: Callable[..., Iterator[Any]],
-    ctx: TSetContext,
-    place: Place,
-    limit: int,
-) -> Batches:
-    """Give what the generator function ``f(itr, ctx)`` yields."""
-    with place.noting():
-        stream = function(elements_of(batches, place), ctx)
-    yield from _noted(stream, place, limit)
-
-
-def valued(
+def computed(
     batches: Batches, function: Callable[..., Any], ctx: TSetContext, place: Place, limit: int
 ) -> Batches:
-    """Give the one value that ``f(itr, ctx)`` returns; a generator it returns is streamed."""
-    with place.noting():
-        value = function(elements_of(batches, place), ctx)
-    if isinstance(value, GeneratorType):
-        yield from _noted(value, place, limit)
-    else:
-        yield [value]
+    """Give the one value that ``f(itr, ctx)`` returns; a generator that it returns is streamed."""
+    try:
+        with place.noting():
+            value = function(elements_of(batches, place), ctx)
+    except BaseException as error:
+        close_all([batches.close], error)
+        raise
+    elements = value if isinstance(value, GeneratorType) else [value]
+    yield from streaming(elements, place, limit, batches.close)
 
 
 def consumed(
@@ -54,14 +44,3 @@ def consumed(
             function(elements)
         else:
             function(elements, ctx)
-
-
-def _noted(stream: Iterator[Any], place: Place, limit: int) -> Batches:
-    """Batches of what a user's generator yields; what it raises is noted."""
-    batches = batched(stream, limit)
-    while True:
-        with place.noting():
-            batch = next(batches, None)
-        if batch is None:
-            return
-        yield batch
