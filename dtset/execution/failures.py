@@ -25,8 +25,8 @@ _MOST_ERRORS = 64
 _MOST_FRAMES = 60
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
-# What makes an exception again, its arguments, its own state, and its attributes.
-_Recipe: TypeAlias = tuple[Any, tuple[Any, ...], Any, dict[str, Any]]
+# What makes an exception again, with what, its own state, its attributes, and its ``args``.
+_Recipe: TypeAlias = tuple[Any, tuple[Any, ...], Any, dict[str, Any], tuple[Any, ...] | None]
 # File, function, line and module of each frame.
 _Frames: TypeAlias = list[tuple[str, str, int, str]]
 
@@ -172,38 +172,38 @@ def _recipes(error: BaseException) -> Iterator[_Recipe]:
     if isinstance(own, dict):
         own = _sendable_state(own)
     if isinstance(its_args, tuple):
-        yield make, _sendable(its_args), own, state
-    yield cls, args, None, state
-    yield _without_init, (cls, args), None, state
+        yield make, _sendable(its_args), own, state, args
+    yield cls, args, None, state, args
+    yield _without_init, (cls, args), None, state, args
     for base in cls.__mro__:
         if issubclass(base, BaseException) and _may_be_derived_from(base):
             names = (cls.__name__, cls.__qualname__, cls.__module__)
-            yield _stand_in, (base, *names, _said(error), args), None, state
+            yield _stand_in, (base, *names, _said(error), args), None, state, args
 
 
 def _group_recipes(error: BaseException) -> Iterator[_Recipe]:
     """Ways to make a group again; its members come by themselves."""
     message = error.args[0] if error.args else _said(error)
     state = _sendable_state(vars(error))
-    yield type(error), (message,), None, state
-    yield BaseExceptionGroup.__new__, (type(error), message), None, state
+    yield type(error), (message,), None, state, None
+    yield BaseExceptionGroup.__new__, (type(error), message), None, state, None
 
 
 def _made(recipe: _Recipe, members: list[BaseException]) -> BaseException:
     """Make an exception again."""
-    make, args, own, state = recipe
-    error: BaseException = make(*args, members) if members else make(*args)
+    make, given, own, state, args = recipe
+    error: BaseException = make(*given, members) if members else make(*given)
     if own is not None:
         error.__setstate__(own)
     vars(error).update(state)
+    if args is not None:
+        error.args = args
     return error
 
 
 def _without_init(cls: type[BaseException], args: tuple[object, ...]) -> BaseException:
     """Make an exception without calling its ``__init__``."""
-    error = cls.__new__(cls, *args)
-    error.args = args
-    return error
+    return cls.__new__(cls, *args)
 
 
 def _stand_in(
@@ -237,17 +237,7 @@ def _is_like(made: BaseException, error: BaseException) -> bool:
         getattr(made, asked, None)
     as_named = type(made).__qualname__ == type(error).__qualname__
     same_text = _ADDRESS.sub("", _said(made)) == _ADDRESS.sub("", _said(error))
-    if isinstance(error, BaseExceptionGroup):
-        return as_named and same_text
-    return as_named and same_text and _alike(made.args, _sendable(error.args))
-
-
-def _alike(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
-    """Whether arguments are the same, as far as can be told."""
-    try:
-        return bool(one == other) or _ADDRESS.sub("", repr(one)) == _ADDRESS.sub("", repr(other))
-    except Exception:
-        return len(one) == len(other)
+    return as_named and same_text
 
 
 def _said(error: BaseException) -> str:
