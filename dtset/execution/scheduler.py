@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
@@ -11,7 +10,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from dtset.errors import DTSetError
-from dtset.execution.printing import topic_of
+from dtset.execution.logs import handled, topic_of
+from dtset.execution.printing import write_out
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -30,6 +30,8 @@ SYNCHRONOUS = ("synchronous", "sync", "single-threaded")
 
 Key: TypeAlias = str | tuple[Hashable, ...]
 Graph: TypeAlias = dict[Key, Any]
+# What a user function said: text that it printed, or the fields of a record that it logged.
+Said: TypeAlias = str | dict[str, Any]
 
 
 class WorkersLostError(Exception):
@@ -128,8 +130,8 @@ class DistributedScheduler:
         self.client = client
         # One queue an action, for text and for futures that are done, keeps their order; the thread of
         # the action prints: a notebook shows what other threads print in whatever cell.
-        self._actions: list[SimpleQueue[Future | str]] = []
-        client.subscribe_topic(topic_of(run_id), self._take_text)
+        self._actions: list[SimpleQueue[Future | Said]] = []
+        client.subscribe_topic(topic_of(run_id), self._take)
 
     def threads(self) -> int:
         """Return the number of worker threads there are now, at least one."""
@@ -150,13 +152,13 @@ class DistributedScheduler:
         """Return whether results that were kept are lost, beyond what Dask makes good by itself."""
         return any(future.status not in ("finished", "pending") for future in entries)
 
-    def _take_text(self, event: tuple[float, str]) -> None:
-        """Take what a user function printed; called by the client."""
+    def _take(self, event: tuple[float, Said]) -> None:
+        """Take what a user function printed or logged; called by the client."""
         actions = self._actions
         if actions:
             actions[-1].put(event[1])
         else:
-            sys.stdout.write(event[1])
+            _say(event[1])
 
     def _finished(self, graph: Graph, keys: Sequence[Key]) -> list[Future]:
         """Submit a graph; return the futures of some keys when all are done.
@@ -166,7 +168,7 @@ class DistributedScheduler:
         submitted = {key: node for key, node in graph.items() if not _is_future(node)}
         with _translated():
             futures: list[Future] = self.client.get(submitted, list(keys), sync=False, retries=0)
-        events: SimpleQueue[Future | str] = SimpleQueue()
+        events: SimpleQueue[Future | Said] = SimpleQueue()
         self._actions = [*self._actions, events]
         for future in futures:
             future.add_done_callback(events.put)
@@ -174,8 +176,8 @@ class DistributedScheduler:
         try:
             while pending:
                 event = events.get()
-                if isinstance(event, str):
-                    sys.stdout.write(event)
+                if isinstance(event, str | dict):
+                    _say(event)
                 elif event.key in pending:
                     pending.discard(event.key)
                     if event.status != "finished":
@@ -204,6 +206,14 @@ def _translated() -> Iterator[None]:
     except OSError as error:
         # What user functions raise comes as a TaskFailedError: this is Dask's own connection.
         raise SchedulerLostError(str(error)) from error
+
+
+def _say(said: Said) -> None:
+    """Print, or log, what a user function said on its worker."""
+    if isinstance(said, str):
+        write_out(said)
+    else:
+        handled(said)
 
 
 def _is_future(node: Any) -> bool:

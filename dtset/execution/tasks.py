@@ -15,6 +15,7 @@ from dtset.execution.expected_files import ExpectedFiles, unchanged
 from dtset.execution.failures import packed
 from dtset.execution.inputs import Input
 from dtset.execution.kernels.failure import close_all
+from dtset.execution.logs import forwarded
 from dtset.execution.outputs import Output
 from dtset.execution.printing import captured
 from dtset.execution.results import GroupResult
@@ -74,7 +75,10 @@ def _results(
     opened = stage.input.open(upstream)
     for partition in partitions:
         scope = Scope(settings, program, partition, _worker_id())
-        with captured(settings.run_id, enabled=settings.capture):
+        with (
+            captured(settings.run_id, enabled=settings.capture),
+            forwarded(settings.run_id, settings.logging),
+        ):
             batches = through(opened.batches(scope), stage.steps, scope)
             batches = unchanged(batches, stage.files)
             try:
