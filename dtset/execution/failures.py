@@ -8,6 +8,7 @@ context and the members of a group, each with its traceback. What cannot be made
 from __future__ import annotations
 
 import builtins
+import inspect
 import re
 import traceback
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ __all__ = ["TaskFailedError", "packed"]
 
 _MOST_ERRORS = 64
 _MOST_FRAMES = 60
+_DEEPEST = 3
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
 # What makes an exception again, with what, its own state, its attributes, and its ``args``.
@@ -121,8 +123,9 @@ def _pack(error: BaseException, numbers: dict[int, int], resolver: ClassResolver
     cls = type(error)
     known = next(each for each in cls.__mro__ if vars(builtins).get(each.__name__) is each)
     members = [numbers[id(each)] for each in _members(error) if id(each) in numbers]
+    found = _found_recipe(error, resolver, bool(members))
     return _Packed(
-        block=_recipe_block(error, bool(members), resolver),
+        block=found[1] if found else b"",
         said=_said(error),
         names=(known.__name__, cls.__name__, cls.__qualname__, cls.__module__),
         notes=notes_of(error),
@@ -146,45 +149,58 @@ def _unpacked(packed_error: _Packed, members: list[BaseException]) -> BaseExcept
     return _stand_in(getattr(builtins, base), name, qualname, module, said, args)
 
 
-def _recipe_block(error: BaseException, is_group: bool, resolver: ClassResolver) -> bytes:
-    """How to make an exception again, encoded: the first way that gives its like; empty if there is none."""
-    members = list(_members(error))
-    for recipe in _group_recipes(error) if is_group else _recipes(error):
+def _found_recipe(
+    error: BaseException, resolver: ClassResolver, is_group: bool = False, depth: int = 0
+) -> tuple[_Recipe, bytes] | None:
+    """How to make an exception again, also encoded: the first way that gives its like; None if there is none."""
+    members = list(_members(error)) if is_group else []
+    recipes = _group_recipes(error) if is_group else _recipes(error, _Sending(resolver, depth))
+    for recipe in recipes:
         try:
             block = encode_block([recipe])
-            made = _made(decode_block(block, resolver)[0], members)
-            if _is_like(made, error):
-                return block
+            if _is_like(_made(decode_block(block, resolver)[0], members), error):
+                return recipe, block
         except BaseException:
             continue
-    return b""
+    return None
 
 
-def _recipes(error: BaseException) -> Iterator[_Recipe]:
+def _recipes(error: BaseException, sending: _Sending) -> Iterator[_Recipe]:
     """Ways to make an exception again: as its class says, from its parts, what stands for it as closely as can be."""
     cls = type(error)
-    state, args = _sendable_state(vars(error)), _sendable(error.args)
+    state, args = sending.attributes(vars(error)), sending.arguments(error.args)
     try:
         # The class's own way, and not copyreg's, in which a library may send tracebacks along.
         make, its_args, own, *_ = (*cast(tuple[Any, ...], error.__reduce_ex__(5)), None)
     except BaseException:
         make, its_args, own = cls, args, None
     if isinstance(own, dict):
-        own = _sendable_state(own)
+        own = sending.attributes(own)
     if isinstance(its_args, tuple):
-        yield make, _sendable(its_args), own, state, args
+        yield make, sending.arguments(its_args), own, state, args
     yield cls, args, None, state, args
     yield _without_init, (cls, args), None, state, args
+    if (parameters := _parameters(error)) is not None:
+        yield cls, sending.arguments(parameters), None, state, args
     for base in cls.__mro__:
         if issubclass(base, BaseException) and _may_be_derived_from(base):
             names = (cls.__name__, cls.__qualname__, cls.__module__)
             yield _stand_in, (base, *names, _said(error), args), None, state, args
 
 
+def _parameters(error: BaseException) -> tuple[object, ...] | None:
+    """What the class was called with, by attributes that are called as its parameters are."""
+    try:
+        names = list(inspect.signature(type(error)).parameters)
+        return tuple(getattr(error, name) for name in names)
+    except BaseException:
+        return None
+
+
 def _group_recipes(error: BaseException) -> Iterator[_Recipe]:
     """Ways to make a group again; its members come by themselves."""
     message = error.args[0] if error.args else _said(error)
-    state = _sendable_state(vars(error))
+    state = _Sending(present_class).attributes(vars(error))
     yield type(error), (message,), None, state, None
     yield BaseExceptionGroup.__new__, (type(error), message), None, state, None
 
@@ -248,23 +264,47 @@ def _said(error: BaseException) -> str:
         return text_of(error)
 
 
-def _sendable(args: tuple[object, ...]) -> tuple[object, ...]:
-    """Arguments of an exception, with a text in place of what cannot be sent."""
-    return tuple(value if _travels(value) else f"{value!r:.200}" for value in args)
+@dataclass(frozen=True)
+class _Sending:
+    """Parts of an exception as they are sent, with what stands for those that cannot be."""
+
+    resolver: ClassResolver
+    depth: int = 0
+
+    def arguments(self, args: tuple[object, ...]) -> tuple[object, ...]:
+        """Arguments, with a text in place of what cannot be sent."""
+        ready = tuple(map(self._ready, args))
+        return tuple(each if self._travels(each) else f"{each!r:.200}" for each in ready)
+
+    def attributes(self, state: dict[str, Any]) -> dict[str, Any]:
+        """What can be sent of the attributes; notes travel apart."""
+        ready = {name: self._ready(each) for name, each in state.items() if name != "__notes__"}
+        return {name: each for name, each in ready.items() if self._travels(each)}
+
+    def _ready(self, value: object) -> object:
+        """Return an exception in an exception as what makes it again, anything else as it is."""
+        if not isinstance(value, BaseException) or self.depth == _DEEPEST:
+            return value
+        found = _found_recipe(value, self.resolver, depth=self.depth + 1)
+        return value if found is None else _Again(found[0])
+
+    def _travels(self, value: object) -> bool:
+        """Whether a part can be sent."""
+        try:
+            decode_block(encode_block([value]), self.resolver)
+        except BaseException:
+            return False
+        return True
 
 
-def _sendable_state(state: dict[str, Any]) -> dict[str, Any]:
-    """What can be sent of the attributes of an exception; notes travel apart."""
-    return {name: value for name, value in state.items() if name != "__notes__" and _travels(value)}
+@dataclass(frozen=True)
+class _Again:
+    """An exception on its way: it is one again when it has been read."""
 
+    recipe: _Recipe
 
-def _travels(value: object) -> bool:
-    """Whether a part of an exception can be sent."""
-    try:
-        encode_block([value])
-    except BaseException:
-        return False
-    return True
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, (self.recipe, [])
 
 
 def _at(made: dict[int, BaseException], number: int | None) -> BaseException | None:
@@ -299,12 +339,12 @@ def _traceback(frames: _Frames) -> TracebackType | None:
     """Make a traceback that prints as another did, in another process."""
     made: TracebackType | None = None
     for filename, name, line, module in reversed(frames):
-        code = _RAISING.replace(co_filename=filename, co_name=name, co_linetable=b"")
         try:
-            exec(code, {"__name__": module})
+            exec(_RAISING.replace(co_filename=filename, co_name=name), {"__name__": module})
         except ZeroDivisionError as raised:
             within = cast(TracebackType, cast(TracebackType, raised.__traceback__).tb_next)
-            made = TracebackType(made, within.tb_frame, within.tb_lasti, line)
+            # No instruction: its place in the line is another code's.
+            made = TracebackType(made, within.tb_frame, -1, line)
     return made
 
 
