@@ -25,6 +25,7 @@ __all__ = ["TaskFailedError", "packed"]
 _MOST_ERRORS = 64
 _MOST_FRAMES = 60
 _DEEPEST = 3
+_LONGEST_TEXT = 1000
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
 # What makes an exception again, with what, its own state, its attributes, and its ``args``.
@@ -53,7 +54,8 @@ class TaskFailedError(Exception):
     def __init__(
         self, text: str, errors: Sequence[_Packed], tracebacks: Sequence[TracebackType | None]
     ) -> None:
-        super().__init__(text)
+        # Of a long one, Dask would make another exception.
+        super().__init__(text[:_LONGEST_TEXT])
         self._errors = errors
         self._tracebacks = tracebacks
 

@@ -107,14 +107,19 @@ class Outer(Exception):
 
 
 ENDINGS = [
-    GeneratorExit("a"),
-    KeyboardInterrupt("a"),
-    SystemExit(3),
-    asyncio.CancelledError("late"),
-    Own("a"),
-    StopAsyncIteration("a"),
-    Outer(7, "x"),
+    (GeneratorExit, "a"),
+    (Own, "a"),
+    (asyncio.CancelledError, "late"),
+    (KeyboardInterrupt, "a"),
+    (SystemExit, 3),
+    (StopAsyncIteration, "a"),
+    (Outer, 7, "x"),
 ]
+
+
+def raise_(error):
+    kind, *arguments = error
+    raise kind(*arguments)
 
 
 class Source(SourceFunc):
@@ -125,7 +130,7 @@ class Source(SourceFunc):
 
     def said(self, method):
         if method == self.method:
-            raise self.error
+            raise_(self.error)
 
     def prepare(self, ctx):
         self.said("prepare")
@@ -148,41 +153,41 @@ class Unreadable:
         self.error = error
 
     def __setstate__(self, state):
-        raise state["error"]
+        raise_(state["error"])
 
 
 class Unwritable(Unreadable):
     def __reduce__(self):
-        raise self.error
+        raise_(self.error)
 
 
 def forms(error):
     """Actions that raise an error from every kind of function."""
 
     def fail(*arguments):
-        raise error
+        raise_(error)
 
     def generator(*arguments):
         yield 1
-        raise error
+        raise_(error)
 
     def pull(itr, ctx):
-        raise error
+        raise_(error)
 
     def push(itr, collector, ctx):
         collector.collect(1)
-        raise error
+        raise_(error)
 
     class Iterable:
         def __iter__(self):
-            raise error
+            raise_(error)
 
     class Iterator:
         def __iter__(self):
             return self
 
         def __next__(self):
-            raise error
+            raise_(error)
 
     return {
         "map": lambda t: t.map(lambda x: fail()).collect(),
@@ -219,8 +224,9 @@ def forms(error):
 @pytest.mark.parametrize("form", forms(None))
 def test_whatever_is_raised_arrives_as_itself_from_every_form(environments, scheduler, form):
     env = environments[scheduler]
-    for error in ENDINGS if scheduler != "workers" else ENDINGS[:1] + ENDINGS[3:5]:
-        found = raised(lambda error=error: forms(error)[form](env.range(2)))
+    for made in ENDINGS if scheduler != "workers" else ENDINGS[:3]:
+        error = made[0](*made[1:])
+        found = raised(lambda made=made: forms(made)[form](env.range(2)))
         assert (type(found), found.args, str(found)) == (type(error), error.args, str(error))
         assert any("dtset: raised in" in note for note in found.__notes__)
     assert env.range(2).count() == 2
@@ -228,13 +234,14 @@ def test_whatever_is_raised_arrives_as_itself_from_every_form(environments, sche
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_what_storing_and_reading_elements_raises_arrives_as_itself(environments, scheduler):
-    for error in (Own("a"), asyncio.CancelledError("late"), Outer(7, "x")):
+    for made in (ENDINGS[1], ENDINGS[2], ENDINGS[-1]):
+        error = made[0](*made[1:])
         pairs = environments[scheduler].range(2).map_to_tuple(lambda x: (0, x))
 
-        def read(x, error=error):
+        def read(x, error=made):
             return Unreadable(error)
 
-        def write(x, error=error):
+        def write(x, error=made):
             return Unwritable(error)
 
         for element in (read, write):

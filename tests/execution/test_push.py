@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from contextvars import ContextVar
 
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from dtset.errors import DTSetError
 from dtset.execution.kernels.driver import driven
 from dtset.execution.kernels.failure import Place
 from dtset.execution.kernels.push import pushed
@@ -193,3 +197,73 @@ def test_chained_functions_end_together():
     assert next(second) == [0]
     second.close()
     assert not helpers()
+
+
+def ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("ends", ["for", "collect", "both"])
+def test_ctrl_c_ends_a_function_at_its_next_element(ends):
+    seen = []
+
+    def slow(itr, collector, ctx):
+        collect = collector.collect
+        for x in itr:
+            seen.append(x)
+            if x == 2:
+                ctrl_c()
+            while ends == "collect":
+                seen.append(x)
+                collector.collect(x)
+                if len(seen) == 10:
+                    ctrl_c()
+                time.sleep(0.001)
+            (collect if ends == "for" else collector.collect)(x)
+            time.sleep(0.001)
+
+    batches = push(slow, [list(range(100_000))], limit=100_000)
+    with pytest.raises(KeyboardInterrupt):
+        next(batches)
+    assert len(seen) < 50_000
+    assert not helpers()
+
+
+def test_ctrl_c_twice_ends_a_function_within_an_element():
+    def endless(itr, collector, ctx):
+        for _ in itr:
+            ctrl_c()
+            begun = time.monotonic()
+            while True:
+                if time.monotonic() > begun + 0.2:
+                    begun = float("inf")
+                    ctrl_c()
+
+    batches = push(endless, [[1]])
+    with pytest.raises(KeyboardInterrupt):
+        next(batches)
+    assert not helpers()
+
+
+def test_what_is_raised_while_it_is_ended_is_not_lost():
+    def fails_late(itr, collector, ctx):
+        try:
+            for x in itr:
+                collector.collect(x)
+        finally:
+            raise OSError("late")
+
+    batches = push(fails_late, [[1], [2], [3]])
+    assert next(batches) == [1]
+    with pytest.raises(OSError, match="late"):
+        batches.close()
+    assert not helpers()
+
+
+def test_without_threads_the_error_says_what_to_do(monkeypatch):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(DTSetError, match="persist"):
+        next(push(same, [[1]]))
