@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from pathlib import Path
 
 import pytest
 
 from dtset import SourceFunc, TSetEnvironment
 
-EVENTS: list[tuple[str, str, int]] = []
-
 
 @pytest.fixture(params=["synchronous", "threads"])
-def env(store, request):
-    EVENTS.clear()
+def env(store, request, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOSING_EVENTS", str(tmp_path / "events"))
     with TSetEnvironment(store=store, cluster=request.param, parallelism=1) as env:
         yield env
 
 
 def note(who, what):
-    # The module of the tests: that of the function is a copy.
-    import sys
+    # In a file: what functions keep in memory is a copy.
+    with open(os.environ["CLOSING_EVENTS"], "a") as file:
+        print(who, what, threading.get_ident(), file=file)
 
-    sys.modules[__name__].EVENTS.append((who, what, threading.get_ident()))
+
+def events():
+    lines = Path(os.environ["CLOSING_EVENTS"]).read_text().splitlines()
+    return [tuple(line.split()) for line in lines]
 
 
 class Numbers(SourceFunc):
@@ -78,11 +82,11 @@ def flow(env, source=None, **arguments):
 
 
 def closed():
-    assert [(who, what) for who, what, _ in EVENTS if what == "close"] == [
+    assert [(who, what) for who, what, _ in events() if what == "close"] == [
         (who, "close") for who in ("second", "push", "first", "source")
     ]
     threads = {}
-    for who, _, thread in EVENTS:
+    for who, _, thread in events():
         threads.setdefault(who, set()).add(thread)
     assert all(len(each) == 1 for each in threads.values()), threads
 
@@ -108,7 +112,7 @@ def test_when_elements_cannot_be_stored(env):
 
 def test_at_the_end_the_source_is_closed_first_as_it_ends_first(env):
     assert flow(env, Numbers(3)).collect() == [0, 1, 2]
-    assert sorted(who for who, what, _ in EVENTS if what == "close") == [
+    assert sorted(who for who, what, _ in events() if what == "close") == [
         "first",
         "push",
         "second",
@@ -141,7 +145,7 @@ def test_a_source_that_fails_is_closed_and_its_error_stays_the_first(env):
 
     with pytest.raises(KeyError) as caught:
         env.create_source(Failing(fails_to_close=True), 1).collect()
-    assert [what for _, what, _ in EVENTS] == ["open", "close"]
+    assert [what for _, what, _ in events()] == ["open", "close"]
     assert "OSError: cannot be closed" in caught.value.__notes__[1]
 
 
@@ -153,4 +157,4 @@ def test_the_generator_of_a_source_function_is_closed(env):
             note("source", "close")
 
     assert env.create_source(lines, 1).take(1) == [0]
-    assert [what for _, what, _ in EVENTS] == ["close"]
+    assert [what for _, what, _ in events()] == ["close"]

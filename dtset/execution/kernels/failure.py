@@ -10,7 +10,9 @@ from typing import Any, Self
 
 __all__ = ["Place", "close_all", "notes_of", "text_of"]
 
-_NOTE = "dtset: raised in "
+_RAISED = "dtset: raised"
+_NOTE = f"{_RAISED} in "
+_CLOSING = "dtset: then closing raised "
 
 
 @dataclass
@@ -92,8 +94,12 @@ def close_all(
             if first is None:
                 first = error
             else:
-                where = "".join(note.removeprefix("dtset: raised") for note in notes_of(error)[:1])
-                first.add_note(f"dtset: then closing raised {text_of(error)}{where}")
+                notes = notes_of(error)
+                where = "".join(each.removeprefix(_RAISED) for each in notes[:1])
+                first.add_note(f"{_CLOSING}{text_of(error)}{where}")
+                for note in notes:
+                    if note.startswith(_CLOSING):
+                        first.add_note(note)
     try:
         if first is not raised and first is not None:
             raise first

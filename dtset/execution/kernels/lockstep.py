@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from dtset.errors import DTSetError
@@ -17,6 +17,8 @@ from dtset.execution.kernels.failure import close_all
 __all__ = ["ENDED", "Lockstep", "Stopped", "relayed"]
 
 ENDED = object()
+
+_LOOKING = 1.0
 
 
 class Stopped(BaseException):
@@ -99,11 +101,15 @@ class Lockstep:
             self._interrupt()
         while self._thread.is_alive():
             try:
-                self._thread.join()
+                if self._turns.get(timeout=_LOOKING) is ENDED:
+                    break
+            except Empty:
+                continue
             except KeyboardInterrupt as error:
                 # Asked for again: not only at its next element.
                 interrupted = error
                 _raise_in(self._thread)
+        self._thread.join()
         self._end()
         if interrupted is not None:
             raise interrupted
