@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 from dtset.errors import ConfigurationError
 from dtset.urls import redacted
 
-__all__ = ["a_boolean", "a_folder", "a_mapping", "a_name", "a_number_of_partitions"]
+__all__ = [
+    "a_boolean",
+    "a_folder",
+    "a_mapping",
+    "a_name",
+    "a_number",
+    "a_number_of_partitions",
+]
 
 
 def a_name(what: str, value: object) -> str | None:
@@ -48,8 +56,27 @@ def a_number_of_partitions(what: str, value: object) -> int | None:
     """Return a number of partitions from 1 on, or None where none was given."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    number = a_number(value, least=1)
+    if number is None:
         raise ConfigurationError(
             f"{what}={value!r}: give the default number of partitions, from 1 on, or leave it out"
         )
-    return value
+    return number
+
+
+def a_number(value: object, *, least: int) -> int | None:
+    """Return an integer of whatever type as Python's, or None for what is not one, or is too small.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a_number(np.int64(4), least=1), a_number(True, least=1), a_number(2.0, least=1)
+    (4, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        return None
+    try:
+        number = index(value)
+    except TypeError:
+        return None
+    return number if number >= least else None

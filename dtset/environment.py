@@ -19,6 +19,7 @@ from dtset.arguments import (
     a_folder,
     a_mapping,
     a_name,
+    a_number,
     a_number_of_partitions,
 )
 from dtset.checkpoint.clear import delete_tset
@@ -494,6 +495,8 @@ class TSetEnvironment:
             waiting, in the order in which it was prepared.
         """
         self._check_open()
+        for each in tsets:
+            self._check_own(each)
         for each in tsets or tuple(self._waiting):
             if isinstance(each, LazyAction):
                 each.run()
@@ -572,6 +575,7 @@ class TSetEnvironment:
         self._check_open()
         if not isinstance(tset, TSet):
             raise UsageError(f"plan() takes a TSet, and was given {tset!r}")
+        self._check_own(tset)
         return preview(self._run, tset._node, self._journal.reason)
 
     def persisted(self, name: str | int) -> PersistedTSet:
@@ -606,11 +610,12 @@ class TSetEnvironment:
         [0, 1, 4]
         """
         self._check_open()
-        if isinstance(name, bool) or not isinstance(name, str | int):
+        asked = name if isinstance(name, str) else a_number(name, least=0)
+        if asked is None:
             raise ConfigurationError(
                 f"persisted() takes a name, or a place, and was given {name!r}"
             )
-        manifest = self._journal.committed(name)
+        manifest = self._journal.committed(asked)
         if manifest is None:
             raise TSetNotFoundError(
                 f"job {self.job_id} has committed no TSet "
@@ -629,7 +634,16 @@ class TSetEnvironment:
         self._waiting.append(each)
         return each
 
-    def _done(self, each: LazyAction) -> None:
+    def _now(self, each: _P) -> _P:
+        """Carry out at once what is not to wait: where that fails, the failure is all there is to say."""
+        try:
+            self.run(each)
+        except BaseException:
+            self._done(each)
+            raise
+        return each
+
+    def _done(self, each: TSet | LazyAction) -> None:
         """Forget what has been carried out."""
         self._waiting = [one for one in self._waiting if one is not each]
 
@@ -712,12 +726,13 @@ class TSetEnvironment:
 
     def _partitions(self, parallelism: int) -> int:
         """Number of partitions of a source."""
-        if isinstance(parallelism, bool) or not isinstance(parallelism, int) or parallelism < 0:
+        number = a_number(parallelism, least=0)
+        if number is None:
             raise ConfigurationError(
                 f"parallelism={parallelism!r}: give a number of partitions from 1 on, or 0 for the "
                 f"environment's default of {self.parallelism}"
             )
-        return parallelism or self.parallelism
+        return number or self.parallelism
 
     def _source(self, operator: str, data: SourceData, parallelism: int) -> Source:
         self._check_open()
@@ -759,6 +774,14 @@ class TSetEnvironment:
         if self._closed:
             raise UsageError(
                 f"the environment of job {self.job_id} is closed: make another with the same job_id"
+            )
+
+    def _check_own(self, each: object) -> None:
+        """Make sure that a TSet or an action is of this environment, before anything is run."""
+        if isinstance(each, TSet | LazyAction) and each._env is not self:
+            raise UsageError(
+                f"{each!r} belongs to another environment, of job {each._env.job_id}, and cannot be run by the one of job "
+                f"{self.job_id}: call its own operations, or pass data on with collect() and parallelize()"
             )
 
     def _close_at_exit(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
+from dtset.arguments import a_number
 from dtset.errors import ConfigurationError, EmptyTSetError, UsageError
 from dtset.io.function_files import function_files
 from dtset.plan.nodes import Cache, Exchange, Node, Persist, Transform
@@ -332,11 +333,12 @@ class TSet:
         -------
         list
         """
-        if not isinstance(n, int) or n < 0:
+        number = a_number(n, least=0)
+        if number is None:
             raise ConfigurationError(
                 f"take() takes a number of elements from 0 on, and was given {n!r}"
             )
-        return self._env._take(self._node, n)
+        return self._env._take(self._node, number)
 
     def count(self) -> int:
         """Compute the number of elements.
@@ -360,9 +362,7 @@ class TSet:
             A source for anything else. Its memory is freed when it is no longer referred to, or with
             `CachedTSet.unpersist`.
         """
-        cached = self.lazy_cache()
-        self._env.run(cached)
-        return cached
+        return self._env._now(self.lazy_cache())
 
     def lazy_cache(self) -> CachedTSet:
         """Prepare `cache`; the first action below it, or ``env.run()``, carries it out."""
@@ -405,9 +405,7 @@ class TSet:
         ...     env.range(4, parallelism=2).map(lambda i: i + 1).persist().hit
         True
         """
-        persisted = self.lazy_persist(name, refresh)
-        self._env.run(persisted)
-        return persisted
+        return self._env._now(self.lazy_persist(name, refresh))
 
     def lazy_persist(self, name: str | None = None, refresh: bool = False) -> PersistedTSet:
         """Prepare `persist`; the first action below it, or ``env.run()``, carries it out."""
@@ -435,6 +433,20 @@ class TSet:
 
     def __iter__(self) -> Iterator[Any]:
         raise UsageError("a TSet is not iterable, as its elements may be anywhere: call collect()")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if not name.startswith("_") and hasattr(KeyedTSet, name):
+                raise AttributeError(
+                    f"{name}() is an operation on pairs, and {self.name} is not a KeyedTSet: call map_to_tuple(f) before, "
+                    "with an f that gives (key, value)",
+                    name=name,
+                    obj=self,
+                )
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
 
     def __reduce__(self) -> NoReturn:
         raise UsageError(

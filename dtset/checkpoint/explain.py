@@ -84,6 +84,8 @@ def explained(
     begun = False
     for past in predecessors:
         if past.fingerprint == missed.fingerprint:
+            if past.committed:
+                return Reason(_REMOVED)
             begun = True
             continue
         before = find_lineage(store, job_id, past.fingerprint)
@@ -95,7 +97,8 @@ def explained(
     return Reason(_BEGUN if begun else "no earlier run persisted it")
 
 
-_BEGUN = "a run began to compute it and did not finish, or its data were removed since"
+_BEGUN = "a run began to compute it and did not finish"
+_REMOVED = "its data were removed since a run persisted it"
 
 
 def difference_said(old: Lineage, new: Lineage, classes: Sequence[str] = ()) -> str:

@@ -32,12 +32,15 @@ class Past:
         Where it lies.
     shares_name : bool
         Whether its run persisted others of its name.
+    committed : bool
+        Whether its run came to its end, or found it.
     """
 
     name: str
     place: int
     fingerprint: str
     shares_name: bool = False
+    committed: bool = True
 
 
 class History:
@@ -71,17 +74,20 @@ class History:
     def begin(self, name: str, fingerprint: str) -> int:
         """Note what the present run begins to compute; return its place."""
         with self._lock:
-            self._begun[name, fingerprint] = self._add(name, fingerprint)
+            self._begun[name, fingerprint] = self._add(name, fingerprint, committed=False)
             return self._begun[name, fingerprint]
 
     def note(self, name: str, fingerprint: str) -> int:
         """Note what the present run has persisted; return its place: where it was begun, if it was."""
         with self._lock:
             place = self._begun.pop((name, fingerprint), None)
-            return self._add(name, fingerprint) if place is None else place
+            if place is None:
+                return self._add(name, fingerprint)
+            self._own[place] = replace(self._own[place], committed=True)
+            return place
 
-    def _add(self, name: str, fingerprint: str) -> int:
-        self._own.append(Past(name, len(self._own), fingerprint))
+    def _add(self, name: str, fingerprint: str, *, committed: bool = True) -> int:
+        self._own.append(Past(name, len(self._own), fingerprint, committed=committed))
         return len(self._own) - 1
 
     def own(self, name: str) -> Past | None:
@@ -167,7 +173,12 @@ class History:
         names = sorted(self._store.folders(f"{self._job_id}/runs"), reverse=True)
         for run_id in (name for name in names if name != self._run_id):
             persisted = {
-                event["place"]: Past(event["name"], event["place"], event["fingerprint"])
+                event["place"]: Past(
+                    event["name"],
+                    event["place"],
+                    event["fingerprint"],
+                    committed=event.get("event") == "persist",
+                )
                 for event in read_events(self._store, self._job_id, run_id)
             }
             if persisted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,7 +132,7 @@ def read_elements(
     *,
     resolver: ClassResolver,
     allow_pickle: bool,
-) -> Iterator[list[Any]]:
+) -> Generator[list[Any], None, None]:
     """Batches of the elements of a committed partition.
 
     Raises

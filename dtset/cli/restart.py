@@ -101,9 +101,10 @@ def restart(
     if as_submitted:
         ctx.exit(_run_copy(opened, runs, launch))
     if not Path(program.script).is_file():
+        saved = any(each.program.copy is not None for each in runs)
+        advice = f", or run the copy that the job saved: dtset restart {job_id} --as-submitted"
         raise UsageError(
-            f"the script of job {job_id} is gone: {program.script}. Put it back, or run the copy that the job saved: "
-            f"dtset restart {job_id} --as-submitted"
+            f"the script of job {job_id} is gone: {program.script}. Put it back{advice if saved else ''}"
         )
     ctx.exit(run(launch))
 

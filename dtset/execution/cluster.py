@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import index
 from typing import Any
 
 import dask.config
@@ -181,6 +182,7 @@ def _given(cluster: Any) -> Cluster:
     elif hasattr(cluster, "get") and hasattr(cluster, "scheduler_info"):
         return _of_client(cluster)
     elif hasattr(cluster, "scheduler_address"):
+        _check_running(type(cluster).__name__, cluster)
         return _of_address(cluster.scheduler_address, kind=type(cluster).__name__, target=cluster)
     elif callable(cluster) or hasattr(cluster, "submit"):
         return _of_dask(cluster)
@@ -202,8 +204,24 @@ def _of_dask(scheduler: Any) -> Cluster:
 
 def _of_client(client: Any) -> Cluster:
     """A client that is somebody else's."""
+    _check_running("Client", client)
     kind = type(client.cluster).__name__ if client.cluster is not None else client.scheduler.address
     return Cluster(kind, lambda run_id: (DistributedScheduler(kind, client, run_id), ()))
+
+
+def _check_running(kind: str, given: Any) -> None:
+    """Make sure that a client or a cluster that was given can be used."""
+    if getattr(given, "asynchronous", False):
+        raise ConfigurationError(
+            f"cluster=: the {kind} is asynchronous, and what computes here waits for its results: make it without "
+            "asynchronous=True, or give the scheduler's address"
+        )
+    status = getattr(given, "status", None)
+    status = getattr(status, "name", status)
+    if status in ("closed", "closing", "failed"):
+        raise ConfigurationError(
+            f"cluster=: the {kind} is {status}, and runs nothing any more: make another, and close it after the environment"
+        )
 
 
 def _of_address(address: str, *, kind: str | None = None, target: Any = None) -> Cluster:
@@ -252,7 +270,7 @@ def _instances(resource: Mapping[str, Any]) -> tuple[int, int, int | None]:
     """Number of processes, threads of each, and bytes of each, of one entry of ``resources``."""
     unknown = set(resource) - {"cpu", "ram", "instances", "disk"}
     try:
-        count, cpu = int(resource.get("instances", 1)), math.ceil(float(resource.get("cpu", 1)))
+        count, cpu = index(resource.get("instances", 1)), math.ceil(float(resource.get("cpu", 1)))
         ram = int(resource["ram"]) * 2**20 if "ram" in resource else None
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"resources={[dict(resource)]!r}: {error}; use numbers") from error

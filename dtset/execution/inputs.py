@@ -11,7 +11,7 @@ from dtset.errors import EmptyTSetError
 from dtset.execution.exchange.pieces import Piece, common_deal, deal_of
 from dtset.execution.kernels.batching import Batches, batched
 from dtset.execution.kernels.reduction import merged, reduced
-from dtset.execution.kernels.sources import sourced
+from dtset.execution.kernels.sources import streaming
 from dtset.execution.results import GroupResult
 from dtset.execution.stage import Scope, Step
 from dtset.execution.steps import place_of
@@ -52,7 +52,7 @@ class SourceInput:
             place = place_of(self.step, scope)
             with place.noting():
                 elements = scope.function(self.step).elements(scope.context(self.step))
-            return sourced(elements, place, scope.settings.batch_size)
+            return streaming(elements, place, scope.settings.batch_size)
 
         return Opened(batches)
 

@@ -24,7 +24,7 @@ from dtset.execution.scheduler import Graph, Key
 from dtset.execution.shipping import Shipment
 from dtset.execution.stage import Step, TaskSettings
 from dtset.execution.tasks import Stage, classes_in, run_group, split_group
-from dtset.plan.nodes import PASSED_THROUGH, Exchange, Node, Source, Transform
+from dtset.plan.nodes import PASSED_THROUGH, Exchange, Node, Source, Transform, topological
 
 __all__ = ["KeptBlocks", "Lowered", "Resolved", "Target", "asking_for_classes", "grouped", "lower"]
 
@@ -154,8 +154,23 @@ def lower(
         shipment=target.shipment,
         files=target.files,
     )
+    # From the sources on: a plan may be deeper than a stack.
+    for node in _exchanges_above(target.node, resolved):
+        lowering.exchanged[node.number] = lowering.exchange(node)
     groups = lowering.stage(target.node, target.output, target.partitions, lowering.tasks)
     return Lowered(lowering.graph, groups)
+
+
+def _exchanges_above(node: Node, resolved: Resolved) -> list[Exchange]:
+    """Exchanges that a node depends on, up to those whose elements are at hand, each after those above it."""
+    needed = {node.number}
+    found: list[Exchange] = []
+    for each in reversed(topological(node)):
+        if each.number in needed and each.number not in resolved:
+            needed.update(above.number for above in each.inputs)
+            if isinstance(each, Exchange):
+                found.append(each)
+    return found[::-1]
 
 
 def asking_for_classes(entries: Mapping[Key, Any]) -> tuple[Graph, list[Key]]:
@@ -180,6 +195,7 @@ class _Lowering:
     shipment: Shipment | StoredShipment
     files: tuple[ExpectedFiles, ...]
     graph: Graph = field(default_factory=dict)
+    exchanged: dict[int, _Reading] = field(default_factory=dict)
 
     def stage(
         self, node: Node, output: Output, partitions: Sequence[int], tasks: int
@@ -231,8 +247,8 @@ class _Lowering:
         if isinstance(node, Source):
             source = SourceInput(self.step_of(node))
             return _Reading(lambda _: source, _nothing)
-        if isinstance(node, Exchange):
-            return self.exchange(node)
+        if node.number in self.exchanged:
+            return self.exchanged[node.number]
         raise AssertionError(f"{node.operator} was not run before what depends on it was lowered")
 
     def exchange(self, node: Exchange) -> _Reading:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Protocol
 
 from dtset.checkpoint.layout import data_path, generation_path
@@ -123,14 +121,8 @@ class BlockOutput:
         findable = scope.program.findable
         if self.limit is None:
             return [encode_block(batch, resolver=findable) for batch in batches if batch]
-        with closing(_elements(batches)) as elements:  # type: ignore[type-var]
-            return [encode_block(list(islice(elements, self.limit)), resolver=findable)]
-
-
-def _elements(batches: Iterable[list[Any]]) -> Iterable[Any]:
-    """All elements, as a generator that can be closed."""
-    for batch in batches:
-        yield from batch
+        wanted = list(islice(chain.from_iterable(batches), self.limit))
+        return [encode_block(wanted, resolver=findable)]
 
 
 @dataclass(frozen=True)

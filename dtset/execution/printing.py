@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import io
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -10,34 +12,86 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["captured", "topic_of"]
+from dtset.execution.logs import to_driver
 
-_buffer: ContextVar[io.StringIO | None] = ContextVar("dtset_stdout", default=None)
+__all__ = ["captured", "write_out"]
+
+
+class _Attempt:
+    """What was printed in an attempt at a partition: text, and bytes that are text."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.decoders: dict[str, codecs.IncrementalDecoder] = {}
+
+    def add(self, data: Any, encoding: str) -> int:
+        """Add what was written to ``sys.stdout.buffer``."""
+        if encoding not in self.decoders:
+            self.decoders[encoding] = codecs.getincrementaldecoder(encoding)("replace")
+        taken = bytes(data)
+        self.pieces.append(self.decoders[encoding].decode(taken))
+        return len(taken)
+
+
+_attempt: ContextVar[_Attempt | None] = ContextVar("dtset_stdout", default=None)
 _lock = threading.Lock()
 _capturing = 0
 
 
-def topic_of(run_id: str) -> str:
-    """Topic of the events by which workers send what was printed."""
-    return f"dtset-stdout-{run_id}"
+class _Binary(io.BufferedIOBase):
+    """The ``buffer`` of our stdout; as a file, it is the process's."""
 
-
-class _Stdout(io.TextIOBase):
-    """A stdout that keeps what is printed inside of `captured`, and passes on the rest."""
-
-    def __init__(self, stdout: Any) -> None:
+    def __init__(self, stdout: Any, encoding: str) -> None:
         self.stdout = stdout
+        self.encoding = encoding
 
-    def write(self, text: str) -> int:
-        buffer = _buffer.get()
-        written: int = (self.stdout if buffer is None else buffer).write(text)
+    @property
+    def name(self) -> Any:
+        """What the process's stdout is called."""
+        return getattr(self.stdout, "name", "<stdout>")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        attempt = _attempt.get()
+        if attempt is not None:
+            return attempt.add(data, self.encoding)
+        written: int = self.stdout.buffer.write(data)
         return written
 
     def flush(self) -> None:
-        self.stdout.flush()
+        if self.stdout is not None:
+            self.stdout.flush()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stdout, name)
+    def fileno(self) -> int:
+        number: int = self.stdout.fileno()
+        return number
+
+    def isatty(self) -> bool:
+        return bool(self.stdout.isatty())
+
+
+class _Stdout(io.TextIOWrapper):
+    """A stdout that keeps what is printed inside of `captured`, and passes on the rest."""
+
+    def __init__(self, stdout: Any) -> None:
+        encoding = getattr(stdout, "encoding", None) or "utf-8"
+        errors = getattr(stdout, "errors", None) or "strict"
+        super().__init__(_Binary(stdout, encoding), encoding, errors, "", write_through=True)
+        self.stdout = stdout
+
+    def write(self, text: str, /) -> int:
+        attempt = _attempt.get()
+        if attempt is None:
+            return 0 if self.stdout is None else int(self.stdout.write(text) or 0)
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        attempt.pieces.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self.buffer.flush()
 
 
 @contextmanager
@@ -45,21 +99,33 @@ def captured(run_id: str, *, enabled: bool) -> Iterator[None]:
     """Pass on what is printed inside at the end, in one piece, whether or not there was an exception.
 
     On a worker, it is sent to the driver. Threads that the kernels start carry the context; what
-    other threads print goes to the process's own stdout.
+    other threads and processes print goes to the process's own stdout.
     """
     if not enabled:
         yield
         return
-    buffer = io.StringIO()
+    attempt = _Attempt()
     _begin()
-    token = _buffer.set(buffer)
+    token = _attempt.set(attempt)
     try:
         yield
     finally:
-        _buffer.reset(token)
+        _attempt.reset(token)
         _end()
-        if text := buffer.getvalue():
-            _pass_on(run_id, text)
+        text = "".join(attempt.pieces)
+        if text and not to_driver(run_id, text):
+            write_out(text)
+
+
+def write_out(text: str) -> None:
+    """Write to stdout, whatever it can show."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(text)
+    except UnicodeEncodeError:
+        encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _begin() -> None:
@@ -76,18 +142,22 @@ def _end() -> None:
     global _capturing
     with _lock:
         _capturing -= 1
-        if _capturing == 0 and isinstance(sys.stdout, _Stdout):
-            sys.stdout = sys.stdout.stdout
+        if _capturing == 0:
+            _put_back()
 
 
-def _pass_on(run_id: str, text: str) -> None:
-    """Send to the driver, or print, what was captured."""
-    if "distributed" in sys.modules:
-        from distributed import get_worker
+def _put_back() -> None:
+    """Put the process's stdout in the place of ours."""
+    if isinstance(sys.stdout, _Stdout):
+        sys.stdout = sys.stdout.stdout
 
-        try:
-            get_worker().log_event(topic_of(run_id), text)
-        except ValueError:
-            sys.stdout.write(text)
-    else:
-        sys.stdout.write(text)
+
+def _in_child() -> None:
+    """Capture nothing in a fork: what it keeps never comes back."""
+    global _lock, _capturing
+    _lock, _capturing = threading.Lock(), 0
+    _attempt.set(None)
+    _put_back()
+
+
+os.register_at_fork(after_in_child=_in_child)

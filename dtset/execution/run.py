@@ -25,6 +25,7 @@ from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.failures import TaskFailedError
 from dtset.execution.inline import SequenceSource, inlined
 from dtset.execution.inputs import BlockInput, LoadInput
+from dtset.execution.logs import driver_logging
 from dtset.execution.lower import KeptBlocks, Lowered, Target, asking_for_classes, lower
 from dtset.execution.operators import step_of, takes_ctx
 from dtset.execution.outputs import (
@@ -471,6 +472,7 @@ class Run:
             self.settings,
             attempt=attempt,
             capture=scheduler.concurrent,
+            logging=driver_logging(),
             action=f"{self.run_id[-8:]}-{next(self._actions)}",
         )
 

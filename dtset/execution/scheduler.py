@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from concurrent.futures import CancelledError as CancelledFutureError
@@ -12,7 +11,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from dtset.errors import DTSetError
-from dtset.execution.printing import topic_of
+from dtset.execution.logs import handled, topic_of
+from dtset.execution.printing import write_out
 from dtset.execution.waiting import LocalWorkers, Waiting, asked
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _LOOKING = 1.0
 _F = TypeVar("_F", bound=Any)
 Key: TypeAlias = str | tuple[Hashable, ...]
 Graph: TypeAlias = dict[Key, Any]
+# What a user function said: text that it printed, or the fields of a record that it logged.
+Said: TypeAlias = str | dict[str, Any]
 
 
 class WorkersLostError(Exception):
@@ -135,7 +137,7 @@ class DistributedScheduler:
         # One queue an action, for text and for futures that are done, keeps their order; the thread of
         # the action prints: a notebook shows what other threads print in whatever cell.
         self._actions: list[SimpleQueue[Any]] = []
-        client.subscribe_topic(topic_of(run_id), self._take_text)
+        client.subscribe_topic(topic_of(run_id), self._take)
 
     def threads(self) -> int:
         """Return the number of worker threads there are now, at least one."""
@@ -155,13 +157,13 @@ class DistributedScheduler:
         """Return whether results that were kept are lost, beyond what Dask makes good by itself."""
         return any(future.status not in ("finished", "pending") for future in entries)
 
-    def _take_text(self, event: tuple[float, str]) -> None:
-        """Take what a user function printed; called by the client."""
+    def _take(self, event: tuple[float, Said]) -> None:
+        """Take what a user function printed or logged; called by the client."""
         actions = self._actions
         if actions:
             actions[-1].put(event[1])
         else:
-            sys.stdout.write(event[1])
+            _say(event[1])
 
     def _finished(self, graph: Graph, keys: Sequence[Key]) -> list[Future]:
         """Submit a graph; return the futures of some keys when all are done.
@@ -204,8 +206,8 @@ class DistributedScheduler:
                     waiting.look()
                     continue
                 waiting.progressed()
-                if isinstance(event, str):
-                    sys.stdout.write(event)
+                if isinstance(event, str | dict):
+                    _say(event)
                 else:
                     pending.discard(id(event))
                     yield event
@@ -238,6 +240,14 @@ class DistributedScheduler:
             # loss of all that it knew. What is connected again has forgotten the tasks.
             waiting.until_connected()
             raise WorkersLostError(str(error)) from error
+
+
+def _say(said: Said) -> None:
+    """Print, or log, what a user function said on its worker."""
+    if isinstance(said, str):
+        write_out(said)
+    else:
+        handled(said)
 
 
 def _is_future(node: Any) -> bool:

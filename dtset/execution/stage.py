@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dtset.execution.logs import DriverLogging
 from dtset.plan.context import TSetContext
 from dtset.plan.user_function import Form, UserFunction
 from dtset.storage.objects import ObjectStore
@@ -84,6 +85,7 @@ class TaskSettings:
     capture: bool
     record: str
     action: str = ""
+    logging: DriverLogging | None = None
     ignore: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

@@ -14,13 +14,16 @@ from dtset.execution.exchange.pieces import DealChangedError, Piece, digest_of
 from dtset.execution.expected_files import ExpectedFiles, unchanged
 from dtset.execution.failures import packed
 from dtset.execution.inputs import Input
+from dtset.execution.kernels.failure import close_all
+from dtset.execution.logs import forwarded
 from dtset.execution.outputs import Output
 from dtset.execution.printing import captured
 from dtset.execution.results import GroupResult
-from dtset.execution.shipping import Shipment
+from dtset.execution.shipping import Program, Shipment
 from dtset.execution.stage import Scope, Step, TaskSettings
 from dtset.execution.steps import place_of, through
 from dtset.storage.blocks import block_classes
+from dtset.storage.pickling import ClassResolver, present_class
 
 __all__ = ["Stage", "classes_in", "run_group", "split_group"]
 
@@ -46,27 +49,46 @@ def run_group(
     *upstream: Any,
 ) -> GroupResult:
     """Run a stage over a group of partitions, one by one."""
-    worker_id = _worker_id()
-    _check_store(settings)
-    program = program_of(shipment, settings)
-    results: dict[int, Any] = {}
+    resolver: ClassResolver = present_class
     try:
-        opened = stage.input.open(upstream)
-        for partition in partitions:
-            scope = Scope(settings, program, partition, worker_id)
-            with captured(settings.run_id, enabled=settings.capture):
-                batches = through(opened.batches(scope), stage.steps, scope)
-                batches = unchanged(batches, stage.files)
-                with _making(stage, scope):
-                    results[partition] = stage.output.consume(batches, scope, opened.deal)
+        _check_store(settings)
+        program = program_of(shipment, settings)
+        resolver = program.resolve
+        return _results(settings, stage, partitions, program, upstream)
     except (DealChangedError, StoreNotSharedError):
         raise
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
-        failure = packed(error, program)
-    else:
-        return GroupResult(results, opened.deal)
+    except BaseException as error:
+        failure = packed(error, resolver)
     # Raised here, it has no context: that would travel along, however deep its traceback is.
     raise failure
+
+
+def _results(
+    settings: TaskSettings,
+    stage: Stage,
+    partitions: Sequence[int],
+    program: Program,
+    upstream: Sequence[Any],
+) -> GroupResult:
+    """Run a stage over partitions, and close what each of them opened."""
+    results: dict[int, Any] = {}
+    opened = stage.input.open(upstream)
+    for partition in partitions:
+        scope = Scope(settings, program, partition, _worker_id())
+        with (
+            captured(settings.run_id, enabled=settings.capture),
+            forwarded(settings.run_id, settings.logging),
+        ):
+            batches = through(opened.batches(scope), stage.steps, scope)
+            batches = unchanged(batches, stage.files)
+            try:
+                with _making(stage, scope):
+                    results[partition] = stage.output.consume(batches, scope, opened.deal)
+            except BaseException as error:
+                close_all([batches.close], error)
+                raise
+            close_all([batches.close])
+    return GroupResult(results, opened.deal)
 
 
 def _making(stage: Stage, scope: Scope) -> AbstractContextManager[None]:

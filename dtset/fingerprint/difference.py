@@ -149,11 +149,10 @@ def _itself(old: Tree, new: Tree, at: _At) -> Difference:
 
 def below_secrets(tree: Tree) -> set[int]:
     """Ids of the parts of a tree that are below something whose name says that it is secret."""
-    found: set[int] = set()
-    for each in walk_tree(tree):
-        if SECRET.search(each.name) or SECRET.search(each.place):
-            found.update(id(part) for part in walk_tree(each) if id(part) not in found)
-    return found
+    secret = (
+        each for each in walk_tree(tree) if SECRET.search(each.name) or SECRET.search(each.place)
+    )
+    return {id(part) for part in walk_tree(*secret)}
 
 
 def _said(tree: Tree) -> str:

@@ -242,8 +242,7 @@ def reached_distributions(trees: Iterable[Tree]) -> dict[str, str]:
     """Names and versions of the distributions that trees show."""
     found = {
         each.name.removeprefix("distribution "): each.shown
-        for tree in trees
-        for each in walk_tree(tree)
+        for each in walk_tree(*trees)
         if each.name.startswith("distribution ") and each.shown is not None
     }
     return dict(sorted(found.items()))

@@ -105,8 +105,8 @@ def _digest(tag: str, parts: tuple[bytes | str, ...] | list[str]) -> str:
     return hashlib.sha256(b"".join(encoded)).hexdigest()
 
 
-def walk_tree(tree: Tree) -> Iterator[Tree]:
-    """All parts of a tree, each once.
+def walk_tree(*trees: Tree) -> Iterator[Tree]:
+    """All parts of trees, each once.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def walk_tree(tree: Tree) -> Iterator[Tree]:
     ['node', 'a', 'b']
     """
     seen: set[int] = set()
-    waiting = [tree]
+    waiting = [*reversed(trees)]
     while waiting:
         each = waiting.pop()
         if id(each) not in seen:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from typing import Protocol, TypeAlias
 
@@ -38,7 +39,7 @@ class SourceData(Protocol):
     def identity(self) -> object:
         """Return what the elements depend on, for the fingerprint."""
 
-    def elements(self, ctx: TSetContext) -> Iterator[object]:
+    def elements(self, ctx: TSetContext) -> Iterable[object]:
         """Return the elements of one partition."""
 
 
@@ -82,10 +83,10 @@ class Transform:
         """The nodes it reads."""
         return (self.input,)
 
-    @property
+    @cached_property
     def parallelism(self) -> int:
         """Number of partitions: the input's."""
-        return _first_above(self.input).parallelism
+        return _first_known(self.input).parallelism
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -148,18 +149,18 @@ class Cache:
         """The nodes it reads."""
         return (self.input,)
 
-    @property
+    @cached_property
     def parallelism(self) -> int:
         """Number of partitions: the input's."""
-        return _first_above(self.input).parallelism
+        return _first_known(self.input).parallelism
 
 
 Node: TypeAlias = Source | Transform | Exchange | Persist | Cache
 
 
-def _first_above(node: Node) -> Source | Exchange | Persist:
-    """The node above that says how many partitions there are, however long the chain."""
-    while isinstance(node, Transform | Cache):
+def _first_known(node: Node) -> Node:
+    """The node above that knows how many partitions there are, however long the chain."""
+    while isinstance(node, Transform | Cache) and "parallelism" not in vars(node):
         node = node.input
     return node
 

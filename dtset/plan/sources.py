@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from dtset.plan.context import TSetContext
 from dtset.plan.user_function import Form, UserFunction
 
-__all__ = ["FunctionSource", "RangeSource", "share"]
+__all__ = ["FunctionSource", "Pulled", "RangeSource", "share"]
 
 
 def share(length: int, index: int, parallelism: int) -> tuple[int, int]:
@@ -34,25 +34,57 @@ class FunctionSource:
         """Return what the elements depend on: the function."""
         return self.function
 
-    def elements(self, ctx: TSetContext) -> Iterator[Any]:
+    def elements(self, ctx: TSetContext) -> Iterable[Any]:
         """Return the elements of one partition."""
         function = copy.deepcopy(self.function.function)
         if self.function.form is Form.OBJECT:
-            return _pulled(function, ctx)
-        return iter(function(ctx) if self.function.takes_ctx else function())
+            return Pulled(function, ctx)
+        found: Iterable[Any] = function(ctx) if self.function.takes_ctx else function()
+        return found
 
 
-def _pulled(source: Any, ctx: TSetContext) -> Iterator[Any]:
-    """Elements of a source object, which is closed also when the consumer stops early."""
-    prepare, close = getattr(source, "prepare", None), getattr(source, "close", None)
-    if prepare is not None:
-        prepare(ctx)
-    try:
+class Pulled:
+    """Elements of a source object, which is closed by whoever uses them, exhausted or not.
+
+    Parameters
+    ----------
+    source : object
+        With ``has_next()`` and ``next()``.
+    ctx : TSetContext
+        What its ``prepare`` is passed.
+
+    Examples
+    --------
+    >>> from dtset.plan.context import TSetContext
+    >>> class Once:
+    ...     is_left = True
+    ...     def has_next(self):
+    ...         return self.is_left
+    ...     def next(self):
+    ...         self.is_left = False
+    ...         return 5
+    >>> list(Pulled(Once(), TSetContext(index=0, parallelism=1, id="x", name="x")))
+    [5]
+    """
+
+    def __init__(self, source: Any, ctx: TSetContext) -> None:
+        self._source = source
+        self._ctx = ctx
+        self._is_open = False
+
+    def __iter__(self) -> Iterator[Any]:
+        source = self._source
+        if (prepare := getattr(source, "prepare", None)) is not None:
+            prepare(self._ctx)
+        self._is_open = True
         has_next, following = source.has_next, source.next
         while has_next():
             yield following()
-    finally:
-        if close is not None:
+
+    def close(self) -> None:
+        """Close the source, once, if it was prepared."""
+        was_open, self._is_open = self._is_open, False
+        if was_open and (close := getattr(self._source, "close", None)) is not None:
             close()
 
 

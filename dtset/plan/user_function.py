@@ -46,6 +46,8 @@ _ELEMENT = _Accepted(
 )
 _PAIR = _Accepted("f(a, b)", {2: (Form.PAIR, False)}, (Form.PAIR, False))
 
+_SOURCE_METHODS = ("has_next", "next", "prepare", "close")
+
 _ACCEPTED: dict[str, _Accepted] = {
     "source": _Accepted(
         "an object with has_next() and next(), or f() or f(ctx) returning an iterable",
@@ -126,7 +128,18 @@ def user_function(role: str, function: object) -> UserFunction:
     """
     label = label_of(function)
     accepted = _ACCEPTED[role]
-    if role == "source" and (isinstance(function, SourceFunc) or _is_source_object(function)):
+    is_source = role == "source" and (
+        isinstance(function, SourceFunc) or _is_source_object(function)
+    )
+    called = (
+        [getattr(function, name, None) for name in _SOURCE_METHODS] if is_source else [function]
+    )
+    if any(map(_is_async, called)):
+        raise UsageError(
+            f"{role} takes what its function returns, and {label} is async, so that it would have to be awaited: give a "
+            "plain function that does so with asyncio.run(), for many elements at once in a compute"
+        )
+    if is_source:
         return UserFunction(function, Form.OBJECT, False, label)
     if not callable(function):
         raise UsageError(f"{role} takes {accepted.said}; it was given {label}")
@@ -200,9 +213,18 @@ def _parameter_counts(function: Callable[..., Any]) -> tuple[int | None, float]:
 
 
 def _is_generator_function(function: Any) -> bool:
-    """Whether a callable, seen through partials and callable objects, is a generator function."""
+    """Whether a callable is a generator function."""
+    return inspect.isgeneratorfunction(_routine(function))
+
+
+def _is_async(function: Any) -> bool:
+    """Whether a callable is an async function or generator."""
+    routine = _routine(function)
+    return inspect.iscoroutinefunction(routine) or inspect.isasyncgenfunction(routine)
+
+
+def _routine(function: Any) -> Any:
+    """What a callable runs, seen through partials and callable objects."""
     while isinstance(function, partial):
         function = function.func
-    if not inspect.isroutine(function):
-        function = type(function).__call__
-    return inspect.isgeneratorfunction(function)
+    return function if inspect.isroutine(function) else type(function).__call__

@@ -249,3 +249,30 @@ def f(x, password="SECRET"):
         assert "hunter" not in json.dumps(record["tree"])
     for path in Path(store).glob("job/runs/*/events*"):
         assert "hunter" not in path.read_text()
+
+
+def test_data_that_were_removed_are_said_to_be_and_nothing_else_is(store):
+    with environment(store) as env:
+        persisted(env, 2)
+    with environment(store) as env:
+        wanted = persisted(env, 3).fingerprint
+    open_store(store).delete(f"job/tsets/{wanted}")
+    with environment(store) as env:
+        lazy = env.range(4).map(times(3)).lazy_persist("d")
+        assert env.plan(lazy).persists[0].why == "its data were removed since a run persisted it"
+        env.run()
+        assert (
+            "removed" not in env.plan(env.range(4).map(times(5)).lazy_persist("d")).persists[0].why
+        )
+
+
+def test_what_did_not_finish_is_not_said_to_be_removed(store):
+    def fail(x):
+        raise ZeroDivisionError
+
+    for _ in range(2):
+        with environment(store) as env, pytest.raises(ZeroDivisionError):
+            env.range(4).map(fail).persist("d")
+    with environment(store) as env:
+        lazy = env.range(4).map(fail).lazy_persist("d")
+        assert env.plan(lazy).persists[0].why == "a run began to compute it and did not finish"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dtset import TSetEnvironment
+from dtset.storage.records import seal, unseal
 
 PROGRAM = """
     import os, sys
@@ -61,6 +62,18 @@ def test_a_script_that_is_gone_is_said_so(cli: Any, submitted: Path) -> None:
     done = cli("restart", "job", "--as-submitted", status=2)
     assert "is not what was saved" in done.stderr
     assert "altered" not in done.stdout
+
+
+def test_a_script_without_a_copy_is_not_said_to_have_one(cli: Any, submitted: Path) -> None:
+    submitted.unlink()
+    for path in (cli.store / "job" / "runs").glob("*/run.json"):
+        record = unseal(path.read_bytes())
+        assert record is not None
+        record["program"]["copy"] = None
+        path.write_bytes(seal({key: each for key, each in record.items() if key != "sha256"}))
+    done = cli("restart", "job", status=2)
+    assert "Put it back" in done.stderr
+    assert "--as-submitted" not in done.stderr
 
 
 def test_a_folder_that_is_gone_is_said_so(cli: Any, submitted: Path) -> None:

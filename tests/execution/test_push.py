@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from contextvars import ContextVar
 
+import hypothesis
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
+from dtset.errors import DTSetError
+from dtset.execution.kernels.driver import driven
 from dtset.execution.kernels.failure import Place
 from dtset.execution.kernels.push import pushed
 from dtset.plan.context import TSetContext
@@ -16,8 +21,16 @@ from dtset.plan.context import TSetContext
 CTX = TSetContext(index=3, parallelism=4, id="compute-1", name="compute")
 
 
+def given(batches):
+    yield from batches
+
+
+def through(batches, function, place="f", partition=3, limit=4):
+    return driven(batches, [pushed(function, CTX, Place("compute", place, partition), limit)])
+
+
 def push(function, batches, limit=4):
-    return pushed(iter(batches), function, CTX, Place("compute", "f", 3), limit)
+    return through(given(batches), function, limit=limit)
 
 
 def same(itr, collector, ctx):
@@ -29,7 +42,9 @@ def helpers():
     return [thread for thread in threading.enumerate() if thread.name.startswith("dtset compute")]
 
 
-@given(batches=st.lists(st.lists(st.integers(), max_size=9), max_size=9), limit=st.integers(1, 9))
+@hypothesis.given(
+    batches=st.lists(st.lists(st.integers(), max_size=9), max_size=9), limit=st.integers(1, 9)
+)
 def test_elements_keep_their_order_whatever_the_batches(batches, limit):
     def bound(itr, collector, ctx):
         collect = collector.collect
@@ -57,7 +72,7 @@ def test_function_and_consumer_never_run_at_once():
             running.append(("source", start))
             yield list(range(start, start + 4))
 
-    for batch in pushed(source(), noting, CTX, Place("compute", "f", 0), 4):
+    for batch in through(source(), noting):
         running.append(("consumer", batch[0]))
     assert running[:6] == [("source", 0), *[("function", x) for x in range(4)], ("consumer", 0)]
 
@@ -125,7 +140,7 @@ def test_exception_of_what_is_above_is_not_said_to_be_the_functions():
             swallowed.append(error)
 
     with pytest.raises(OSError, match="above") as caught:
-        list(pushed(broken(), guarded, CTX, Place("compute", "f", 0), 4))
+        list(through(broken(), guarded))
     assert not swallowed
     assert not getattr(caught.value, "__notes__", ())
     assert not helpers()
@@ -143,7 +158,7 @@ def test_function_that_ends_before_its_input_does():
             asked.append(x)
             yield [x]
 
-    assert [x for out in pushed(source(), three, CTX, Place("c", "f", 0), 4) for x in out] == [
+    assert [x for out in through(source(), three) for x in out] == [
         0,
         1,
         2,
@@ -178,8 +193,77 @@ def test_inputs_shrink_while_much_is_emitted():
 
 def test_chained_functions_end_together():
     first = push(same, [[x] for x in range(100)])
-    second = pushed(first, same, CTX, Place("compute", "g", 0), 4)
+    second = through(first, same, "g")
     assert next(second) == [0]
     second.close()
-    first.close()
     assert not helpers()
+
+
+def ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("ends", ["for", "collect", "both"])
+def test_ctrl_c_ends_a_function_at_its_next_element(ends):
+    seen = []
+
+    def slow(itr, collector, ctx):
+        collect = collector.collect
+        for x in itr:
+            seen.append(x)
+            if x == 2:
+                ctrl_c()
+            while ends == "collect":
+                seen.append(x)
+                collector.collect(x)
+                if len(seen) == 10:
+                    ctrl_c()
+                time.sleep(0.001)
+            (collect if ends == "for" else collector.collect)(x)
+            time.sleep(0.001)
+
+    batches = push(slow, [list(range(100_000))], limit=100_000)
+    with pytest.raises(KeyboardInterrupt):
+        next(batches)
+    assert len(seen) < 50_000
+    assert not helpers()
+
+
+def test_ctrl_c_twice_ends_a_function_within_an_element():
+    def endless(itr, collector, ctx):
+        for _ in itr:
+            ctrl_c()
+            begun = time.monotonic()
+            while True:
+                if time.monotonic() > begun + 0.2:
+                    begun = float("inf")
+                    ctrl_c()
+
+    batches = push(endless, [[1]])
+    with pytest.raises(KeyboardInterrupt):
+        next(batches)
+    assert not helpers()
+
+
+def test_what_is_raised_while_it_is_ended_is_not_lost():
+    def fails_late(itr, collector, ctx):
+        try:
+            for x in itr:
+                collector.collect(x)
+        finally:
+            raise OSError("late")
+
+    batches = push(fails_late, [[1], [2], [3]])
+    assert next(batches) == [1]
+    with pytest.raises(OSError, match="late"):
+        batches.close()
+    assert not helpers()
+
+
+def test_without_threads_the_error_says_what_to_do(monkeypatch):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(DTSetError, match="persist"):
+        next(push(same, [[1]]))

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import sys
+from functools import partial
 from pathlib import Path
 
 import dask.config
+import numpy as np
 import pytest
+from distributed import Client, LocalCluster
 
-from dtset import ConfigurationError, DTSetError, StoreError, TSetEnvironment, UsageError
+from dtset import (
+    ConfigurationError,
+    DTSetError,
+    SourceFunc,
+    StoreError,
+    TSetEnvironment,
+    UsageError,
+)
 
 
 @pytest.mark.parametrize(
@@ -248,3 +259,112 @@ def test_names_that_a_terminal_would_obey_are_refused(env, name):
     for give in (env.range(2).persist, env.range(2).set_name):
         with pytest.raises(ConfigurationError, match="name"):
             give(name)
+
+
+async def awaited(x):
+    return x
+
+
+async def awaited_stream(x):
+    yield x
+
+
+class AwaitedCall:
+    async def __call__(self, x):
+        return x
+
+
+class AwaitedSource(SourceFunc):
+    def has_next(self):
+        return False
+
+    async def next(self):
+        return 1
+
+
+@pytest.mark.parametrize(
+    "function", [awaited, awaited_stream, AwaitedCall(), partial(awaited), partial(AwaitedCall())]
+)
+def test_async_functions_are_refused_at_once(env, function):
+    tset = env.range(2)
+    for operation in (tset.map, tset.filter, tset.flat_map, tset.map_to_tuple, tset.lazy_for_each):
+        with pytest.raises(UsageError, match="is async"):
+            operation(function)
+    with pytest.raises(UsageError, match="is async"):
+        env.create_source(AwaitedSource())
+
+
+def test_operations_on_pairs_say_how_to_get_pairs(env):
+    tset = env.range(2)
+    assert not hasattr(tset, "keyed_reduce")
+    with pytest.raises(AttributeError, match="map_to_tuple"):
+        tset.keyed_reduce(max)
+    with pytest.raises(AttributeError, match=r"'TSet' object has no attribute 'nothing'$"):
+        tset.nothing
+    assert hasattr(tset.map_to_tuple(lambda x: (x, x)), "keyed_reduce")
+
+
+def test_a_tset_of_another_environment_is_refused_before_anything_runs(env, store):
+    with TSetEnvironment(store=store, cluster="synchronous", job_id="other") as other:
+        done, waiting = other.range(2).persist("done"), other.range(2).lazy_persist("waiting")
+        mine = env.range(3).lazy_persist("mine")
+        for tset in (done, waiting, other.range(2).lazy_for_each(print)):
+            with pytest.raises(UsageError, match="another environment, of job other"):
+                env.run(mine, tset)
+        with pytest.raises(UsageError, match="another environment"):
+            env.plan(done)
+        assert env.plan(mine).persists[0].state == "miss"
+        other.run()
+        env.run()
+
+
+def test_integers_of_any_type_are_numbers_of_partitions_and_elements(store):
+    with TSetEnvironment(
+        store=store, cluster="synchronous", parallelism=np.int64(3), job_id="numbers"
+    ) as env:
+        assert type(env.parallelism) is int
+        assert env.range(np.int64(4)).parallelism == 3
+        tset = env.parallelize([1, 2, 3], np.uint8(2))
+        assert (tset.parallelism, tset.take(np.int16(2))) == (2, [1, 2])
+        tset.persist("p")
+        assert env.persisted(np.int64(0)).count() == 3
+        for wrong in (True, np.bool_(True), 2.0, -1):
+            with pytest.raises(ConfigurationError):
+                tset.take(wrong)
+            with pytest.raises(ConfigurationError):
+                env.range(3, parallelism=wrong)
+    for wrong in ({"instances": 1.5}, {"instances": "one"}):
+        with pytest.raises(ConfigurationError):
+            TSetEnvironment(store=store, resources=[wrong])
+
+
+def test_a_failed_persist_that_was_caught_is_not_said_to_be_forgotten(store, caplog):
+    with TSetEnvironment(store=store, cluster="synchronous", job_id="caught") as env:
+        for store_it in ("persist", "cache"):
+            with pytest.raises(ZeroDivisionError):
+                getattr(env.range(2).map(lambda x: 1 // x), store_it)()
+    assert "carried out" not in caplog.text
+    with TSetEnvironment(store=store, cluster="synchronous", job_id="caught") as env:
+        env.range(2).lazy_persist()
+    assert "carried out" in caplog.text
+
+
+def test_clients_and_clusters_that_run_nothing_are_refused(store):
+    cluster = LocalCluster(n_workers=1, processes=False, dashboard_address=None)
+    client = Client(cluster, set_as_default=False)
+    client.close()
+    with pytest.raises(ConfigurationError, match="Client is closed"):
+        TSetEnvironment(store=store, cluster=client)
+    cluster.close()
+    with pytest.raises(ConfigurationError, match="LocalCluster is closed"):
+        TSetEnvironment(store=store, cluster=cluster)
+
+    async def waited():
+        async with Client(
+            n_workers=1, processes=False, asynchronous=True, dashboard_address=None
+        ) as client:
+            for given in (client, client.cluster):
+                with pytest.raises(ConfigurationError, match="asynchronous"):
+                    TSetEnvironment(store=store, cluster=given)
+
+    asyncio.run(waited())

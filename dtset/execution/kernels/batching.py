@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
 
 __all__ = ["Batches", "batched", "next_size"]
 
-Batches: TypeAlias = Iterator[list[Any]]
+Batches: TypeAlias = Generator[list[Any], None, None]
 
 _FIRST = 64
 _GROWTH = 8

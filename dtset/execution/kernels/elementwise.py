@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import compress, repeat
 from typing import Any
 
 from dtset.execution.kernels.batching import Batches
 from dtset.execution.kernels.collector import Collector
+from dtset.execution.kernels.driver import Operator
 from dtset.execution.kernels.failure import Place
 from dtset.plan.context import TSetContext
 
@@ -30,56 +31,58 @@ def _called(
     return results
 
 
-def mapped(
-    batches: Batches, function: Callable[..., Any], ctx: TSetContext | None, place: Place
-) -> Batches:
+def mapped(function: Callable[..., Any], ctx: TSetContext | None, place: Place) -> Operator:
     """Give ``f(x)`` for every element."""
-    for batch in batches:
+    while (batch := (yield None)) is not None:
         yield _called(function, batch, ctx, place)
 
 
-def filtered(
-    batches: Batches, function: Callable[..., Any], ctx: TSetContext | None, place: Place
-) -> Batches:
+def filtered(function: Callable[..., Any], ctx: TSetContext | None, place: Place) -> Operator:
     """Give the elements for which ``f(x)`` is true."""
-    for batch in batches:
+    while (batch := (yield None)) is not None:
         kept = _called(function, batch, ctx, place)
         with place.noting():
             survivors = list(compress(batch, kept))
         yield survivors
 
 
-def expanded(
-    batches: Batches, function: Callable[[Any], Iterable[Any]], place: Place, limit: int
-) -> Batches:
+def expanded(function: Callable[[Any], Iterable[Any]], place: Place, limit: int) -> Operator:
     """Give all elements of every ``f(x)``, in batches that stay near `limit`."""
-    for batch in batches:
+    while (batch := (yield None)) is not None:
         elements = place.enter(batch)
-        gathered: list[Any] = []
-        with place.noting():
-            for element in elements:
-                gathered.extend(function(element))
-                if len(gathered) >= limit:
-                    yield gathered
-                    gathered = []
-        yield gathered
+        while gathered := _gathered(elements, function, place, limit):
+            yield gathered
 
 
-def expanded_into(
-    batches: Batches, function: Callable[[Any, Any], Any], place: Place, limit: int
-) -> Batches:
+def _gathered(
+    elements: Iterator[Any], function: Callable[[Any], Iterable[Any]], place: Place, limit: int
+) -> list[Any]:
+    """All elements of ``f(x)`` for the next elements, until they are `limit` or more."""
+    gathered: list[Any] = []
+    with place.noting():
+        for element in elements:
+            gathered.extend(function(element))
+            if len(gathered) >= limit:
+                break
+    return gathered
+
+
+def expanded_into(function: Callable[[Any, Any], Any], place: Place, limit: int) -> Operator:
     """Give all elements that ``f(x, collector)`` collects."""
     gathered: list[Any] = []
     collector = Collector(gathered.append)
-    for batch in batches:
-        with place.noting():
-            for element in place.enter(batch):
-                function(element, collector)
-                if len(gathered) >= limit:
-                    yield gathered[:]
-                    gathered.clear()
-        yield gathered[:]
-        gathered.clear()
+    while (batch := (yield None)) is not None:
+        elements = place.enter(batch)
+        while True:
+            with place.noting():
+                for element in elements:
+                    function(element, collector)
+                    if len(gathered) >= limit:
+                        break
+            if not gathered:
+                break
+            yield gathered[:]
+            gathered.clear()
 
 
 def visited(

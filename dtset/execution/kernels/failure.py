@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import length_hint
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-__all__ = ["Place"]
+__all__ = ["Place", "close_all", "notes_of", "text_of"]
 
-_NOTE = "dtset: raised in "
+_RAISED = "dtset: raised"
+_NOTE = f"{_RAISED} in "
+_CLOSING = "dtset: then closing raised "
 
 
 @dataclass
@@ -39,27 +41,29 @@ class Place:
         self.elements = iter(batch)
         return self.elements
 
-    @contextmanager
-    def noting(self) -> Iterator[None]:
-        """Add a note to what is raised inside that says where, once."""
-        try:
-            yield
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
-            raise self.noted(error) from error.__cause__
+    def noting(self) -> Self:
+        """Return what adds a note to whatever is raised inside that says where, once."""
+        return self
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, StopIteration):
+            # As in a generator: let through, it would end the partition early and lose what is after it.
+            raise self.noted(RuntimeError(f"{self.label} raised StopIteration")) from error
+        if error is not None:
+            self.noted(error)
 
     def noted(self, error: BaseException) -> BaseException:
-        """Return the error with the note.
-
-        A ``StopIteration`` becomes a `RuntimeError`, as in a generator: let through, it would end the
-        partition early and lose the elements after it.
-        """
-        if any(note.startswith(_NOTE) for note in getattr(error, "__notes__", ())):
-            return error
-        if isinstance(error, StopIteration):
-            stopped = RuntimeError(f"{self.label} raised StopIteration")
-            stopped.__cause__ = error
-            error = stopped
-        error.add_note(f"{_NOTE}{self}")
+        """Return the error with the note."""
+        if not any(note.startswith(_NOTE) for note in notes_of(error)):
+            error.add_note(f"{_NOTE}{self}")
         return error
 
     def __str__(self) -> str:
@@ -68,3 +72,53 @@ class Place:
             return place
         done = self.batch_length - length_hint(self.elements)
         return f"{place}, element {self.before + max(done - 1, 0)}"
+
+
+def close_all(
+    closings: Iterable[Callable[[], object]], raised: BaseException | None = None
+) -> None:
+    """Close, in order and whatever happens; what it raises neither hides what was raised before nor is lost.
+
+    Parameters
+    ----------
+    closings : iterable of callable
+        What to call.
+    raised : BaseException, optional
+        What was raised before, and will be again: later exceptions become notes of it.
+    """
+    first = raised
+    for close in closings:
+        try:
+            close()
+        except BaseException as error:
+            if first is None:
+                first = error
+            else:
+                notes = notes_of(error)
+                where = "".join(each.removeprefix(_RAISED) for each in notes[:1])
+                first.add_note(f"{_CLOSING}{text_of(error)}{where}")
+                for note in notes:
+                    if note.startswith(_CLOSING):
+                        first.add_note(note)
+    try:
+        if first is not raised and first is not None:
+            raise first
+    finally:
+        # Its traceback leads here: a cycle would keep what it refers to.
+        del first
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """Notes of an exception, even where looking for them fails."""
+    try:
+        return [note for note in error.__notes__ if isinstance(note, str)]
+    except BaseException:
+        return []
+
+
+def text_of(error: BaseException) -> str:
+    """What an exception says, with its type, even where saying it fails."""
+    try:
+        return f"{type(error).__qualname__}: {error}"
+    except BaseException as failure:
+        return f"{type(error).__qualname__}, whose __str__ raised {type(failure).__qualname__}"

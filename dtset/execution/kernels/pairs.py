@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dtset.execution.kernels.batching import Batches
+from dtset.execution.kernels.driver import Operator
 from dtset.execution.kernels.failure import Place
 
 __all__ = ["are_pairs", "pair_of", "paired"]
 
 
-def paired(batches: Batches, place: Place) -> Batches:
+def paired(place: Place) -> Operator:
     """Give what `map_to_tuple`'s function returned, as pairs."""
-    for batch in batches:
-        if are_pairs(batch):
-            yield batch
-            continue
-        # The batch has been gone through once: begun again, it tells which element it is.
-        place.elements = iter(batch)
-        with place.noting():
-            pairs = [pair_of(element) for element in place.elements]
-        yield pairs
+    while (batch := (yield None)) is not None:
+        if not are_pairs(batch):
+            # The batch has been gone through once: begun again, it tells which element it is.
+            place.elements = iter(batch)
+            with place.noting():
+                batch = [pair_of(element) for element in place.elements]
+        yield batch
 
 
 def are_pairs(batch: Sequence[Any]) -> bool:

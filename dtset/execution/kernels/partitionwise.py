@@ -1,4 +1,4 @@
-"""Operators that call a function once a partition: compute in its pull forms, sink, sources."""
+"""Operators that call a function once a partition: compute in its pull forms, and sink."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from dtset.execution.kernels.batching import Batches, batched
-from dtset.execution.kernels.failure import Place
+from dtset.execution.kernels.batching import Batches
+from dtset.execution.kernels.failure import Place, close_all
+from dtset.execution.kernels.sources import streaming
 from dtset.plan.context import TSetContext
 
-__all__ = ["consumed", "elements_of", "streamed", "valued"]
+__all__ = ["computed", "consumed", "elements_of"]
 
 
 def elements_of(batches: Batches, place: Place) -> Iterator[Any]:
@@ -18,29 +19,18 @@ def elements_of(batches: Batches, place: Place) -> Iterator[Any]:
     return chain.from_iterable(map(place.enter, batches))
 
 
-def streamed(
-    batches: Batches,
-    function: Callable[..., Iterator[Any]],
-    ctx: TSetContext,
-    place: Place,
-    limit: int,
-) -> Batches:
-    """Give what the generator function ``f(itr, ctx)`` yields."""
-    with place.noting():
-        stream = function(elements_of(batches, place), ctx)
-    yield from _noted(stream, place, limit)
-
-
-def valued(
+def computed(
     batches: Batches, function: Callable[..., Any], ctx: TSetContext, place: Place, limit: int
 ) -> Batches:
-    """Give the one value that ``f(itr, ctx)`` returns; an iterator it returns is streamed."""
-    with place.noting():
-        value = function(elements_of(batches, place), ctx)
-    if isinstance(value, Iterator):
-        yield from _noted(value, place, limit)
-    else:
-        yield [value]
+    """Give the one value that ``f(itr, ctx)`` returns; an iterator that it returns is streamed."""
+    try:
+        with place.noting():
+            value = function(elements_of(batches, place), ctx)
+    except BaseException as error:
+        close_all([batches.close], error)
+        raise
+    elements = value if isinstance(value, Iterator) else [value]
+    yield from streaming(elements, place, limit, batches.close)
 
 
 def consumed(
@@ -53,14 +43,3 @@ def consumed(
             function(elements)
         else:
             function(elements, ctx)
-
-
-def _noted(stream: Iterator[Any], place: Place, limit: int) -> Batches:
-    """Batches of what a user's iterator gives; what it raises is noted."""
-    batches = batched(stream, limit)
-    while True:
-        with place.noting():
-            batch = next(batches, None)
-        if batch is None:
-            return
-        yield batch

@@ -7,12 +7,14 @@ import os
 import socket
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
+from multiprocessing.reduction import ForkingPickler
 from threading import Lock
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from dtset.errors import CodeMismatchError
@@ -38,6 +40,7 @@ class Program:
     objects: Mapping[str, Any]
     _modules: Mapping[str, ModuleType] = field(repr=False)
     _classes: Mapping[tuple[str, str], Mapping[type, bool]] = field(repr=False)
+    _spaces: Sequence[ModuleType] = field(repr=False)
 
     def resolve(self, module: str, qualname: str) -> object:
         """Find what a pickle refers to by name: the shipment's own class or function.
@@ -93,6 +96,19 @@ class Program:
             )
         return found
 
+    def path_to(self, obj: type | FunctionType) -> tuple[int, str] | None:
+        """Say where in the program a function or class is: the number of its namespace, and its name there."""
+        for number, space in enumerate(self._spaces):
+            if vars(space).get("__name__") == obj.__module__:
+                with suppress(AttributeError):
+                    if _walk(space, obj.__qualname__) is obj:
+                        return number, obj.__qualname__
+        return None
+
+    def at(self, number: int, qualname: str) -> object:
+        """Find what is at a path."""
+        return _walk(self._spaces[number], qualname)
+
     def _shipped(self, module: str, qualname: str) -> object:
         if module in self._modules:
             try:
@@ -138,30 +154,59 @@ def receive(shipment: Shipment, action: str = "") -> Program:
             f"{_here()} cannot run what the driver fingerprinted: {'; '.join(differences)}. "
             f"Give the workers the driver's environment, and start them again."
         )
-    slot = _slot(f"{action}/{shipment.digest}")
+    slot = _slot(shipment, action)
     with slot.lock:
         if slot.program is None:
             slot.program = _load(shipment)
+            _let_children_find()
         return slot.program
 
 
 @dataclass(eq=False)
 class _Slot:
+    shipment: Shipment
+    action: str
     lock: Lock = field(default_factory=Lock)
     program: Program | None = None
 
 
-_SLOTS: OrderedDict[str, _Slot] = OrderedDict()
+_SLOTS: OrderedDict[tuple[str, str], _Slot] = OrderedDict()
 _SLOTS_LOCK = Lock()
 
 
-def _slot(name: str) -> _Slot:
+def _slot(shipment: Shipment, action: str) -> _Slot:
+    name = (action, shipment.digest)
     with _SLOTS_LOCK:
-        slot = _SLOTS.setdefault(name, _Slot())
+        slot = _SLOTS.setdefault(name, _Slot(shipment, action))
         _SLOTS.move_to_end(name)
         while len(_SLOTS) > _KEPT:
             _SLOTS.popitem(last=False)
         return slot
+
+
+def _let_children_find() -> None:
+    """Let ``multiprocessing`` pickle shipped functions and classes for processes that user functions start.
+
+    It does so by reference to a module, which such a process does not have. The program that was shipped here
+    goes along instead; a fork has it already.
+    """
+    if "reducer_override" not in vars(ForkingPickler):
+        ForkingPickler.reducer_override = lambda _, obj: _reference(obj)  # type: ignore[method-assign]
+
+
+def _reference(obj: object) -> Any:
+    """What finds a shipped function or class in another process; nothing for what is not one."""
+    if isinstance(obj, type | FunctionType):
+        for slot in tuple(_SLOTS.values()):
+            path = slot.program and slot.program.path_to(obj)
+            if path:
+                return _found_again, (slot.shipment, slot.action, *path)
+    return NotImplemented
+
+
+def _found_again(shipment: Shipment, action: str, number: int, qualname: str) -> object:
+    """Find a function or class of a program, which is loaded if this process does not have it."""
+    return receive(shipment, action).at(number, qualname)
 
 
 def _load(shipment: Shipment) -> Program:
@@ -173,7 +218,7 @@ def _load(shipment: Shipment) -> Program:
     if loader.made > sum(map(len, loader.classes.values())):
         # Classes in a cycle were built twice; the spare ones must not show as subclasses.
         gc.collect()
-    return Program(loader.objects, loader.modules, loader.classes)
+    return Program(loader.objects, loader.modules, loader.classes, loader.spaces)
 
 
 @lru_cache(maxsize=64)

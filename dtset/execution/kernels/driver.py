@@ -1,0 +1,51 @@
+"""Driving batches through operators: a loop, so that a stage of thousands needs no deeper a stack than one of two.
+
+An operator is a generator. ``batch = yield`` asks for its next input, and gets None at the end; ``yield batch``
+gives one on. So it reads as if it called its neighbours, and calls none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any, TypeAlias
+
+from dtset.execution.kernels.batching import Batches
+from dtset.execution.kernels.failure import close_all
+
+__all__ = ["Operator", "driven"]
+
+Operator: TypeAlias = Generator[list[Any] | None, list[Any] | None, None]
+
+
+def driven(batches: Batches, operators: Sequence[Operator]) -> Batches:
+    """Send batches through operators; at the end, or when it is closed, all are closed, the last one first."""
+    closings = [*(each.close for each in reversed(operators)), batches.close]
+    last = len(operators)
+    at, given = last - 1, None
+    try:
+        while True:
+            try:
+                said = next(batches) if at < 0 else operators[at].send(given)
+            except StopIteration:
+                said, ended = None, True
+            else:
+                ended = False
+            if said is None and not ended:
+                at, given = at - 1, None
+            elif said or ended:
+                at, given = at + 1, said
+                if at == last:
+                    if said is None:
+                        break
+                    try:
+                        yield said
+                    except GeneratorExit:
+                        break
+                    at, given = at - 1, None
+            else:
+                # An empty batch is nothing to pass on.
+                given = None
+    except BaseException as error:
+        close_all(closings, error)
+        raise
+    close_all(closings)

@@ -1,0 +1,190 @@
+"""What user functions log on a worker process, on its way to the driver's logging."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["DriverLogging", "driver_logging", "forwarded", "handled", "to_driver", "topic_of"]
+
+_PROCESS = uuid.uuid4().hex
+_PLAIN = (str, int, float, bool, type(None))
+_MOST = 2**63
+
+
+@dataclass(frozen=True)
+class DriverLogging:
+    """Which process is the driver, and what its logging is set to take.
+
+    Parameters
+    ----------
+    process : str
+        Tells the driver's process from all others.
+    levels : mapping of str to int
+        Level of each logger that has one of its own; the root's by an empty name.
+    """
+
+    process: str
+    levels: Mapping[str, int] = field(repr=False)
+
+    def takes(self, record: logging.LogRecord) -> bool:
+        """Whether the driver's logging wants a record."""
+        name = record.name
+        while name and name not in self.levels:
+            name = name.rpartition(".")[0]
+        return record.levelno >= self.levels.get(name, logging.WARNING)
+
+
+def driver_logging() -> DriverLogging:
+    """What this process's logging takes now."""
+    root = logging.getLogger()
+    levels = {"": root.level}
+    for name, logger in list(root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and logger.level != logging.NOTSET:
+            levels[name] = logger.level
+    if root.manager.disable:
+        levels = {name: max(level, root.manager.disable + 1) for name, level in levels.items()}
+    return DriverLogging(_this_process(), levels)
+
+
+def topic_of(run_id: str) -> str:
+    """Topic of the events by which workers send what was printed and logged."""
+    return f"dtset-output-{run_id}"
+
+
+def to_driver(run_id: str, said: str | dict[str, Any]) -> bool:
+    """Send to the driver what was printed or logged on its worker; return whether there is a way."""
+    if "distributed" not in sys.modules:
+        return False
+    from distributed import get_worker
+
+    try:
+        worker = get_worker()
+    except ValueError:
+        return False
+    worker.log_event(topic_of(run_id), _sendable(said))
+    return True
+
+
+def handled(said: Mapping[str, Any]) -> None:
+    """Give a record that came from a worker to this process's logging."""
+    record = logging.makeLogRecord(said)
+    logger = logging.getLogger(record.name)
+    if logger.isEnabledFor(record.levelno):
+        logger.handle(record)
+
+
+@contextmanager
+def forwarded(run_id: str, driver: DriverLogging | None) -> Iterator[None]:
+    """Send what is logged inside to the driver at once, where the driver's logging takes it.
+
+    In the driver's own process, its logging sees it anyway.
+    """
+    if driver is None or driver.process == _this_process():
+        yield
+        return
+    _begin(driver)
+    token = _forwarding.set((run_id, driver))
+    try:
+        yield
+    finally:
+        _forwarding.reset(token)
+        _end()
+
+
+class _Forward(logging.Handler):
+    """Sends records of functions inside of `forwarded`; the rest is as if it were not there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        forwarding = _forwarding.get()
+        try:
+            if forwarding is None:
+                alone = logging.getLogger().handlers == [self]
+                if alone and logging.lastResort and record.levelno >= logging.lastResort.level:
+                    logging.lastResort.handle(record)
+            elif forwarding[1].takes(record) and not to_driver(forwarding[0], _fields(record)):
+                print(logging.Formatter(logging.BASIC_FORMAT).format(record), file=sys.stderr)
+        except Exception:
+            self.handleError(record)
+
+
+_forwarding: ContextVar[tuple[str, DriverLogging] | None] = ContextVar("dtset_logs", default=None)
+_handler = _Forward()
+_lock = threading.Lock()
+_active = 0
+_before: dict[logging.Logger, int] = {}
+
+
+def _begin(driver: DriverLogging) -> None:
+    """Put our handler in place, and let loggers make the records that the driver takes."""
+    global _active
+    with _lock:
+        _active += 1
+        root = logging.getLogger()
+        if _handler not in root.handlers:
+            root.addHandler(_handler)
+        for name, level in driver.levels.items():
+            logger = logging.getLogger(name)
+            if not name.startswith("distributed") and logger.getEffectiveLevel() > level:
+                _before.setdefault(logger, logger.level)
+                logger.setLevel(level)
+
+
+def _end() -> None:
+    """Put back what logging was set to, if nothing else is forwarded."""
+    global _active
+    with _lock:
+        _active -= 1
+        if _active == 0:
+            _put_back()
+
+
+def _put_back() -> None:
+    """Put back what logging was set to."""
+    logging.getLogger().removeHandler(_handler)
+    for logger, level in _before.items():
+        logger.setLevel(level)
+    _before.clear()
+
+
+def _in_child() -> None:
+    """Forward nothing from a fork: the connection is its parent's."""
+    global _lock, _active
+    _lock, _active = threading.Lock(), 0
+    _forwarding.set(None)
+    _put_back()
+
+
+os.register_at_fork(after_in_child=_in_child)
+
+
+def _this_process() -> str:
+    """Tell this process from all others, its forks included."""
+    return f"{_PROCESS}-{os.getpid()}"
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """What of a record can be sent, its message and traceback as text."""
+    fields = {name: value for name, value in vars(record).items() if isinstance(value, _PLAIN)}
+    if record.exc_info:
+        fields["exc_text"] = logging.Formatter().formatException(record.exc_info)
+    return {**fields, "msg": record.getMessage()}
+
+
+def _sendable(said: Any) -> Any:
+    """Text and numbers as msgpack takes them."""
+    if isinstance(said, dict):
+        return {name: _sendable(value) for name, value in said.items()}
+    if isinstance(said, str):
+        return said.encode("utf-8", "backslashreplace").decode()
+    if isinstance(said, int) and not -_MOST <= said < _MOST:
+        return str(said)
+    return said
