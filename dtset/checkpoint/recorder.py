@@ -44,6 +44,9 @@ class RunRecorder:
         Whether no other run of the job may be alive.
     interval, timeout : float
         Seconds between heartbeats, and seconds after which a run elsewhere counts as interrupted.
+    recorded : bool
+        Whether this is a run of the job. What a spawned process makes while it imports its parent's script is not:
+        it is part of the parent's run, which is alive as long, and has no say in how the job ended or is restarted.
 
     Raises
     ------
@@ -61,12 +64,17 @@ class RunRecorder:
         exclusive: bool,
         interval: float,
         timeout: float,
+        recorded: bool = True,
     ) -> None:
         self._store = store
         self._run_id = run_id
         self._numbers = count()
         self._events: list[dict[str, Any]] = []
         self._timeout = timeout
+        self._heartbeat: Heartbeat | None = None
+        if not recorded:
+            self.job = open_job(store, job)
+            return
         self._greet(_alive(store, job.job_id, timeout), job.job_id, exclusive=exclusive)
         self.job = open_job(store, job)
         run = begin_run(store, job.job_id, run_id, save_script(store, job.job_id, program))
@@ -89,12 +97,16 @@ class RunRecorder:
 
     def note(self, **event: Any) -> None:
         """Write something that happened."""
+        if self._heartbeat is None:
+            return
         event["time"] = time.time()
         self._events.append(event)
         note_event(self._store, self.job.job_id, self._run_id, next(self._numbers), event)
 
     def end(self, state: str) -> None:
         """Write how the run ended, and remove what dies with it."""
+        if self._heartbeat is None:
+            return
         self._heartbeat.stop()
         self._store.delete(run_path(self.job.job_id, self._run_id, "sources"))
         if self._events:

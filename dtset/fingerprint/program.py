@@ -13,6 +13,7 @@ from dtset.errors import FingerprintError
 from dtset.fingerprint import environment_leaves, fingerprint_tree
 from dtset.fingerprint.code import analyse
 from dtset.fingerprint.origin import is_user_module
+from dtset.fingerprint.script import script_file
 from dtset.fingerprint.tree import Tree, branch, leaf
 
 __all__ = ["ProgramFiles"]
@@ -31,9 +32,9 @@ class ProgramFiles:
 
     def __init__(self) -> None:
         self._trees: dict[str, Tree] = {}
-        file = getattr(sys.modules.get("__main__"), "__file__", None)
+        file = script_file()
         # Read now, compiled only if somebody asks.
-        self._script = _bytes(Path(file)) if isinstance(file, str) else None
+        self._script = _bytes(Path(file)) if file is not None else None
 
     def tree(self, also: Iterable[str] = (), ignore: Collection[str] = ()) -> Tree:
         """Fingerprint the script and the user's modules that it has imported so far.

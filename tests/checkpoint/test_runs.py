@@ -16,7 +16,7 @@ from dtset.checkpoint.runs import begin_run, end_run, read_events, read_runs
 from dtset.storage.objects import open_store
 from dtset.storage.records import seal, unseal
 
-PROGRAM = Program(None, (), os.getcwd())
+PROGRAM = Program((), os.getcwd())
 
 
 def states(objects, timeout=60.0):
@@ -36,7 +36,7 @@ def test_a_run_whose_process_is_gone_was_interrupted(store):
     source = (
         "import sys, os; from dtset.checkpoint.runs import begin_run; from dtset.checkpoint.job import Program;"
         "from dtset.storage.objects import open_store;"
-        "begin_run(open_store(sys.argv[1]), 'job', 'gone', Program(None, (), '/'))"
+        "begin_run(open_store(sys.argv[1]), 'job', 'gone', Program((), '/'))"
     )
     subprocess.run([sys.executable, "-c", source, store], check=True)
     assert states(open_store(store)) == ["interrupted"]

@@ -164,7 +164,7 @@ def test_a_run_that_never_ended_counts_as_interrupted(cli: Any, two_jobs: Path) 
     from dtset.checkpoint.job import Program
 
     store = open_store(str(two_jobs))
-    run = begin_run(store, "first", "f" * 32, Program(None, (), "/"))
+    run = begin_run(store, "first", "f" * 32, Program((), "/"))
     record = two_jobs / "first" / "runs" / run.run_id / "run.json"
     assert cli.json("jobs")[1]["state"] == "running"
     from dtset.storage.records import seal, unseal
