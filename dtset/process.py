@@ -112,7 +112,8 @@ def this_program(job_id: str) -> Program:
         return Program(command, folder, script)
     if getattr(main, "__file__", None) is not None:
         return Program(("-", *arguments), started_in())
-    return Program(() if _has_other_command() else command, started_in())
+    is_code = sys.argv[0] == "-c" and not _has_other_command()
+    return Program(command if is_code else (), started_in())
 
 
 def _has_other_command() -> bool:
