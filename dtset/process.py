@@ -101,25 +101,25 @@ def this_program(job_id: str) -> Program:
     main, file = sys.modules.get("__main__"), script_file()
     module = getattr(getattr(main, "__spec__", None), "name", "__main__")
     command, arguments = tuple(sys.orig_argv[1:]), tuple(sys.argv[1:])
+    if file is None:
+        if getattr(main, "__file__", None) is not None:
+            return Program(("-", *arguments), started_in())
+        is_code = sys.argv[0] == "-c" and not _has_other_command()
+        return Program(command if is_code else (), started_in())
     if module != "__main__":
         is_named = any(each.removeprefix("-m") in _names_of(module) for each in command)
         again = command if is_named or not _has_other_command() else ("-m", module, *arguments)
         return Program(again, started_in())
-    if file is not None:
-        script, folder = _named(command, file)
-        if script is None and _has_other_command():
-            script, command = file, (file, *arguments)
-        return Program(command, folder, script)
-    if getattr(main, "__file__", None) is not None:
-        return Program(("-", *arguments), started_in())
-    is_code = sys.argv[0] == "-c" and not _has_other_command()
-    return Program(command if is_code else (), started_in())
+    script, folder = _named(command, file)
+    if script is None and _has_other_command():
+        script, command = file, (file, *arguments)
+    return Program(command, folder, script)
 
 
 def _has_other_command() -> bool:
     """Whether the command of this process starts something else than its program: a session, or a child's loop."""
     main = sys.modules.get("__main__")
-    is_child = main is not None and main.__name__ == "__mp_main__"
+    is_child = getattr(main, "__name__", None) == "__mp_main__"
     return is_child or "--multiprocessing-fork" in sys.orig_argv or hasattr(sys, "ps1")
 
 

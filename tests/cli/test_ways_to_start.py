@@ -71,17 +71,15 @@ WAYS = {
     "package": ["-m", "pk"],
     "folder": ["pk"],
     "archive": ["./app.pyz"],
-    "link": ["./link.py"],
     "options": ["-X", "dev", "-W", "ignore", "-Om", "pk.program"],
     "profiled": ["-m", "cProfile", "-o", "profile", "program.py"],
     "profiled module": ["-m", "cProfile", "-o", "profile", "-m", "pk.program"],
-    "traced": ["-m", "trace", "--count", "-C", "traced", "program.py"],
     "debugged": ["-m", "pdb", "-c", "continue", "-c", "quit", "program.py"],
     "code": ["-c", PROGRAM],
     "run path": ["-c", RUN_PATH],
     "run module": ["-c", RUN_MODULE],
     "ipython": ["-m", "IPython", "--no-banner", "--", "program.py"],
-    "ipython module": ["-m", "IPython", "-m", "pk.program"],
+    "ipython module": ["-m", "IPython", "-m", "pk.program", "--"],
 }
 
 
@@ -105,7 +103,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory, cli_in: Any) -> Any:
     (cli.folder / "elsewhere").mkdir()
     for name in ("steps.py", "pk/steps.py"):
         cli.script("def half(x): return x / 2", name)
-    for name in ("program.py", "executed.py", "pk/program.py", "pk/__main__.py"):
+    for name in ("program.py", "pk/program.py", "pk/__main__.py"):
         cli.script(f"#!{sys.executable}\n{PROGRAM}", name).chmod(0o755)
     (cli.folder / "link.py").symlink_to("program.py")
     zipapp.create_archive(cli.folder / "pk", cli.folder / "app.pyz")
@@ -126,8 +124,8 @@ def test_what_was_persisted_is_found_and_a_restart_starts_it_the_same_way(
     assert list(_last(cli).command) == [*way, *ARGUMENTS]
 
 
-def test_a_script_that_is_executed_is_started_as_a_script(cli: Any) -> None:
-    said = _said(cli.run("./executed.py", *ARGUMENTS))
+def test_a_link_to_a_script_that_is_executed_is_started_as_a_script(cli: Any) -> None:
+    said = _said(cli.run("./link.py", *ARGUMENTS))
     assert said[0] == [True] * 4
     assert _said(cli("restart", "job", cwd=cli.folder / "elsewhere")) == said
 
@@ -162,6 +160,21 @@ def test_a_program_may_leave_the_folder_it_was_started_in(cli: Any, tool: tuple[
     shown = cli.json("show", "left")
     assert shown["command"] == [*tool, "left.py"]
     assert shown["script"] == str(cli.folder / "left.py")
+
+
+def test_state_of_a_changed_archive_is_stale(cli: Any) -> None:
+    source = """
+        from dtset import TSetEnvironment
+        with TSetEnvironment(job_id="archived", cluster="synchronous") as env:
+            env.init_variable("committed", 1)
+            env.commit()
+        """
+    (cli.folder / "zipped").mkdir()
+    for more, status in (("", 0), ("", 0), ("changed = 1", 1)):
+        cli.script(f"{source}\n        {more}", "zipped/__main__.py")
+        zipapp.create_archive(cli.folder / "zipped", cli.folder / "zipped.pyz")
+        done = cli.python("zipped.pyz", status=status)
+        assert ("StaleVariablesError" in done.stderr) is (status != 0)
 
 
 def test_elements_of_a_profiled_programs_classes_go_through_worker_processes(cli: Any) -> None:
