@@ -139,6 +139,14 @@ def test_a_program_from_standard_input_is_not_kept(cli: Any) -> None:
     assert "--job-id job" in done.stderr
 
 
+def test_a_script_that_a_session_ran_is_started_without_the_session(cli: Any) -> None:
+    pytest.importorskip("IPython")
+    said = _said(cli.python("-m", "IPython", "-c", "%run program.py x y"))
+    assert said == [[True] * 4, ["x", "y"], str(cli.folder), False]
+    assert list(_last(cli).command) == [str(cli.folder / "program.py"), "x", "y"]
+    assert _said(cli("restart", "job", cwd=cli.folder / "elsewhere")) == said
+
+
 @pytest.mark.parametrize("tool", [(), ("-m", "cProfile", "-o", "profile")])
 def test_a_program_may_leave_the_folder_it_was_started_in(cli: Any, tool: tuple[str, ...]) -> None:
     cli.script(
