@@ -7,6 +7,7 @@ import logging
 import os
 import time
 import uuid
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -40,7 +41,9 @@ from dtset.execution.parent_watch import end_with
 from dtset.execution.preview import RunPlan, preview
 from dtset.execution.run import Persisted, Run
 from dtset.execution.stage import TaskSettings
+from dtset.fingerprint.script import script_file
 from dtset.io.function_files import function_files
+from dtset.main_module import show_main
 from dtset.plan.nodes import Node, Persist, Source, SourceData
 from dtset.plan.sources import FunctionSource, RangeSource
 from dtset.plan.user_function import UserFunction, user_function
@@ -48,6 +51,7 @@ from dtset.process import (
     BegunRun,
     default_name,
     how_to_restart,
+    is_reimported,
     job_id_of,
     report,
     state_after,
@@ -143,18 +147,19 @@ class TSetEnvironment:
         keep_variables: bool | None = None,
     ) -> None:
         self._closed = True
+        self._hide_main = weakref.finalize(self, show_main())
         submitted = submission()
         attach_console(submitted)
         if submitted:
             # Killed, the command line cannot end what it started.
             end_with(os.getppid())
-        # Known now: when the interpreter ends, it has forgotten the script.
-        self._program = program = this_program(submitted)
-        self.name = a_name("name", name) or submitted.get("name") or default_name(program)
+        self.name = a_name("name", name) or submitted.get("name") or default_name(script_file())
         given_id = job_id if job_id is not None else os.environ.get("DTSET_JOB_ID") or None
         self.job_id = check_job_id(
             job_id_of(self.name, str(uuid.uuid4())) if given_id is None else given_id
         )
+        # Known now: when the interpreter ends, it has forgotten the script.
+        self._program = program = this_program(self.job_id)
         self.config: Mapping[str, Any] = dict(a_mapping("config", config))
         for what, switch in (("exclusive", exclusive), ("keep_variables", keep_variables)):
             a_boolean(what, switch)
@@ -204,6 +209,7 @@ class TSetEnvironment:
                 exclusive=exclusive,
                 interval=interval,
                 timeout=timeout,
+                recorded=not is_reimported(),
             )
             remove_left_folders()
             report(BegunRun(self.job_id, run_id, local_path(url) or url))
@@ -809,6 +815,7 @@ class TSetEnvironment:
         finally:
             self._run.clear()
             self._cluster.close()
+            self._hide_main()
 
     def _described(self) -> dict[str, str]:
         """What the banner and notebooks say."""

@@ -7,13 +7,15 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from dtset.checkpoint.job import Program
+from dtset.fingerprint.script import script_file, started_in
 from dtset.settings import setting
 from dtset.storage.local_store import local_path
 from dtset.urls import shown_url
@@ -23,6 +25,7 @@ __all__ = [
     "BegunRun",
     "default_name",
     "how_to_restart",
+    "is_reimported",
     "job_id_of",
     "read_report",
     "report",
@@ -54,25 +57,33 @@ class BegunRun:
     store: str = field(repr=False)
 
 
-def submission() -> dict[str, Any]:
+def submission() -> Mapping[str, Any]:
     """What the command line told this process, if it started it.
 
-    A script that a submitted one starts in turn inherits the environment, but was told nothing.
+    A process that a submitted one starts in turn inherits the environment, but was told nothing.
     """
-    told: dict[str, Any] = json.loads(os.environ.get("DTSET_SUBMITTED", "{}"))
-    return told if _script() in (told.get("script"), told.get("runs")) else {}
+    return _SUBMITTED if _SUBMITTED.get("by") == _PARENT else {}
 
 
-def _script() -> str | None:
-    """Absolute path of the script; None in a notebook or an interactive session."""
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
-    return str(Path(file).resolve()) if file else None
+# As early as can be: later the parent may be gone, or this a fork of the process that was started.
+_SUBMITTED: dict[str, Any] = json.loads(os.environ.get("DTSET_SUBMITTED", "{}"))
+_PARENT = os.getppid()
+
+
+def is_reimported() -> bool:
+    """Whether this process is a spawned child, by `multiprocessing`, that is still importing its parent's script."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__mp_main__":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def report(run: BegunRun) -> None:
     """Tell the command line that started this process, if one did, of a run that has begun."""
     path = os.environ.get("DTSET_REPORT")
-    if path:
+    if path and submission():
         if not os.path.realpath(path).startswith(IN_MEMORY):
             # Nothing secret is written to a disk.
             run = replace(run, store=shown_url(run.store))
@@ -87,26 +98,65 @@ def read_report(path: Path) -> list[BegunRun]:
     return [BegunRun(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
 
 
-def this_program(submitted: Mapping[str, Any]) -> Program:
-    """How this process was started."""
-    script = submitted.get("script") or _script()
-    return Program(
-        script=script,
-        arguments=tuple(sys.argv[1:]) if script else (),
-        folder=os.getcwd(),
-        twister2=bool(submitted.get("twister2")),
-        copy=submitted.get("copy"),
-        cluster=submitted.get("cluster"),
-        workers=submitted.get("workers"),
-    )
+def this_program(job_id: str) -> Program:
+    """How this process was started; for what a submitted program starts in turn for its job, how that one was."""
+    if submission() or _SUBMITTED.get("job_id") == job_id:
+        return Program.from_json(_SUBMITTED["program"])
+    main, file = sys.modules.get("__main__"), script_file()
+    module = getattr(getattr(main, "__spec__", None), "name", "__main__")
+    command, arguments = tuple(sys.orig_argv[1:]), tuple(sys.argv[1:])
+    if file is None:
+        if getattr(main, "__file__", None) is not None:
+            return Program(("-", *arguments), started_in())
+        is_code = sys.argv[0] == "-c" and not _has_other_command()
+        return Program(command if is_code else (), started_in())
+    if module != "__main__":
+        is_named = any(each.removeprefix("-m") in _names_of(module) for each in command)
+        again = command if is_named or not _has_other_command() else ("-m", module, *arguments)
+        return Program(again, started_in())
+    script, folder = _named(command, file)
+    if script is None and _has_other_command():
+        script, command = file, (file, *arguments)
+    return Program(command, folder, script)
 
 
-def default_name(program: Program) -> str:
-    """Name of a job that was given none: the script's, or its package's."""
-    if program.script is None:
+def _has_other_command() -> bool:
+    """Whether the command of this process starts something else than its program: a session, or a child's loop."""
+    main = sys.modules.get("__main__")
+    is_child = getattr(main, "__name__", None) == "__mp_main__"
+    return is_child or "--multiprocessing-fork" in sys.orig_argv or hasattr(sys, "ps1")
+
+
+def _names_of(module: str) -> tuple[str, str]:
+    """What may follow ``-m`` for a module to be run."""
+    return module, module.removesuffix(".__main__")
+
+
+def _named(command: Sequence[str], file: str) -> tuple[str | None, str]:
+    """Path that a command gives for the file that runs, or for its folder or archive; and where it was started."""
+    for each in filter(None, command):
+        for path in (each, os.path.join(each, "__main__.py")):
+            if file == path:
+                return each, started_in()
+            # A program that went elsewhere before it imported dtset was still found from where it was started.
+            if file.endswith(os.sep + path):
+                folder = file.removesuffix(path).rstrip(os.sep) or os.sep
+                return os.path.join(folder, each), folder
+    return None, started_in()
+
+
+def default_name(file: str | None) -> str:
+    """Name of a job that was given none: its script's, or its package's.
+
+    Examples
+    --------
+    >>> default_name("/jobs/wc.py"), default_name("/jobs/wc/__main__.py"), default_name("/jobs/wc.pyz/__main__.py")
+    ('wc', 'wc', 'wc')
+    """
+    if file is None:
         return "python-job"
-    script = Path(program.script)
-    return script.parent.name if script.stem == "__main__" else script.stem
+    script = Path(file)
+    return script.parent.stem if script.stem == "__main__" else script.stem
 
 
 def job_id_of(name: str, random: str) -> str:
@@ -128,13 +178,13 @@ def how_to_restart(program: Program, job_id: str, store: str) -> str:
 
     Examples
     --------
-    >>> how_to_restart(Program("/jobs/wc.py", (), "/jobs"), "wc-1", "s3://data/store")
+    >>> how_to_restart(Program(("wc.py",), "/jobs", "/jobs/wc.py"), "wc-1", "s3://data/store")
     'What job wc-1 has committed stays: `dtset restart wc-1 --store s3://data/store` goes on from there'
     """
     configured = setting("store")
     options = () if store == shown_url(local_path(configured) or configured) else ("--store", store)
     how = f"`{shlex.join(['dtset', 'restart', job_id, *options])}` goes on from there"
-    if program.script is None:
+    if program.command[:1] in ((), ("-",)):
         how = f"run it again with TSetEnvironment(job_id={job_id!r})"
     return f"What job {job_id} has committed stays: {how}"
 
@@ -146,8 +196,8 @@ def versions() -> dict[str, str]:
 
 
 def uncaught(program: Program) -> BaseException | None:
-    """The exception that is ending a script; an interactive session outlives those of its inputs."""
-    return None if program.script is None else getattr(sys, "last_value", None)
+    """The exception that is ending a program; an interactive session outlives those of its inputs."""
+    return getattr(sys, "last_value", None) if program.command else None
 
 
 def state_after(error: BaseException | None) -> str:

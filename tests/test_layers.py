@@ -20,7 +20,17 @@ LAYERS = (
     {"checkpoint"},
     {"execution"},
     {"io", "diagnostics"},
-    {"actions", "arguments", "process", "tset", "environment", "functions", "__init__", "testing"},
+    {
+        "actions",
+        "arguments",
+        "main_module",
+        "process",
+        "tset",
+        "environment",
+        "functions",
+        "__init__",
+        "testing",
+    },
     {"cli", "twister2"},
 )
 OWNERS = {

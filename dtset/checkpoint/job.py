@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,35 +26,48 @@ class Program:
 
     Parameters
     ----------
-    script : str or None
-        Absolute path of the script; None in a notebook or an interactive session.
-    arguments : sequence of str
-        Its arguments; in a record, without what is secret in them.
+    command : sequence of str
+        What followed the interpreter's name: its options, a script or ``-m MODULE`` or ``-c CODE``, and
+        arguments. Empty in a notebook or an interactive session; begins with ``-`` for standard input.
+        In a record, without what is secret in it.
     folder : str
-        The working directory.
+        The working directory it was started in.
+    script : str or None
+        Absolute path of the file that runs, if an argument of the command is its path.
     copy : str or None
-        Path, in the store, of the copy of the script as it was run.
+        Path, in the store, of the copy of that file as it was run.
     twister2 : bool
         Whether Twister2's imports resolve to dtset.
     cluster, workers : str or int or None
         What the command line said of where to run.
     withheld : bool
-        Whether something secret is left out of them, so that they cannot be given again.
+        Whether something secret is left out of the command, so that it cannot be given again.
+
+    Examples
+    --------
+    >>> Program(("-m", "cProfile", "wc.py", "20"), "/jobs", "/jobs/wc.py").position
+    2
     """
 
-    script: str | None
-    arguments: Sequence[str]
+    command: Sequence[str]
     folder: str
+    script: str | None = None
     copy: str | None = None
     twister2: bool = False
     cluster: str | None = None
     workers: int | None = None
     withheld: bool = False
 
+    @property
+    def position(self) -> int | None:
+        """Which argument of the command is the script's path."""
+        paths = (os.path.join(self.folder, each) for each in self.command)
+        return next((place for place, path in enumerate(paths) if path == self.script), None)
+
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Program:
         """Read what ``asdict`` gave."""
-        return cls(**{**record, "arguments": tuple(record["arguments"])})
+        return cls(**{**record, "command": tuple(record["command"])})
 
 
 @dataclass(frozen=True)
@@ -181,7 +195,7 @@ def save_script(store: ObjectStore, job_id: str, program: Program) -> Program:
     try:
         source = Path(program.script).read_bytes()
     except OSError:
-        # The process may have been started from a file that is gone: it can still run, without a copy.
+        # A folder, or a file that is gone since it was started: the program can still run, without a copy.
         return program
     path = f"{job_id}/script/{hashlib.sha256(source).hexdigest()[:16]}/{Path(program.script).name}"
     store.create(path, source)

@@ -48,6 +48,9 @@ class RunRecorder:
         Whether no other run of the job may be alive.
     interval, timeout : float
         Seconds between heartbeats, and seconds after which a run elsewhere counts as interrupted.
+    recorded : bool
+        Whether this is a run of the job. What a spawned process makes while it imports its parent's script is not:
+        it is part of the parent's run, which is alive as long, and has no say in how the job ended or is restarted.
 
     Attributes
     ----------
@@ -72,6 +75,7 @@ class RunRecorder:
         exclusive: bool,
         interval: float,
         timeout: float,
+        recorded: bool = True,
     ) -> None:
         self._store = store
         self._job_id = job.job_id
@@ -83,6 +87,9 @@ class RunRecorder:
         self._probed = False
         self._heartbeat: Heartbeat | None = None
         self.runs = list_runs(store, job.job_id)
+        if not recorded:
+            open_job(store, job)
+            return
         unfinished = self._unfinished(self.runs)
         self._greet(_running(unfinished), exclusive=exclusive)
         try:
@@ -137,7 +144,7 @@ class RunRecorder:
     def record(self) -> str:
         """Path of a record that is seen by whoever sees the store: this run's, if there is one."""
         runs = [self._run_id]
-        if self._refused is not None:
+        if self._heartbeat is None:
             runs = sorted(run_id for run_id, names in self.runs.items() if "run.json" in names)
         return run_path(self._job_id, runs[-1]) if runs else job_path(self._job_id)
 
@@ -159,7 +166,7 @@ class RunRecorder:
 
     def note(self, **event: Any) -> None:
         """Write something that happened."""
-        if self._refused is None:
+        if self._heartbeat is not None:
             event["time"] = time.time()
             self._events.append(event)
             note_event(self._store, self._job_id, self._run_id, next(self._numbers), event)

@@ -78,9 +78,9 @@ def new_run_id() -> str:
 def begin_run(store: ObjectStore, job: Job, run_id: str, program: Program) -> RunRecord:
     """Write the record of a run that begins; it is there before the run reads any manifest."""
     pid = os.getpid()
-    arguments = redacted_arguments(program.arguments)
-    withheld = arguments != tuple(program.arguments)
-    program = replace(program, arguments=arguments, withheld=withheld)
+    command = redacted_arguments(program.command)
+    withheld = command != tuple(program.command)
+    program = replace(program, command=command, withheld=withheld)
     run = RunRecord(
         run_id,
         time.time(),

@@ -1,4 +1,4 @@
-"""Running a script as a job, in a process of its own."""
+"""Running a program as a job, in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from dtset.errors import StoreError
 from dtset.urls import redacted_arguments, shown_url
 
 if TYPE_CHECKING:
+    from dtset.checkpoint.job import Program
     from dtset.process import BegunRun
 
 __all__ = ["Launch", "run"]
@@ -26,76 +27,61 @@ __all__ = ["Launch", "run"]
 
 @dataclass(frozen=True)
 class Launch:
-    """A script to be run as a job.
+    """A program to be run as a job.
 
     Parameters
     ----------
     job_id, name : str
         The job.
-    script : str
-        Absolute path of the script, as it is recorded.
-    arguments : sequence of str
-        The script's.
-    folder : str
-        The working directory.
+    program : Program
+        How to start it, as it is recorded.
     store : str or None
         URL or absolute path of the store; None: the setting's.
-    twister2 : bool
-        Whether Twister2's imports resolve to dtset.
-    cluster, workers : str or int or None
-        Where to run.
     keep_variables : bool or None
         What to do with driver state that a changed program committed.
     copy : str or None
         File with the copy of the script that is run in its place.
-    stored_copy : str or None
-        Where in the store that copy lies.
 
     Examples
     --------
-    >>> launch = Launch("wc-1", "wc", "/jobs/wc.py", ("--top", "20"), "/jobs")
+    >>> from dtset.checkpoint.job import Program
+    >>> launch = Launch("wc-1", "wc", Program(("-O", "wc.py", "20"), "/jobs", "/jobs/wc.py", workers=2))
     >>> launch.command[1:]
-    ['/jobs/wc.py', '--top', '20']
+    ['-O', 'wc.py', '20']
     """
 
     job_id: str
     name: str
-    script: str
-    arguments: Sequence[str]
-    folder: str
+    program: Program
     store: str | None = None
-    twister2: bool = False
-    cluster: str | None = None
-    workers: int | None = None
     keep_variables: bool | None = None
     copy: str | None = None
-    stored_copy: str | None = None
 
     @property
     def command(self) -> list[str]:
         """What is executed."""
-        if self.copy is None:
-            return [sys.executable, self.script, *self.arguments]
-        # -P: the copy's own folder does not come first in sys.path; the script's does, as PYTHONPATH.
-        return [sys.executable, "-P", self.copy, *self.arguments]
+        command = list(self.program.command)
+        if self.copy is not None and self.program.position is not None:
+            command[self.program.position] = self.copy
+        return [sys.executable, *command]
 
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """Environment of the process.
 
         Examples
         --------
-        >>> launch = Launch("wc-1", "wc", "/jobs/wc.py", (), "/jobs", workers=2)
+        >>> from dtset.checkpoint.job import Program
+        >>> launch = Launch("wc-1", "wc", Program(("wc.py",), "/jobs", workers=2))
         >>> json.loads(launch.environment({})["DTSET_SUBMITTED"])["workers"]
         2
         """
         submitted = {
+            "by": os.getpid(),
+            "job_id": self.job_id,
             "name": self.name,
-            "script": self.script,
-            "runs": self.script if self.copy is None else self.copy,
-            "copy": self.stored_copy,
-            "twister2": self.twister2,
-            "cluster": self.cluster,
-            "workers": self.workers,
+            "program": asdict(self.program),
+            "cluster": self.program.cluster,
+            "workers": self.program.workers,
             "keep_variables": self.keep_variables,
             "banner": True,
         }
@@ -113,12 +99,14 @@ class Launch:
         """Folders that come first where modules are looked for."""
         from dtset.twister2 import SHIM
 
-        beside = [os.path.dirname(self.script)] if self.copy is not None else []
-        return [*beside, *([str(SHIM)] if self.twister2 else [])]
+        script = self.program.script
+        # Python looks beside the file that a link points to, and here in the copy's own folder first.
+        beside = [os.path.dirname(os.path.realpath(script))] if self.copy and script else []
+        return [*beside, *([str(SHIM)] if self.program.twister2 else [])]
 
 
 def run(launch: Launch) -> int:
-    """Run a script as a job; if it fails, say how to restart it.
+    """Run a program as a job; if it fails, say how to restart it.
 
     Parameters
     ----------
@@ -128,14 +116,14 @@ def run(launch: Launch) -> int:
     Returns
     -------
     int
-        The exit status to pass on: the script's, or 128 and the number of the signal that killed it.
+        The exit status to pass on: the program's, or 128 and the number of the signal that killed it.
     """
     from dtset.cli.child import run_child
     from dtset.process import read_report
 
     with _report_file() as report:
         environment = launch.environment({**os.environ, "DTSET_REPORT": str(report)})
-        status = run_child(launch.command, launch.folder, environment)
+        status = run_child(launch.command, launch.program.folder, environment)
         if status != 0:
             _after_failure(launch, status, read_report(report))
     return status if status >= 0 else 128 - status
@@ -160,7 +148,7 @@ def _report_file() -> Iterator[Path]:
 
 
 def _after_failure(launch: Launch, status: int, begun: Sequence[BegunRun]) -> None:
-    """Make the records of a failed script's runs say so, and say how to restart its jobs."""
+    """Make the records of a failed program's runs say so, and say how to restart its jobs."""
     from dtset.checkpoint.runs import end_run
     from dtset.cli.options import is_configured
     from dtset.storage.objects import open_store
@@ -170,21 +158,21 @@ def _after_failure(launch: Launch, status: int, begun: Sequence[BegunRun]) -> No
             try:
                 end_run(open_store(run.store, create=False), run.job_id, run.run_id, "failed")
             except StoreError as error:
-                # The exit status is the script's, whatever becomes of this.
+                # The exit status is the program's, whatever becomes of this.
                 click.echo(f"Warning: that the run failed cannot be noted: {error}", err=True)
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     for job_id, store in dict.fromkeys((run.job_id, run.store) for run in begun):
         command = ["dtset", "restart", job_id]
-        arguments = redacted_arguments(launch.arguments)
-        if is_withheld := arguments != tuple(launch.arguments):
+        started = redacted_arguments(launch.program.command)
+        if is_withheld := started != tuple(launch.program.command):
             command = ["dtset", "submit", "--job-id", job_id]
         if launch.store is not None or not is_configured(store):
             command += ["--store", shown_url(store)]
             is_withheld = is_withheld or shown_url(store) != store
         if command[1] == "submit":
-            command += [launch.script, *arguments]
+            command += started
         left_out = ", with what is secret and left out here" if is_withheld else ""
         click.echo(
-            f"The script {how}. What job {job_id} had committed stays; to restart it{left_out}:\n  {shlex.join(command)}",
+            f"The program {how}. What job {job_id} had committed stays; to restart it{left_out}:\n  {shlex.join(command)}",
             err=True,
         )

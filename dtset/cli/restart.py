@@ -16,7 +16,6 @@ from dtset.cli.options import cluster_options, configured_store, store_option
 from dtset.errors import CorruptCheckpointError, UsageError
 
 if TYPE_CHECKING:
-    from dtset.checkpoint.runs import RunRecord
     from dtset.cli.launch import Launch
     from dtset.storage.objects import ObjectStore
 
@@ -28,7 +27,8 @@ __all__ = ["restart"]
 @click.option(
     "--as-submitted",
     is_flag=True,
-    help="Run the copy of the script that the job saved, although it was changed since.",
+    help="Run the copy of the script that the job saved, although it was changed since. What the script imports "
+    "is as it is now; of a module or package, run with -m, no copy is saved.",
 )
 @click.option(
     "--keep-variables/--reset-variables",
@@ -48,10 +48,11 @@ def restart(
     cluster: str | None,
     workers: int | None,
 ) -> None:
-    """Run the script of job JOB_ID again, as it was last run.
+    """Run the program of job JOB_ID again, as it was last run.
 
-    In the same folder, with the same arguments and number of partitions. What the job has persisted is
-    not computed again, unless what makes it was changed. The exit status is the script's.
+    By the same command (options of Python, a profiler and the like included), in the same folder, with the same
+    number of partitions. What the job has persisted is not computed again, unless what makes it was changed. The
+    exit status is the program's.
     """
     from dtset.checkpoint.job import read_job
     from dtset.checkpoint.runs import read_runs
@@ -68,15 +69,20 @@ def restart(
             f"with --job-id {job_id}"
         )
     program = runs[-1].program
-    if program.script is None:
+    if not program.command:
         raise UsageError(
             f"job {job_id} was last run in a notebook or an interactive session, so that there is no script to start: "
             f"open it again, and make the environment as TSetEnvironment(job_id={job_id!r}, store={opened.url!r})"
         )
     if program.withheld:
         raise UsageError(
-            f"the arguments that job {job_id} was last run with hold a secret, which is not recorded: submit its script "
-            f"again, with --job-id {job_id} and all of them"
+            f"the arguments that job {job_id} was last run with hold a secret, which is not recorded: submit its "
+            f"program again, with --job-id {job_id} and all of them"
+        )
+    if program.command[0] == "-":
+        raise UsageError(
+            f"job {job_id} was last run from standard input, which is not kept: save the program as a file, and submit "
+            f"that, with --job-id {job_id}"
         )
     if not Path(program.folder).is_dir():
         raise UsageError(
@@ -88,42 +94,43 @@ def restart(
     launch = Launch(
         job_id=job_id,
         name=job.name,
-        script=program.script,
-        arguments=program.arguments,
-        folder=program.folder,
-        # The script runs in its own folder, where a relative path would mean another store.
+        program=replace(
+            program,
+            copy=None,
+            cluster=cluster if moved else program.cluster,
+            workers=workers if moved else program.workers,
+        ),
+        # The program runs in its own folder, where a relative path would mean another store.
         store=local_path(url) or url,
-        twister2=program.twister2,
-        cluster=cluster if moved else program.cluster,
-        workers=workers if moved else program.workers,
         keep_variables=keep_variables,
     )
+    copies = [each.program.copy for each in runs if each.program.copy is not None]
     if as_submitted:
-        ctx.exit(_run_copy(opened, runs, launch))
-    if not Path(program.script).is_file():
-        saved = any(each.program.copy is not None for each in runs)
-        advice = f", or run the copy that the job saved: dtset restart {job_id} --as-submitted"
+        ctx.exit(_run_copy(opened, copies, launch))
+    if program.script is not None and not Path(program.script).exists():
+        kept = f", or run the copy that the job saved: dtset restart {job_id} --as-submitted"
         raise UsageError(
-            f"the script of job {job_id} is gone: {program.script}. Put it back{advice if saved else ''}"
+            f"the script of job {job_id} is gone: {program.script}. Put it back{kept if copies else ''}"
         )
     ctx.exit(run(launch))
 
 
-def _run_copy(store: ObjectStore, runs: Sequence[RunRecord], launch: Launch) -> int:
+def _run_copy(store: ObjectStore, copies: Sequence[str], launch: Launch) -> int:
     """Run the copy of the script that was saved last."""
     from dtset.cli.launch import run
     from dtset.execution.left_folders import folder_prefix
 
-    copies = [each.program.copy for each in runs if each.program.copy is not None]
-    if not copies:
+    if launch.program.position is None or not copies:
         raise UsageError(
-            f"job {launch.job_id} has no copy of its script, which could not be read when it was run"
+            f"job {launch.job_id} has no copy of what it ran: copies are kept of scripts that can be read, not of modules "
+            "and packages (-m). Put its code back as it was, from version control, and restart without --as-submitted"
         )
     source = _read_copy(store, copies[-1])
     with tempfile.TemporaryDirectory(prefix=folder_prefix()) as folder:
-        copy = os.path.join(folder, os.path.basename(launch.script))
+        copy = os.path.join(folder, os.path.basename(copies[-1]))
         Path(copy).write_bytes(source)
-        return run(replace(launch, copy=copy, stored_copy=copies[-1]))
+        program = replace(launch.program, copy=copies[-1])
+        return run(replace(launch, program=program, copy=copy))
 
 
 def _read_copy(store: ObjectStore, path: str) -> bytes:

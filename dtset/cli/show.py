@@ -51,6 +51,7 @@ def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
         "state": content.state,
         "started": timestamp(content.started),
         "script": content.runs[-1].program.script if content.runs else None,
+        "command": content.runs[-1].program.command if content.runs else None,
         "parallelism": job.parallelism,
         "persisted": [
             {
@@ -94,8 +95,7 @@ def _print(job: Job, content: JobContent, found: Any) -> None:
     click.echo(f"Job {job.job_id}: {content.state}")
     if content.runs:
         last = content.runs[-1]
-        script = [last.program.script, *last.program.arguments] if last.program.script else []
-        what = f", {shlex.join(script)}" if script else ""
+        what = f", {shlex.join(['python', *last.program.command])}" if last.program.command else ""
         click.echo(f"Last run started {moment_text(last.started)}{what}")
     if content.persisted:
         click.echo()

@@ -25,7 +25,13 @@ __all__ = ["submit"]
 @store_option
 @cluster_options
 @click.option("--twister2", is_flag=True, help="Let Twister2's imports resolve to dtset.")
-@click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "-m",
+    "is_module",
+    is_flag=True,
+    help="SCRIPT is the name of a module or package, as for `python -m`.",
+)
+@click.argument("script")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def submit(
@@ -36,36 +42,50 @@ def submit(
     cluster: str | None,
     workers: int | None,
     twister2: bool,
-    script: Path,
+    is_module: bool,
+    script: str,
     args: tuple[str, ...],
 ) -> None:
-    """Run SCRIPT with ARGS as a job.
+    """Run SCRIPT, or with -m a module, with ARGS as a job.
 
-    All that follows SCRIPT is its own. The exit status is the script's; if it fails, the line that
-    restarts the job is printed.
+    SCRIPT is what Python runs: a file, or a folder or archive with a __main__.py. All that follows it is its own.
+    The exit status is the program's; if it fails, the line that restarts the job is printed.
     """
     from dtset.checkpoint.job import Program
     from dtset.checkpoint.layout import check_job_id
     from dtset.cli.launch import Launch, run
     from dtset.process import default_name, job_id_of
 
-    path = script.resolve()
-    folder = os.getcwd()
-    name = name or default_name(Program(str(path), args, folder))
+    path = None if is_module else _checked_script(script)
+    name = name or default_name(script.replace(".", os.sep) if path is None else path)
     given = job_id if job_id is not None else os.environ.get("DTSET_JOB_ID") or None
     checked = check_job_id(job_id_of(name, str(uuid.uuid4())) if given is None else given)
     launch = Launch(
         job_id=checked,
         name=name,
-        script=str(path),
-        arguments=args,
-        folder=folder,
+        program=Program(
+            ("-m", script, *args) if path is None else (path, *args),
+            os.getcwd(),
+            path,
+            twister2=twister2,
+            cluster=cluster,
+            workers=workers,
+        ),
         store=_checked_store(store, checked),
-        twister2=twister2,
-        cluster=cluster,
-        workers=workers,
     )
     ctx.exit(run(launch))
+
+
+def _checked_script(script: str) -> str:
+    """Absolute path of something that Python runs."""
+    path = Path(script).absolute()
+    if not path.exists() or (path.is_dir() and not (path / "__main__.py").is_file()):
+        what = "is a folder without a __main__.py" if path.is_dir() else "does not exist"
+        raise click.BadParameter(
+            f"{script!r} {what}; to run a module or package by its name, say -m",
+            param_hint="'SCRIPT'",
+        )
+    return str(path)
 
 
 def _checked_store(url: str | None, job_id: str) -> str | None:

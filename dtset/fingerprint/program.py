@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
@@ -13,6 +13,7 @@ from dtset.errors import FingerprintError
 from dtset.fingerprint import environment_leaves, fingerprint_tree
 from dtset.fingerprint.code import analyse
 from dtset.fingerprint.origin import is_user_module, is_users_module
+from dtset.fingerprint.script import script_file
 from dtset.fingerprint.tree import Tree, branch, leaf
 
 __all__ = ["ProgramFiles"]
@@ -31,9 +32,10 @@ class ProgramFiles:
 
     def __init__(self) -> None:
         self._trees: dict[str, Tree] = {}
-        file = getattr(sys.modules.get("__main__"), "__file__", None)
+        file = script_file()
+        main = sys.modules.get("__main__")
         # Read now, compiled only if somebody asks.
-        self._script = _bytes(Path(file)) if isinstance(file, str) else None
+        self._script = None if file is None else _bytes(file, getattr(main, "__loader__", None))
 
     def tree(self, also: Iterable[str] = (), ignore: Collection[str] = ()) -> Tree:
         """Fingerprint the script and the user's modules that it has imported so far.
@@ -56,9 +58,9 @@ class ProgramFiles:
         parts = {part.name: part for part in self._parts(ignore)}
         for title in also:
             if title.startswith("module ") and title not in parts:
-                file = _file_of(title.removeprefix("module "))
-                if file is not None:
-                    parts[title] = self._file_tree(title, file)
+                spec = _spec_of(title.removeprefix("module "))
+                if spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
+                    parts[title] = self._file_tree(title, spec.origin, spec.loader)
         return branch("program", *environment_leaves(), *parts.values())
 
     def _parts(self, ignore: Collection[str]) -> Iterator[Tree]:
@@ -72,7 +74,7 @@ class ProgramFiles:
             file = getattr(module, "__file__", None)
             if isinstance(file, str) and file.endswith(".py"):
                 title = "script" if name == "__main__" else f"module {name}"
-                yield self._file_tree(title, Path(file))
+                yield self._file_tree(title, file, getattr(module, "__loader__", None))
                 yield from self._loaded(name, module)
             elif name == "__main__":
                 yield from _cells(module, ignore)
@@ -84,25 +86,30 @@ class ProgramFiles:
                 continue
             file = vars(module).get("__file__")
             if isinstance(file, str) and file.endswith(".py") and is_users_module(module):
-                yield self._file_tree(f"module {held} of {name}", Path(file))
+                loader = getattr(module, "__loader__", None)
+                yield self._file_tree(f"module {held} of {name}", file, loader)
 
-    def _file_tree(self, title: str, file: Path) -> Tree:
+    def _file_tree(self, title: str, file: str, loader: object) -> Tree:
         """Tree of a file, as it was when it was first asked for."""
         if title not in self._trees:
-            source = self._script if title == "script" else _bytes(file)
-            self._trees[title] = _tree_of_source(title, file.stem, source)
+            source = self._script if title == "script" else _bytes(file, loader)
+            self._trees[title] = _tree_of_source(title, Path(file).stem, source)
         return self._trees[title]
 
 
-def _bytes(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return None
+def _bytes(file: str, loader: object) -> bytes | None:
+    """Read a file of code, which may be in an archive that only the module's loader can read."""
+    for read in (lambda name: Path(name).read_bytes(), getattr(loader, "get_data", None)):
+        try:
+            if read is not None:
+                return bytes(read(file))
+        except OSError:
+            continue
+    return None
 
 
-def _file_of(module_name: str) -> Path | None:
-    """File of a module of the user's that is not imported yet."""
+def _spec_of(module_name: str) -> ModuleSpec | None:
+    """Specification of a module of the user's that is not imported yet."""
     search: list[str] | None = None
     spec = None
     for depth in range(module_name.count(".") + 1):
@@ -111,8 +118,7 @@ def _file_of(module_name: str) -> Path | None:
         if spec is None:
             return None
         search = list(spec.submodule_search_locations or ())
-    origin = None if spec is None else spec.origin
-    return Path(origin) if origin is not None and origin.endswith(".py") else None
+    return spec
 
 
 def _tree_of_source(title: str, stem: str, source: bytes | None) -> Tree:

@@ -9,7 +9,7 @@ import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from click.testing import CliRunner
@@ -55,11 +55,27 @@ class Cli:
     def __call__(
         self, *arguments: object, status: int | None = 0, cwd: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command, and check its exit status."""
+        """Run a command of dtset's, and check its exit status."""
+        return self.run(*self.command(*arguments), status=status, cwd=cwd, **variables)
+
+    def python(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run Python as a user would, without the command line."""
+        return self.run(sys.executable, *arguments, **options)
+
+    def run(
+        self,
+        *command: str,
+        status: int | None = 0,
+        cwd: Path | None = None,
+        stdin: IO[str] | None = None,
+        **variables: str,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program, and check its exit status."""
         done = subprocess.run(
-            self.command(*arguments),
+            command,
             cwd=cwd or self.folder,
             env=self.environment(**variables),
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
             capture_output=True,
             text=True,
             timeout=120,
@@ -73,6 +89,12 @@ class Cli:
         result = CliRunner().invoke(main, command, catch_exceptions=False)
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="session")
+def cli_in() -> type[Cli]:
+    """Makes one in a folder that several tests share."""
+    return Cli
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from dtset.cli.main import main
     ("arguments", "said"),
     [
         (["submit", "absent.py"], "'absent.py' does not exist"),
-        (["submit", "."], "is a directory"),
+        (["submit", "."], "a folder without a __main__.py"),
         (["submit", "--job-id", "a/b", "ok.py"], "cannot name a folder"),
         (["submit", "--job-id", "a..b", "ok.py"], "cannot name a folder"),
         (["submit", "--job-id", "", "ok.py"], "cannot name a folder"),

@@ -170,7 +170,7 @@ def test_an_interrupted_clear_leaves_no_record_of_deleted_data(
 
 def test_a_run_that_never_ended_counts_as_interrupted(cli: Any, two_jobs: Path) -> None:
     store = open_store(str(two_jobs))
-    run = begin_run(store, read_job(store, "first"), "f" * 32, Program(None, (), "/"))
+    run = begin_run(store, read_job(store, "first"), "f" * 32, Program((), "/"))
     record = two_jobs / "first" / "runs" / run.run_id / "run.json"
     assert cli.json("jobs")[1]["state"] == "running"
     content = unseal(record.read_bytes())

@@ -85,7 +85,7 @@ def test_options_reach_the_script_as_settings(cli: Any) -> None:
 
     settings, submitted, job_id, first = told("--store", "here", "--workers", "3", "--name", "Ab c")
     assert settings == {"store": str(cli.folder / "here")}
-    assert (submitted["name"], submitted["script"], submitted["workers"]) == (
+    assert (submitted["name"], submitted["program"]["script"], submitted["workers"]) == (
         "Ab c",
         str(script),
         3,
