@@ -211,6 +211,7 @@ class TSetEnvironment:
                 timeout=timeout,
                 recorded=not is_reimported(),
             )
+            self._cluster.spares_this_process = self._recorder.has_died
             remove_left_folders()
             report(BegunRun(self.job_id, run_id, local_path(url) or url))
         except BaseException:
@@ -278,8 +279,7 @@ class TSetEnvironment:
     @property
     def client(self) -> Any:
         """The `distributed.Client`, started if need be; None on Dask's local schedulers."""
-        self._cluster.scheduler(self._run.run_id)
-        return self._cluster.client
+        return self._cluster.reached_client(self._run.run_id)
 
     # Sources ------------------------------------------------------------------------------------
 

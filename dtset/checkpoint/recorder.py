@@ -56,6 +56,8 @@ class RunRecorder:
     ----------
     runs : mapping of str to set of str
         The objects that there were of each run of the job when this one began.
+    has_died : bool
+        Whether the job's last run, or another that nobody has seen since, ended without a word.
 
     Raises
     ------
@@ -87,10 +89,12 @@ class RunRecorder:
         self._probed = False
         self._heartbeat: Heartbeat | None = None
         self.runs = list_runs(store, job.job_id)
+        self.has_died = False
         if not recorded:
             open_job(store, job)
             return
         unfinished = self._unfinished(self.runs)
+        self.has_died = any(run.state == "interrupted" for run in unfinished)
         self._greet(_running(unfinished), exclusive=exclusive)
         try:
             self._clean_up(unfinished)

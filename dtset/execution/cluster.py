@@ -6,7 +6,8 @@ import logging
 import math
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import index
 from typing import Any
@@ -15,6 +16,7 @@ import dask.config
 from dask.system import CPU_COUNT
 
 from dtset.errors import ConfigurationError, DTSetError, UsageError
+from dtset.execution.embedded import EmbeddedScheduler, StartedWorkers
 from dtset.execution.scheduler import (
     SYNCHRONOUS,
     DistributedScheduler,
@@ -22,6 +24,7 @@ from dtset.execution.scheduler import (
     Scheduler,
 )
 from dtset.execution.silence import silenced
+from dtset.execution.worker import running_worker
 from dtset.settings import setting, whole_number
 
 __all__ = ["Cluster", "choose_cluster"]
@@ -48,12 +51,18 @@ class Cluster:
         Number of worker threads, where it is known before anything is started or reached.
     in_process : bool
         Whether tasks run in the driver's own process.
+
+    Attributes
+    ----------
+    spares_this_process : bool
+        Whether nothing is to run in the driver's own process that can run elsewhere.
     """
 
     kind: str
     connect: Callable[[str], tuple[Scheduler, Sequence[Any]]] = field(repr=False)
     known_threads: int | None = None
     in_process: bool = False
+    spares_this_process: bool = field(default=False, init=False)
     _scheduler: Scheduler | None = None
     _closing: Sequence[Any] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -62,19 +71,23 @@ class Cluster:
         """Return what runs Dask graphs; start or reach it if this is the first time."""
         with self._lock:
             if self._scheduler is None:
-                try:
+                with _reaching(self.kind):
                     self._scheduler, self._closing = self.connect(run_id)
-                except (OSError, RuntimeError) as error:
-                    raise DTSetError(
-                        f"{self.kind} could not be started or reached: {error}. Start the job again, or give it "
-                        "another cluster=, such as 'threads'"
-                    ) from error
+            if isinstance(self._scheduler, EmbeddedScheduler) and self.spares_this_process:
+                self._scheduler.go_over()
             return self._scheduler
 
     def threads(self, run_id: str) -> int:
         """Return the number of worker threads, reaching the cluster if need be."""
         known = self.known_threads
         return self.scheduler(run_id).threads() if known is None else known
+
+    def reached_client(self, run_id: str) -> Any:
+        """Return the `distributed.Client`, started if need be; None where there is none."""
+        scheduler = self.scheduler(run_id)
+        if isinstance(scheduler, EmbeddedScheduler):
+            scheduler.go_over()
+        return self.client
 
     @property
     def client(self) -> Any:
@@ -121,7 +134,7 @@ def choose_cluster(
     ConfigurationError
         The cluster or the resources are in no known form.
     """
-    if in_task():
+    if running_worker() is not None:
         raise UsageError(
             "a TSetEnvironment cannot be opened inside of a function that runs on a worker: it would wait for the "
             "worker that waits for it. Make it in the driver"
@@ -143,20 +156,7 @@ def choose_cluster(
     configured = dask.config.get("scheduler", None)
     if configured is not None and configured not in ("dask.distributed", "distributed"):
         return _given(configured)
-    return _local_processes([{"instances": CPU_COUNT}])
-
-
-def in_task() -> bool:
-    """Whether this is a task of a Dask worker."""
-    if "distributed" not in sys.modules:
-        return False
-    from distributed import get_worker
-
-    try:
-        get_worker()
-    except ValueError:
-        return False
-    return True
+    return _embedded(CPU_COUNT)
 
 
 def _current_client() -> Any:
@@ -254,7 +254,7 @@ def _local_processes(resources: Sequence[Mapping[str, Any]]) -> Cluster:
     instances = [_instances(each) for each in resources]
     threads = sum(count * cpu for count, cpu, _ in instances)
     count = sum(each for each, _, _ in instances)
-    kind = f"{count} local worker process{'es' if count > 1 else ''}"
+    kind = _counted(count)
 
     def connect(run_id: str) -> tuple[Scheduler, Sequence[Any]]:
         from dtset.execution.local_processes import LocalProcesses
@@ -264,6 +264,42 @@ def _local_processes(resources: Sequence[Mapping[str, Any]]) -> Cluster:
         return DistributedScheduler(kind, client, run_id, processes), (processes,)
 
     return Cluster(kind, connect, known_threads=threads)
+
+
+def _embedded(count: int) -> Cluster:
+    """Make use of this process and, when there is much to do, of worker processes on this machine."""
+
+    def connect(run_id: str) -> tuple[Scheduler, Sequence[Any]]:
+        from dtset.execution.local_processes import LocalProcesses
+
+        kind = _counted(count)
+        processes = LocalProcesses([(count, 1, None)])
+
+        def start() -> DistributedScheduler:
+            with _reaching(kind):
+                return DistributedScheduler(kind, processes.start(), run_id, processes)
+
+        embedded = EmbeddedScheduler(kind, count, StartedWorkers(processes, start))
+        return embedded, (embedded,)
+
+    return Cluster(f"this process, then {_counted(count)}", connect, known_threads=count)
+
+
+def _counted(count: int) -> str:
+    """So many worker processes, in words."""
+    return f"{count} local worker process{'es' if count > 1 else ''}"
+
+
+@contextmanager
+def _reaching(kind: str) -> Iterator[None]:
+    """Say what could not be started or reached."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise DTSetError(
+            f"{kind} could not be started or reached: {error}. Start the job again, or give it "
+            "another cluster=, such as 'threads'"
+        ) from error
 
 
 def _instances(resource: Mapping[str, Any]) -> tuple[int, int, int | None]:

@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from dtset.execution.worker import running_worker
+
 __all__ = ["DriverLogging", "driver_logging", "forwarded", "handled", "to_driver", "topic_of"]
 
 _PROCESS = uuid.uuid4().hex
@@ -62,13 +64,8 @@ def topic_of(run_id: str) -> str:
 
 def to_driver(run_id: str, said: str | dict[str, Any]) -> bool:
     """Send to the driver what was printed or logged on its worker; return whether there is a way."""
-    if "distributed" not in sys.modules:
-        return False
-    from distributed import get_worker
-
-    try:
-        worker = get_worker()
-    except ValueError:
+    worker = running_worker()
+    if worker is None:
         return False
     worker.log_event(topic_of(run_id), _sendable(said))
     return True

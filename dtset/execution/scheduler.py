@@ -7,12 +7,14 @@ from concurrent.futures import BrokenExecutor
 from concurrent.futures import CancelledError as CancelledFutureError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from dtset.errors import DTSetError
 from dtset.execution.logs import handled, topic_of
 from dtset.execution.printing import write_out
+from dtset.execution.process_state import undisturbed
 from dtset.execution.waiting import LocalWorkers, Waiting, asked
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ class LocalScheduler:
     def compute(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
         """Run a graph; return the results of some keys."""
         try:
-            return list(self.get(graph, list(keys)))
+            return list(undisturbed(partial(self.get, graph, list(keys))))
         except BrokenExecutor as error:
             raise DTSetError(
                 f"a process of Dask's {self.kind!r} scheduler ended: {error}. That scheduler imports the script again in "
@@ -153,6 +155,23 @@ class DistributedScheduler:
         """Run a graph; keep the results of some keys in the cluster's memory."""
         return dict(zip(keys, self._finished(graph, keys), strict=True))
 
+    def begin(self, graph: Graph, keys: Sequence[Key]) -> Mapping[Key, Any]:
+        """Submit a graph; return entries for later graphs at once, that stand for the results of some keys."""
+        with self._translated(self._waiting(for_tasks=True)):
+            return self._submitted(graph, keys)
+
+    def put(self, values: Mapping[Key, Any]) -> Mapping[Key, Any]:
+        """Bring values of this process to the cluster's memory; return entries for graphs that read them."""
+        entries: Mapping[Key, Any] = self._answer(
+            lambda: self.client.scatter(dict(values), asynchronous=True)
+        )
+        return entries
+
+    def cancel(self, entries: Iterable[Any]) -> None:
+        """Give up what was begun."""
+        if self.client.status == "running":
+            self.client.cancel(list(entries), force=True)
+
     def lost(self, entries: Iterable[Any]) -> bool:
         """Return whether results that were kept are lost, beyond what Dask makes good by itself."""
         return any(future.status not in ("finished", "pending") for future in entries)
@@ -170,19 +189,27 @@ class DistributedScheduler:
 
         The first exception is raised at once, and what has not begun by then is cancelled.
         """
-        submitted = {key: node for key, node in graph.items() if not _is_future(node)}
         waiting = self._waiting(for_tasks=True)
         with self._translated(waiting):
-            futures: list[Future] = self.client.get(submitted, list(keys), sync=False, retries=0)
+            begun = self._submitted(graph, keys)
+            futures = [begun[key] for key in keys]
             try:
                 for future in self._awaited(futures, waiting):
                     if future.status != "finished":
                         future.result()
             except BaseException:
-                if self.client.status == "running":
-                    self.client.cancel(futures, force=True)
+                self.cancel(futures)
                 raise
         return futures
+
+    def _submitted(self, graph: Graph, keys: Sequence[Key]) -> dict[Key, Future]:
+        """Submit a graph; return the futures of some keys, those that the graph had included."""
+        tasks = {key: node for key, node in graph.items() if not _is_future(node)}
+        new = [key for key in keys if key in tasks]
+        futures = self.client.get(tasks, new, sync=False, retries=0) if new else []
+        return {key: graph[key] for key in keys if key not in tasks} | dict(
+            zip(new, futures, strict=True)
+        )
 
     def _answer(self, ask: Callable[[], Any]) -> Any:
         """Ask something of the cluster; return its answer."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from dtset.errors import StoreNotSharedError
 from dtset.execution.code import StoredShipment, program_of
-from dtset.execution.exchange.pieces import DealChangedError, Piece, digest_of
+from dtset.execution.exchange.pieces import DealChangedError, Piece, common_deal, digest_of
 from dtset.execution.expected_files import ExpectedFiles, unchanged
 from dtset.execution.failures import packed
-from dtset.execution.inputs import Input
+from dtset.execution.inputs import Input, Opened
 from dtset.execution.kernels.failure import close_all
 from dtset.execution.logs import forwarded
 from dtset.execution.outputs import Output
@@ -22,10 +22,18 @@ from dtset.execution.results import GroupResult
 from dtset.execution.shipping import Program, Shipment
 from dtset.execution.stage import Scope, Step, TaskSettings
 from dtset.execution.steps import place_of, through
+from dtset.execution.worker import running_worker
 from dtset.storage.blocks import block_classes
 from dtset.storage.pickling import ClassResolver, present_class
 
-__all__ = ["Stage", "classes_in", "run_group", "split_group"]
+__all__ = [
+    "Stage",
+    "classes_in",
+    "partition_results",
+    "run_group",
+    "split_group",
+    "together",
+]
 
 
 @dataclass(frozen=True)
@@ -49,46 +57,65 @@ def run_group(
     *upstream: Any,
 ) -> GroupResult:
     """Run a stage over a group of partitions, one by one."""
-    resolver: ClassResolver = present_class
-    try:
-        _check_store(settings)
-        program = program_of(shipment, settings)
-        resolver = program.resolve
-        return _results(settings, stage, partitions, program, upstream)
-    except (DealChangedError, StoreNotSharedError):
-        raise
-    except BaseException as error:
-        failure = packed(error, resolver)
-    # Raised here, it has no context: that would travel along, however deep its traceback is.
-    raise failure
+    return together(*partition_results(settings, stage, partitions, shipment, *upstream))
 
 
-def _results(
+def partition_results(
     settings: TaskSettings,
     stage: Stage,
     partitions: Sequence[int],
-    program: Program,
-    upstream: Sequence[Any],
-) -> GroupResult:
-    """Run a stage over partitions, and close what each of them opened."""
-    results: dict[int, Any] = {}
-    opened = stage.input.open(upstream)
+    shipment: Shipment | StoredShipment,
+    *upstream: Any,
+) -> Iterator[GroupResult]:
+    """Run a stage over a group of partitions, the next one each time that its result is asked for."""
+    resolver: ClassResolver = present_class
+    begun: tuple[Program, Opened] | None = None
     for partition in partitions:
-        scope = Scope(settings, program, partition, _worker_id())
-        with (
-            captured(settings.run_id, enabled=settings.capture),
-            forwarded(settings.run_id, settings.logging),
-        ):
-            batches = through(opened.batches(scope), stage.steps, scope)
-            batches = unchanged(batches, stage.files)
-            try:
-                with _making(stage, scope):
-                    results[partition] = stage.output.consume(batches, scope, opened.deal)
-            except BaseException as error:
-                close_all([batches.close], error)
-                raise
-            close_all([batches.close])
-    return GroupResult(results, opened.deal)
+        try:
+            if begun is None:
+                _check_store(settings)
+                program = program_of(shipment, settings)
+                resolver = program.resolve
+                begun = program, stage.input.open(upstream)
+            result = _result(settings, stage, partition, *begun)
+        except (DealChangedError, StoreNotSharedError):
+            raise
+        except BaseException as error:
+            failure = packed(error, resolver)
+        else:
+            yield GroupResult({partition: result}, begun[1].deal)
+            continue
+        # Raised here, it has no context: that would travel along, however deep its traceback is.
+        raise failure
+
+
+def together(*groups: GroupResult) -> GroupResult:
+    """Put the results of partitions of one stage together."""
+    deal = common_deal(group.deal for group in groups)
+    return GroupResult(
+        {key: value for group in groups for key, value in group.results.items()}, deal
+    )
+
+
+def _result(
+    settings: TaskSettings, stage: Stage, partition: int, program: Program, opened: Opened
+) -> Any:
+    """Run a stage over a partition, and close what that opened."""
+    scope = Scope(settings, program, partition, _worker_id())
+    with (
+        captured(settings.run_id, enabled=settings.capture),
+        forwarded(settings.run_id, settings.logging),
+    ):
+        batches = through(opened.batches(scope), stage.steps, scope)
+        batches = unchanged(batches, stage.files)
+        try:
+            with _making(stage, scope):
+                result = stage.output.consume(batches, scope, opened.deal)
+        except BaseException as error:
+            close_all([batches.close], error)
+            raise
+        close_all([batches.close])
+    return result
 
 
 def _making(stage: Stage, scope: Scope) -> AbstractContextManager[None]:
@@ -116,12 +143,10 @@ def classes_in(result: GroupResult) -> frozenset[tuple[str, str]]:
 
 def _worker_id() -> int | str:
     """Name of the worker that runs this; 0 in the driver's own process."""
-    try:
-        from distributed import get_worker
-
-        name = get_worker().name
-    except (ImportError, ValueError):
+    worker = running_worker()
+    if worker is None:
         return 0
+    name = worker.name
     return name if isinstance(name, int) else str(name)
 
 

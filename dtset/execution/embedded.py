@@ -1,0 +1,410 @@
+"""The default: begins in this process at once, and goes over to worker processes when there is much to do.
+
+Partitions run here one at a time, in the thread that asks for them. A second thread looks on: when there is
+more to do than a moment's work, it has workers started; when these are up, it sends them what does not
+depend on the partition that runs here. After a second of work, or near half of the memory that was free,
+no further partition begins here. What is done by then is not done again.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from dask._task_spec import Task, TaskRef
+
+from dtset.execution.process_state import undisturbed
+from dtset.execution.results import GroupResult
+from dtset.execution.scheduler import DistributedScheduler, Graph, Key
+from dtset.execution.tasks import partition_results, run_group, together
+
+if TYPE_CHECKING:
+    from dtset.execution.local_processes import LocalProcesses
+
+__all__ = ["EmbeddedScheduler", "StartedWorkers"]
+
+_MOST_SECONDS = 1.0
+_MOST_OF_MEMORY = 0.5
+_INTERVAL = 0.05
+# While other threads of this process start and serve workers: they give the interpreter away at every file and
+# socket, and wait so many seconds each time for the thread that computes. With Python's 5 ms it takes them a
+# minute to import distributed.
+_SWITCH_INTERVAL = 1e-4
+
+
+class StartedWorkers:
+    """Worker processes that are started when they are first wanted, in a thread of its own.
+
+    Parameters
+    ----------
+    processes : LocalProcesses
+        The processes.
+    start : callable
+        Starts them; returns what runs graphs on them.
+    """
+
+    def __init__(
+        self, processes: LocalProcesses, start: Callable[[], DistributedScheduler]
+    ) -> None:
+        self._processes = processes
+        self._start = start
+        self._lock = threading.Lock()
+        self._started: Future[DistributedScheduler] | None = None
+
+    @property
+    def ready(self) -> DistributedScheduler | None:
+        """What runs graphs on the workers, None while there are none."""
+        started = self._started
+        there = started is not None and started.done() and started.exception() is None
+        return started.result() if there and started is not None else None
+
+    def begin(self) -> Future[DistributedScheduler]:
+        """Have them started, unless they were."""
+        with self._lock:
+            if self._started is None:
+                self._started = Future()
+                threading.Thread(
+                    target=self._run, args=(self._started,), name="dtset-start", daemon=True
+                ).start()
+            return self._started
+
+    def wait(self) -> DistributedScheduler:
+        """Return what runs graphs on the workers, once they are up."""
+        return self.begin().result()
+
+    def close(self, timeout: float) -> None:
+        """End them; a start that is under way ends with an error."""
+        self._processes.close(timeout)
+
+    def _run(self, started: Future[DistributedScheduler]) -> None:
+        """Start them; what is raised is raised again by all who wait."""
+        try:
+            started.set_result(self._start())
+        except BaseException as error:
+            started.set_exception(error)
+
+
+@dataclass(eq=False)
+class _Kept:
+    """A result that is kept in this process, until a graph that reads it goes over to the workers."""
+
+    value: Any = field(repr=False)
+    future: Any = None
+
+
+class EmbeddedScheduler:
+    """Runs graphs in this process, and what takes long on worker processes.
+
+    Parameters
+    ----------
+    kind : str
+        What the banner calls it.
+    known_threads : int
+        Number of the workers' threads, whether they are up or not.
+    workers : StartedWorkers
+        Where to go over to.
+    """
+
+    # What may run on a worker has to bring along what it prints.
+    concurrent = True
+
+    def __init__(self, kind: str, known_threads: int, workers: StartedWorkers) -> None:
+        self.kind = kind
+        self._known_threads = known_threads
+        self._workers = workers
+        self._memory: _Memory | None = None
+        self._seconds = 0.0
+        # The user's code never runs on two threads of this process.
+        self._here = threading.Lock()
+
+    @property
+    def client(self) -> Any:
+        """The workers' `distributed.Client`, None while there are no workers."""
+        return getattr(self._workers.ready, "client", None)
+
+    def go_over(self) -> None:
+        """Have everything run on the workers from now on."""
+        self._workers.wait()
+
+    def threads(self) -> int:
+        """Return the number of worker threads."""
+        workers = self._workers.ready
+        return self._known_threads if workers is None else workers.threads()
+
+    def compute(self, graph: Graph, keys: Sequence[Key]) -> list[Any]:
+        """Run a graph; return the results of some keys."""
+        here, there = self._run(graph, keys, DistributedScheduler.compute)
+        rest = iter(there)
+        return [here[key] if key in here else next(rest) for key in keys]
+
+    def keep(self, graph: Graph, keys: Sequence[Key]) -> Mapping[Key, Any]:
+        """Run a graph; keep the results of some keys where they are."""
+        here, there = self._run(graph, keys, DistributedScheduler.keep)
+        return {key: _Kept(here[key]) if key in here else there[key] for key in keys}
+
+    def lost(self, entries: Iterable[Any]) -> bool:
+        """Return whether results that were kept are lost with the workers that had them."""
+        futures = [entry.future if isinstance(entry, _Kept) else entry for entry in entries]
+        workers = self._workers.ready
+        return workers is not None and workers.lost(filter(None, futures))
+
+    def close(self, timeout: float) -> None:
+        """End the workers, if there are any."""
+        self._workers.close(timeout)
+
+    def _run(
+        self, graph: Graph, keys: Sequence[Key], finish: Callable[..., Any]
+    ) -> tuple[dict[Key, Any], Any]:
+        """Run a graph: the results that are here, and what `finish` gives for the other keys."""
+        flow = _Flow(graph, keys)
+        try:
+            with self._here:
+                if self._workers.ready is None:
+                    self._run_here(flow)
+            here = {key: flow.done[key] for key in keys if key in flow.done}
+            wanted = [key for key in keys if key not in here]
+            if not wanted:
+                return here, ()
+            workers = self._workers.wait()
+            return here, finish(workers, flow.submission(workers, wanted), wanted)
+        except BaseException:
+            if flow.sent and self._workers.ready is not None:
+                self._workers.ready.cancel(flow.sent.values())
+            raise
+
+    def _run_here(self, flow: _Flow) -> None:
+        """Run a graph in this process, as far as it goes."""
+        ended = threading.Event()
+        watch = threading.Thread(
+            target=self._watch, args=(flow, ended), name="dtset-watch", daemon=True
+        )
+        watch.start()
+        began, switch_interval = time.perf_counter(), sys.getswitchinterval()
+        try:
+            undisturbed(flow.run)
+        finally:
+            self._seconds += time.perf_counter() - began
+            ended.set()
+            watch.join()
+            sys.setswitchinterval(switch_interval)
+        if flow.failure is not None:
+            raise flow.failure
+
+    def _watch(self, flow: _Flow, ended: threading.Event) -> None:
+        """Look on while a graph runs here: have workers started in time, and send them what they can do."""
+        try:
+            while not ended.wait(_INTERVAL):
+                self._memory = self._memory or _Memory()
+                if self._memory.short():
+                    flow.stop()
+                if flow.seconds_ahead() > max(0.0, _MOST_SECONDS - self._seconds):
+                    sys.setswitchinterval(_SWITCH_INTERVAL)
+                    self._workers.begin()
+                if self._workers.ready is not None:
+                    flow.share(self._workers.ready)
+                    return
+        except BaseException as error:
+            flow.failure = error
+
+
+class _Memory:
+    """How much of the memory that was free at first this process has taken since."""
+
+    def __init__(self) -> None:
+        from dtset.execution.memory import free_memory, used_memory
+
+        self._used = used_memory
+        self._most = used_memory() + _MOST_OF_MEMORY * free_memory()
+
+    def short(self) -> bool:
+        """Whether this process should take no more."""
+        return self._used() > self._most
+
+
+class _Flow:
+    """A graph on its way: what is done here, what is running here, what was sent to the workers.
+
+    Its lock guards the moment when a task begins here: from `stop` or `share` on, none does.
+    """
+
+    def __init__(self, graph: Graph, keys: Sequence[Key]) -> None:
+        self.done: dict[Key, Any] = {}
+        self.sent: dict[Key, Any] = {}
+        self.failure: BaseException | None = None
+        self._graph = dict(graph)
+        self._keys = keys
+        self._readers = Counter(name for node in graph.values() for name in _read_by(node))
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._began = self._last_began = time.perf_counter()
+        self._partitions_done = 0
+        # The task that is running here and, of a group, the place of the partition that is.
+        self._running: tuple[Key, int] | None = None
+
+    def run(self) -> None:
+        """Run the graph in this thread, until it is done or stopped."""
+        for key in self._left():
+            task = self._graph[key]
+            values = {name: self._value(name) for name in _read_by(task)}
+            if task.func is run_group:
+                self._run_group(key, task, values)
+            elif self._begins(key, 0):
+                self._finished(key, task(values))
+            if key not in self.done:
+                return
+            for name in values:
+                self._readers[name] -= 1
+                if not self._readers[name] and name not in self._keys:
+                    self.done.pop(name, None)
+
+    def stop(self) -> None:
+        """Let nothing more begin here."""
+        with self._lock:
+            self._stopped = True
+
+    def seconds_ahead(self) -> float:
+        """How long all would take here, as things stand; 0 where nobody could take anything over."""
+        with self._lock:
+            if self._running is None:
+                return 0.0
+            key, place = self._running
+            count = max(0, len(_partitions(self._graph[key])) - place - 1)
+            count += sum(len(_partitions(self._graph[free])) for free in self._free({key}))
+            now = time.perf_counter()
+            took = now - self._began
+            pace = max(now - self._last_began, took / (self._partitions_done + 1))
+            return took + count * pace if count else 0.0
+
+    def share(self, workers: DistributedScheduler) -> None:
+        """Send to the workers what does not depend on what is running here; nothing more begins here."""
+        with self._lock:
+            self._stopped = True
+            awaited = set() if self._running is None else {self._cut(*self._running)}
+            free = self._free(awaited)
+        taken = set(free)
+        read_later = {
+            name for key in self._left() if key not in taken for name in _read_by(self._graph[key])
+        }
+        wanted = [key for key in free if key in read_later or key in self._keys]
+        if wanted:
+            self.sent.update(workers.begin(self.submission(workers, wanted), wanted))
+
+    def submission(self, workers: DistributedScheduler, wanted: Sequence[Key]) -> Graph:
+        """Make the graph for what is wanted; what is there of it already is put where workers find it."""
+        tasks: Graph = {key: self._graph[key] for key in self._left(wanted)}
+        read = {name for task in tasks.values() for name in _read_by(task)}.union(wanted)
+        there, here = dict[Key, Any](), dict[Key, Any]()
+        for name in read.difference(tasks):
+            entry = self._graph.get(name)
+            if name in self.sent:
+                there[name] = self.sent[name]
+            elif name in self.done:
+                here[name] = self.done[name]
+            elif isinstance(entry, _Kept) and entry.future is None:
+                here[name] = entry.value
+            else:
+                there[name] = entry.future if isinstance(entry, _Kept) else entry
+        if here:
+            there |= workers.put(here)
+        for name in here:
+            entry = self._graph.get(name)
+            if isinstance(entry, _Kept):
+                entry.future, entry.value = there[name], None
+        return tasks | there
+
+    def _run_group(self, key: Key, task: Task, values: Mapping[Key, Any]) -> None:
+        """Run a group's partitions one by one, as far as they may begin here."""
+        settings, stage, partitions, shipment, *upstream = task.args
+        running = partition_results(
+            replace(settings, capture=False),
+            stage,
+            partitions,
+            shipment,
+            *(values[reference.key] for reference in upstream),
+        )
+        results: list[GroupResult] = []
+        while len(results) < len(partitions) and self._begins(key, len(results)):
+            results.append(next(running))
+            self._partitions_done += 1
+        if results:
+            self._finished(self._cut(key, len(results) - 1), together(*results))
+
+    def _begins(self, key: Key, place: int) -> bool:
+        """Whether a task, or a partition of a group, may begin here; it counts as running from now on."""
+        with self._lock:
+            now = time.perf_counter()
+            if now - self._began > _MOST_SECONDS:
+                left = sum(len(_partitions(self._graph[each])) for each in self._left()) - place
+                # The last one gains nothing from workers that it would have to wait for.
+                self._stopped = self._stopped or left > 1
+            if not self._stopped:
+                self._running, self._last_began = (key, place), now
+            return not self._stopped
+
+    def _finished(self, name: Key, result: Any) -> None:
+        """Take the result of what was running."""
+        with self._lock:
+            self.done[name], self._running = result, None
+
+    def _cut(self, key: Key, place: int) -> Key:
+        """Make a task of its own of what comes behind a place in a group; return the name of what does not."""
+        task = self._graph[key]
+        if task.func is together:
+            first: Key = task.args[0].key
+            return first
+        behind = _partitions(task)[place + 1 :]
+        if not behind:
+            return key
+        here, rest = (f"{key[0]}-here", *key[1:]), (f"{key[0]}-rest", *key[1:])
+        settings, stage, _, *others = task.args
+        self._graph[rest] = Task(rest, run_group, settings, stage, behind, *others)
+        self._graph[key] = Task(key, together, TaskRef(here), TaskRef(rest))
+        return here
+
+    def _value(self, name: Key) -> Any:
+        """Result of a task that is done, or one that was kept."""
+        return self.done[name] if name in self.done else self._graph[name].value
+
+    def _left(self, wanted: Sequence[Key] | None = None) -> list[Key]:
+        """Tasks that are neither done nor sent, in an order in which they can be run."""
+        order: list[Key] = []
+        seen: set[Key] = set()
+        stack = [(key, False) for key in reversed(self._keys if wanted is None else wanted)]
+        while stack:
+            key, entered = stack.pop()
+            if entered:
+                order.append(key)
+            elif not (key in seen or key in self.done or key in self.sent):
+                seen.add(key)
+                if isinstance(self._graph.get(key), Task):
+                    stack.append((key, True))
+                    stack.extend((name, False) for name in reversed(_read_by(self._graph[key])))
+        return order
+
+    def _free(self, awaited: set[Key]) -> list[Key]:
+        """Tasks left that do not depend on some others."""
+        waiting, free = set(awaited), list[Key]()
+        for key in self._left():
+            if key in waiting or waiting.intersection(_read_by(self._graph[key])):
+                waiting.add(key)
+            else:
+                free.append(key)
+        return free
+
+
+def _read_by(node: Any) -> list[Key]:
+    """Names of the results that a task reads."""
+    arguments = node.args if isinstance(node, Task) else ()
+    return [argument.key for argument in arguments if isinstance(argument, TaskRef)]
+
+
+def _partitions(node: Any) -> Sequence[int]:
+    """The partitions of a group; none of what is another task."""
+    is_group = isinstance(node, Task) and node.func is run_group
+    return node.args[2] if is_group else ()

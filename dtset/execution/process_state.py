@@ -1,0 +1,62 @@
+"""What user functions change of the driver's own process, when they run in it, is put back."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from asyncio import _get_running_loop, _set_running_loop
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
+from decimal import localcontext
+from typing import Any, TypeVar
+
+__all__ = ["undisturbed"]
+
+_T = TypeVar("_T")
+
+
+def undisturbed(call: Callable[[], _T]) -> _T:
+    """Call something that runs functions of the user's; put back what they may change of this process.
+
+    That is the working directory, the variables of the environment, context variables and decimals' context, and
+    the states of Python's and NumPy's global random generators. The event loop of a notebook, in which
+    this may be called, is out of their sight: as on a worker, they may run one of their own.
+
+    Examples
+    --------
+    >>> import os
+    >>> before = os.getcwd()
+    >>> undisturbed(lambda: os.chdir("/"))
+    >>> os.getcwd() == before
+    True
+    """
+    folder, variables, state = _folder(), dict(os.environ), random.getstate()
+    numpy_random: Any = sys.modules.get("numpy.random")
+    numpy_state = None if numpy_random is None else numpy_random.get_state()
+    loop = _get_running_loop()
+    _set_running_loop(None)
+    try:
+        with localcontext():
+            return copy_context().run(call)
+    finally:
+        _set_running_loop(loop)
+        if numpy_random is not None:
+            numpy_random.set_state(numpy_state)
+        random.setstate(state)
+        if os.environ != variables:
+            os.environ.clear()
+            os.environ.update(variables)
+        if folder is not None and _folder() != folder:
+            # It was removed meanwhile.
+            with suppress(FileNotFoundError):
+                os.chdir(folder)
+
+
+def _folder() -> str | None:
+    """Return the working directory; None where it was removed."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return None
