@@ -101,8 +101,9 @@ class TSetEnvironment:
         A `distributed.Client`, a Cluster object, a scheduler address, or the name of a scheduler of
         Dask's (``"synchronous"``, ``"threads"``). Default: what the command line says, else
         `resources`, else the current Client, else the settings ``dtset.cluster`` and ``dtset.workers``,
-        else Dask's configured scheduler, else worker processes on this machine, started when there is
-        something to compute.
+        else Dask's configured scheduler, else the embedded default: it starts at once in this process, one
+        partition at a time, and goes over to worker processes after about a second of work, or near half
+        of the free memory.
     config : mapping, optional
         What user functions see as ``ctx.config``; part of the fingerprint of those that take a ``ctx``.
     exclusive : bool
