@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -129,11 +128,10 @@ class Edited(RuleBasedStateMachine):
         self.earlier.append(self.program)
 
     def run(self, job_id, store):
-        path = self.folder / "data.txt"
-        path.write_text(self.program.content.replace(" ", "\n"))
-        # As old as its content: what is reverted is the same file again.
-        moment = EDITS["content"].index(self.program.content)
-        os.utime(path, (1e9 + moment, 1e9 + moment))
+        # Written once: what is reverted is the same file again.
+        path = self.folder / f"data-{EDITS['content'].index(self.program.content)}.txt"
+        if not path.exists():
+            path.write_text(self.program.content.replace(" ", "\n"))
         module = types.ModuleType(NAME)
         module.__file__ = str(self.folder / f"{NAME}.py")
         sys.modules[NAME] = module
