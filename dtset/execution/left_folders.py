@@ -32,7 +32,9 @@ def folder_prefix() -> str:
 def remove_left_folders() -> None:
     """Remove the user's folders whose processes have been on this machine since it was started, and are gone."""
     here = _where()
-    for folder in Path(tempfile.gettempdir()).glob("dtset-*"):
+    # Sockets need short paths, wherever temporary files are.
+    places = {tempfile.gettempdir(), "/tmp"}
+    for folder in (each for place in places for each in Path(place).glob("dtset-*")):
         match = _NAME.fullmatch(folder.name)
         if match is None or match["where"] != here:
             continue

@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from dtset import TSetEnvironment
 from dtset.execution.left_folders import folder_prefix, remove_left_folders
 
@@ -36,9 +38,14 @@ def sources(store):
     return list(Path(store).glob("job/runs/*/sources/*"))
 
 
-def test_the_next_run_removes_what_a_killed_one_left(store, tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """Keep the folders apart from those that other runs on this machine remove."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
+
+
+def test_the_next_run_removes_what_a_killed_one_left(store, tmp_path):
     folder = killed(store)
     (folder / "scheduler.json").write_text("{}")
     assert folder.parent == tmp_path
@@ -65,8 +72,7 @@ def test_sources_of_runs_that_were_noted_as_interrupted_go_too(store):
     assert sources(store) == []
 
 
-def test_only_folders_of_dead_processes_of_this_machine_are_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_only_folders_of_dead_processes_of_this_machine_are_removed(tmp_path):
     own = folder_prefix()
     _, pid, started, where, _ = own.split("-")
     kept = (
