@@ -130,7 +130,8 @@ def _entry_point(value: Any) -> Description:
         raise NoFingerprint(
             f"it loads {value.value!r}, which is code of your own that no fingerprint sees; load it at the top of the program"
         )
-    return _described(value, said=tuple(value), loads=library(value.module, value.value))
+    said = (value.name, value.value, value.group)
+    return _described(value, said=said, loads=library(value.module, value.value))
 
 
 _DESCRIBED: dict[str, Callable[[Any], Description]] = {
