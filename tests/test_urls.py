@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+from dataclasses import asdict
 
 import fsspec
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtset import ConfigurationError, StoreError, TSetEnvironment
+from dtset.checkpoint.job import Program
 from dtset.urls import redacted, redacted_arguments, shown_url
 
 SECRET = st.text(alphabet="jqw@/:?#&=%+~. ", min_size=1, max_size=12)
@@ -123,7 +126,9 @@ def log():
 def test_an_environment_shows_no_secret_of_its_store(url, log, tmp_path, monkeypatch):
     report = tmp_path / "report"
     monkeypatch.setenv("DTSET_REPORT", str(report))
-    monkeypatch.setattr("sys.argv", ["program", "--token", "hunter2"])
+    program = Program(("program", "--token", "hunter2"), "/")
+    told = {"by": os.getppid(), "job_id": "job", "program": asdict(program)}
+    monkeypatch.setattr("dtset.process._SUBMITTED", told)
     shown = ""
     try:
         with TSetEnvironment(job_id="job", store=url, cluster="synchronous", parallelism=2) as env:

@@ -105,7 +105,7 @@ def test_secrets_among_arguments_are_not_recorded(cli: Any, run: Any) -> None:
     shown = run("show", "job")
     assert "hunter2" not in shown
     assert "--token" in shown
-    assert "hold a secret, which is not recorded: submit its script again" in run(
+    assert "hold a secret, which is not recorded: submit its program again" in run(
         "restart", "job", status=2
     )
     arguments[-1] = "0"
