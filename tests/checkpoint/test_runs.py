@@ -12,6 +12,7 @@ import pytest
 from dtset import JobRunningError, TSetEnvironment
 from dtset.checkpoint.job import Job, Program
 from dtset.checkpoint.layout import run_path
+from dtset.checkpoint.placed import placed
 from dtset.checkpoint.runs import begin_run, end_run, read_events, read_runs
 from dtset.storage.objects import open_store
 from dtset.storage.records import seal, unseal
@@ -49,17 +50,18 @@ def test_a_run_elsewhere_is_judged_by_its_heartbeat(store):
     record = unseal(objects.get(run_path("job", "far")))
     objects.put(run_path("job", "far"), seal({**record, "processes": "far-away"}))
     assert states(objects) == ["running"]
-    beat = seal({"at": time.time() - 100})
-    objects.put(run_path("job", "far", "beat"), beat)
+    path = run_path("job", "far", "beat")
+    beat = placed(path, {"at": time.time() - 100})
+    objects.put(path, beat)
     assert states(objects) == ["interrupted"]
     assert states(objects, timeout=1000.0) == ["running"]
-    objects.put(run_path("job", "far", "beat"), beat.replace(b'"at":1', b'"at":9'))
+    objects.put(path, beat.replace(b'"at":1', b'"at":9'))
     assert states(objects, timeout=-1000.0) == ["interrupted"]
 
 
 def test_the_record_of_another_run_tells_nothing(store):
     objects = open_store(store)
-    begin_run(objects, "job", "one", PROGRAM)
+    begin_run(objects, JOB, "one", PROGRAM)
     objects.put(run_path("job", "two"), objects.get(run_path("job", "one")))
     assert [run.run_id for run in read_runs(objects, "job", 60.0)] == ["one"]
 
