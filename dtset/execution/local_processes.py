@@ -34,8 +34,8 @@ __all__ = ["LocalProcesses"]
 # How often in a row a worker may end before it is up, and without having finished a task.
 _STARTS = 3
 _DEATHS = 20
-# A path under which a socket of any of them has room.
-_LONGEST_FOLDER = 80
+# Bytes of a folder's path under which all sockets' paths have room: 107 on Linux.
+_LONGEST_FOLDER = 90
 
 # Seconds until a start that takes long is said, until it is said again, and until it is given up.
 _PATIENCE = 10.0

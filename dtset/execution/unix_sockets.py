@@ -21,11 +21,9 @@ from tornado.iostream import IOStream
 from tornado.netutil import bind_unix_socket
 from tornado.tcpserver import TCPServer
 
-__all__ = ["LONGEST", "PREFIX", "register"]
+__all__ = ["PREFIX", "register"]
 
 PREFIX = "unix://"
-# Bytes that the path of a socket may have: sun_path is 108 on Linux, with the zero at its end.
-LONGEST = 107
 
 
 def register() -> None:
