@@ -820,5 +820,5 @@ class TSetEnvironment:
 
     def _described(self) -> dict[str, str]:
         """What the banner and notebooks say."""
-        link = getattr(self._cluster.client, "dashboard_link", None)
+        link = self._cluster.dashboard_link
         return environment_lines(self.name, self.job_id, self._cluster.kind, self.store, link)

@@ -7,7 +7,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from operator import index
 from typing import Any
@@ -93,6 +93,15 @@ class Cluster:
     def client(self) -> Any:
         """The `distributed.Client`, None where there is none, or none yet."""
         return getattr(self._scheduler, "client", None)
+
+    @property
+    def dashboard_link(self) -> str | None:
+        """Where Dask's dashboard is, None where there is none, or none yet."""
+        # Dask looks it up in what the scheduler says of itself, whether or not that has it.
+        with suppress(AttributeError, KeyError):
+            link: str | None = self.client.dashboard_link
+            return link
+        return None
 
     def close(self) -> None:
         """Release what was started, and nothing else."""

@@ -36,6 +36,7 @@ persisted = env.create_source(Slow(), 12).map(lambda x: x + 1).persist()
 print("HIT", persisted.hit)
 print("SUM", persisted.reduce(lambda a, b: a + b).first())
 """
+WORKERS = "None, resources=[{'cpu': 1, 'instances': 2}]"
 SUM = sum(1000 * index + i + 1 for index in range(12) for i in range(1, 11))
 
 
@@ -68,7 +69,7 @@ def _without(after, before):
 
 
 def test_processes_of_a_killed_driver_end(program):
-    program.write(SLOW.replace("CLUSTER", "None"))
+    program.write(SLOW.replace("CLUSTER", WORKERS))
     process = program.start()
     wait_for(lambda: len(program.parts()) >= 1)
     children = psutil.Process(process.pid).children(recursive=True)
@@ -80,7 +81,7 @@ def test_processes_of_a_killed_driver_end(program):
 
 
 def test_killed_worker_is_made_good_within_the_run(program):
-    program.write(SLOW.replace("CLUSTER", "None"))
+    program.write(SLOW.replace("CLUSTER", WORKERS))
     process = program.start()
     wait_for(lambda: len(program.parts()) >= 2)
     workers = workers_of(process.pid)
