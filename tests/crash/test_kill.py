@@ -218,7 +218,7 @@ def test_a_run_leaves_nothing_in_shared_memory_or_temporary_folders(program, tmp
     program.write("""
         from dtset import TSetEnvironment
 
-        with TSetEnvironment() as env:
+        with TSetEnvironment(resources=[{"cpu": 1, "instances": 2}]) as env:
             print(env.range(8).map(lambda x: x + 1).count())
     """)
     semaphores = Path("/dev/shm")
