@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -121,6 +122,7 @@ def _spec_of(module_name: str) -> ModuleSpec | None:
     return spec
 
 
+@lru_cache(maxsize=1024)
 def _tree_of_source(title: str, stem: str, source: bytes | None) -> Tree:
     """Tree of a file's code: what it defines, and by its own digest all of it."""
     if source is None:
