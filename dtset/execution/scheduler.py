@@ -227,9 +227,8 @@ class DistributedScheduler:
             for future in futures:
                 future.add_done_callback(events.put)
             while pending:
-                try:
-                    event = events.get(timeout=_LOOKING)
-                except Empty:
+                event = _next(events)
+                if event is None:
                     waiting.look()
                     continue
                 waiting.progressed()
@@ -275,6 +274,14 @@ def _say(said: Said) -> None:
         write_out(said)
     else:
         handled(said)
+
+
+def _next(events: SimpleQueue[Any]) -> Any:
+    """The next event, None if there is none for a while."""
+    try:
+        return events.get(timeout=_LOOKING)
+    except Empty:
+        return None
 
 
 def _is_future(node: Any) -> bool:
