@@ -181,6 +181,7 @@ class TSetEnvironment:
         resubmissions = whole_number("scheduling.resubmissions", least=0)
         batch_size = whole_number("batch-size", least=1)
         codec = chunk_codec(setting("codec"), "uint8").name
+        allow_pickle, ignore = bool(setting("pickle.allow")), ignored_globals()
         self._waiting: list[TSet | LazyAction] = []
         self._cluster = choose_cluster(cluster, resources, submitted)
         try:
@@ -224,11 +225,11 @@ class TSetEnvironment:
             run_id=run_id,
             batch_size=batch_size,
             codec=codec,
-            allow_pickle=bool(setting("pickle.allow")),
+            allow_pickle=allow_pickle,
             attempt=0,
             capture=False,
             record=self._recorder.record,
-            ignore=ignored_globals(),
+            ignore=ignore,
         )
         self._run = Run(
             store=self._store,

@@ -26,6 +26,9 @@ from dtset.storage.objects import ObjectStore, check_writable
 
 __all__ = ["RunRecorder"]
 
+# What there is of a run that began after another had died, until it completes.
+_AFTER_DEATH = "after-death"
+
 _logger = logging.getLogger("dtset")
 
 
@@ -57,7 +60,7 @@ class RunRecorder:
     runs : mapping of str to set of str
         The objects that there were of each run of the job when this one began.
     has_died : bool
-        Whether the job's last run, or another that nobody has seen since, ended without a word.
+        Whether a run of the job ended without a word, and none has completed since.
 
     Raises
     ------
@@ -94,7 +97,10 @@ class RunRecorder:
             open_job(store, job)
             return
         unfinished = self._unfinished(self.runs)
-        self.has_died = any(run.state == "interrupted" for run in unfinished)
+        last = self.runs[max(self.runs)] if self.runs else ()
+        self.has_died = _AFTER_DEATH in last or any(
+            run.state == "interrupted" for run in unfinished
+        )
         self._greet(_running(unfinished), exclusive=exclusive)
         try:
             self._clean_up(unfinished)
@@ -117,6 +123,8 @@ class RunRecorder:
         counts = open_job(self._store, job)
         program = save_script(self._store, self._job_id, program)
         run = begin_run(self._store, counts, self._run_id, program)
+        if self.has_died:
+            self._store.put(run_path(self._job_id, self._run_id, _AFTER_DEATH), b"")
         if exclusive:
             # Two that begin at the same moment see nobody before, but both see both after.
             alive = _running(self._unfinished(list_runs(self._store, self._job_id)))
@@ -183,6 +191,8 @@ class RunRecorder:
         self._store.delete(run_path(self._job_id, self._run_id, "sources"))
         if self._events:
             note_all_events(self._store, self._job_id, self._run_id, self._events)
+        if self.has_died and state == "completed":
+            self._store.delete(run_path(self._job_id, self._run_id, _AFTER_DEATH))
         end_run(self._store, self._job_id, self._run_id, state)
 
     def _greet(self, others: Sequence[RunRecord], *, exclusive: bool) -> None:

@@ -12,8 +12,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +167,7 @@ class EmbeddedScheduler:
         try:
             with self._here:
                 if self._workers.ready is None:
-                    self._run_here(flow)
+                    self._run_here(flow, keys)
             here = {key: flow.done[key] for key in keys if key in flow.done}
             wanted = [key for key in keys if key not in here]
             if not wanted:
@@ -178,39 +179,67 @@ class EmbeddedScheduler:
                 self._workers.ready.cancel(flow.sent.values())
             raise
 
-    def _run_here(self, flow: _Flow) -> None:
+    def _run_here(self, flow: _Flow, keys: Sequence[Key]) -> None:
         """Run a graph in this process, as far as it goes."""
         ended = threading.Event()
         watch = threading.Thread(
             target=self._watch, args=(flow, ended), name="dtset-watch", daemon=True
         )
         watch.start()
-        began, switch_interval = time.perf_counter(), sys.getswitchinterval()
+        began = time.perf_counter()
         try:
             undisturbed(flow.run)
         finally:
             self._seconds += time.perf_counter() - began
             ended.set()
             watch.join()
-            sys.setswitchinterval(switch_interval)
-        if flow.failure is not None:
+        if flow.failure is not None and not all(key in flow.done for key in keys):
             raise flow.failure
 
     def _watch(self, flow: _Flow, ended: threading.Event) -> None:
         """Look on while a graph runs here: have workers started in time, and send them what they can do."""
+        switching, switching_often = ExitStack(), False
         try:
             while not ended.wait(_INTERVAL):
                 self._memory = self._memory or _Memory()
                 if self._memory.short():
                     flow.stop()
-                if flow.seconds_ahead() > max(0.0, _MOST_SECONDS - self._seconds):
-                    sys.setswitchinterval(_SWITCH_INTERVAL)
+                if not switching_often and self._is_much(flow):
+                    switching.enter_context(_switching_often())
+                    switching_often = True
                     self._workers.begin()
-                if self._workers.ready is not None:
+                if self._workers.ready is not None and not flow.is_shared:
                     flow.share(self._workers.ready)
-                    return
         except BaseException as error:
             flow.failure = error
+        finally:
+            switching.close()
+
+    def _is_much(self, flow: _Flow) -> bool:
+        """Whether a graph, with all that was done here before, makes more than a moment's work."""
+        return flow.seconds_ahead() > max(0.0, _MOST_SECONDS - self._seconds)
+
+
+@contextmanager
+def _switching_often() -> Iterator[None]:
+    """Let threads that wait for the interpreter get it soon."""
+    global _switching, _interval_before
+    with _switching_lock:
+        if _switching == 0:
+            _interval_before = sys.getswitchinterval()
+            sys.setswitchinterval(_SWITCH_INTERVAL)
+        _switching += 1
+    try:
+        yield
+    finally:
+        with _switching_lock:
+            _switching -= 1
+            if _switching == 0:
+                sys.setswitchinterval(_interval_before)
+
+
+_switching_lock = threading.Lock()
+_switching, _interval_before = 0, 0.0
 
 
 class _Memory:
@@ -237,6 +266,7 @@ class _Flow:
         self.done: dict[Key, Any] = {}
         self.sent: dict[Key, Any] = {}
         self.failure: BaseException | None = None
+        self.is_shared = False
         self._graph = dict(graph)
         self._keys = keys
         self._readers = Counter(name for node in graph.values() for name in _read_by(node))
@@ -283,6 +313,7 @@ class _Flow:
 
     def share(self, workers: DistributedScheduler) -> None:
         """Send to the workers what does not depend on what is running here; nothing more begins here."""
+        self.is_shared = True
         with self._lock:
             self._stopped = True
             awaited = set() if self._running is None else {self._cut(*self._running)}

@@ -117,7 +117,8 @@ def end_sessions(leaders: Collection[int]) -> None:
             if b"resource_tracker import main" not in _read(f"/proc/{pid}/cmdline"):
                 try:
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
+                except (ProcessLookupError, PermissionError):
+                    # It is gone, or runs as another user.
                     continue
 
 

@@ -12,9 +12,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import dask.config
@@ -22,6 +22,7 @@ from dask.utils import format_bytes
 
 from dtset.execution import keeper
 from dtset.execution.left_folders import folder_prefix
+from dtset.execution.process_state import working_folder
 from dtset.execution.waiting import WorkersGoneError
 
 if TYPE_CHECKING:
@@ -60,6 +61,14 @@ _VARIABLES = {
 _logger = logging.getLogger("dtset")
 
 
+@dataclass(frozen=True)
+class _Surroundings:
+    """The working directory and the variables of the environment that workers begin with."""
+
+    folder: str | None
+    variables: Mapping[str, str] = field(repr=False)
+
+
 @dataclass
 class _Worker:
     """A place for a worker process, and what became of those that were started there."""
@@ -88,6 +97,8 @@ class LocalProcesses:
     """
 
     def __init__(self, instances: Sequence[tuple[int, int, int | None]]) -> None:
+        # As they are now: by the time of the start, in another thread, the user's functions may have changed them.
+        self._surroundings = _Surroundings(working_folder(), dict(os.environ))
         kinds = ((cpu, memory) for count, cpu, memory in instances for _ in range(count))
         self._workers = {number: _Worker(*kind) for number, kind in enumerate(kinds)}
         # What is told of workers, under one lock; what is started and ended, under the other.
@@ -186,7 +197,17 @@ class LocalProcesses:
     # What the keeper tells ------------------------------------------------------------------------
 
     def _listen(self, keeper: _Keeper) -> None:
-        """Follow what a keeper reports, to its end."""
+        """Follow what a keeper reports, to its end; where that fails, there will be no workers."""
+        try:
+            self._follow(keeper)
+        except Exception as error:
+            with self._state:
+                self._failure = f"worker processes cannot be kept: {error}"
+                self._state.notify_all()
+            keeper.close(_CLOSING)
+
+    def _follow(self, keeper: _Keeper) -> None:
+        """Act on what a keeper reports."""
         for number, event, argument in keeper.reports():
             if event == "started":
                 self._workers[number].pid = argument
@@ -222,7 +243,8 @@ class LocalProcesses:
         if how == _FULL:
             return "was ended as its memory was too full to begin another task"
         if isinstance(how, int) and how < 0:
-            return f"was ended by {signal.Signals(-how).name}"
+            known = {each.value: each.name for each in signal.Signals}
+            return f"was ended by {known.get(-how, f'signal {-how}')}"
         return f"ended with status {how}"
 
     def _keeper_has_ended(self) -> None:
@@ -256,7 +278,7 @@ class LocalProcesses:
     def _start_keeper(self) -> None:
         """Start a keeper and, by it, the workers."""
         first = self._keeper is None
-        self._keeper = keeper = _Keeper({self._folder, self._sockets})
+        self._keeper = keeper = _Keeper({self._folder, self._sockets}, self._surroundings)
         if first:
             self._made.callback(self._end_keeper, _CLOSING)
         threading.Thread(
@@ -307,7 +329,7 @@ class LocalProcesses:
 class _Keeper:
     """The keeper's process, as the driver sees it."""
 
-    def __init__(self, folders: Iterable[str]) -> None:
+    def __init__(self, folders: Iterable[str], surroundings: _Surroundings) -> None:
         reports, told = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -315,7 +337,8 @@ class _Keeper:
                 stdin=subprocess.PIPE,
                 pass_fds=(told,),
                 start_new_session=True,
-                env=_environment(next(iter(folders))),
+                cwd=surroundings.folder,
+                env=_environment(next(iter(folders)), surroundings.variables),
             )
         finally:
             os.close(told)
@@ -353,8 +376,8 @@ class _Keeper:
             self._process.wait()
 
 
-def _environment(folder: str) -> dict[str, str]:
-    """The environment of workers: this process's, with its Dask configuration."""
+def _environment(folder: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment of workers: the driver's, with its Dask configuration."""
     ours = {
         "temporary-directory": folder,
         "distributed": {
@@ -369,6 +392,6 @@ def _environment(folder: str) -> dict[str, str]:
     defaults = {name: str(value) for name, value in {**_VARIABLES, **asked}.items()}
     return {
         **defaults,
-        **os.environ,
+        **variables,
         "DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(configuration),
     }

@@ -12,7 +12,7 @@ from contextvars import copy_context
 from decimal import localcontext
 from typing import Any, TypeVar
 
-__all__ = ["undisturbed"]
+__all__ = ["undisturbed", "working_folder"]
 
 _T = TypeVar("_T")
 
@@ -32,7 +32,7 @@ def undisturbed(call: Callable[[], _T]) -> _T:
     >>> os.getcwd() == before
     True
     """
-    folder, variables, state = _folder(), dict(os.environ), random.getstate()
+    folder, variables, state = working_folder(), dict(os.environ), random.getstate()
     numpy_random: Any = sys.modules.get("numpy.random")
     numpy_state = None if numpy_random is None else numpy_random.get_state()
     loop = _get_running_loop()
@@ -45,16 +45,19 @@ def undisturbed(call: Callable[[], _T]) -> _T:
         if numpy_random is not None:
             numpy_random.set_state(numpy_state)
         random.setstate(state)
-        if os.environ != variables:
-            os.environ.clear()
-            os.environ.update(variables)
-        if folder is not None and _folder() != folder:
+        # One by one: another thread may be reading them.
+        for name in os.environ.keys() - variables.keys():
+            del os.environ[name]
+        for name, value in variables.items():
+            if os.environ.get(name) != value:
+                os.environ[name] = value
+        if folder is not None and working_folder() != folder:
             # It was removed meanwhile.
             with suppress(FileNotFoundError):
                 os.chdir(folder)
 
 
-def _folder() -> str | None:
+def working_folder() -> str | None:
     """Return the working directory; None where it was removed."""
     try:
         return os.getcwd()

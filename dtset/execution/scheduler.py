@@ -233,7 +233,13 @@ class DistributedScheduler:
                     continue
                 waiting.progressed()
                 if isinstance(event, str | dict):
-                    _say(event)
+                    try:
+                        _say(event)
+                    except OSError as error:
+                        # Not of the cluster's: nothing is to be submitted again for it.
+                        raise DTSetError(
+                            f"what functions print cannot be written to this program's stdout: {error}"
+                        ) from error
                 else:
                     pending.discard(id(event))
                     yield event

@@ -10,7 +10,6 @@ from dtset.storage.columns import Columns, from_columns, row_weights, to_columns
 from dtset.storage.kinds import Array, Unfit
 from dtset.storage.pickling import (
     ClassResolver,
-    Sampled,
     dump_rows,
     load_rows,
     present_class,
@@ -26,7 +25,7 @@ def encode_batch(
     *,
     allow_pickle: bool = True,
     classes: set[tuple[str, str]] | None = None,
-    sampled: Sampled | None = None,
+    reading: ClassResolver | None = None,
 ) -> Columns:
     """Encode elements as columns.
 
@@ -38,7 +37,7 @@ def encode_batch(
         Whether elements that have no typed columns may be pickled.
     classes : set of (module, qualname), optional
         Where to add the user's classes that pickles refer to.
-    sampled : Sampled, optional
+    reading : callable, optional
         Reads a sample of what is pickled back.
 
     Raises
@@ -53,7 +52,7 @@ def encode_batch(
     >>> encode_batch([True, 0]).schema.kind
     'pickled'
     """
-    columns, _ = weighed_batch(batch, allow_pickle, set() if classes is None else classes, sampled)
+    columns, _ = weighed_batch(batch, allow_pickle, set() if classes is None else classes, reading)
     return columns
 
 
@@ -61,7 +60,7 @@ def weighed_batch(
     batch: Sequence[object],
     allow_pickle: bool,
     classes: set[tuple[str, str]],
-    sampled: Sampled | None = None,
+    reading: ClassResolver | None = None,
 ) -> tuple[Columns, Array]:
     """Encode elements, and tell about how many bytes each takes, whatever batch it is in.
 
@@ -76,7 +75,7 @@ def weighed_batch(
     except Unfit as reason:
         if not allow_pickle:
             raise _refusal(str(reason)) from None
-        pickled = dump_rows(batch, classes, sampled)
+        pickled = dump_rows(batch, classes, reading)
         return pickled.columns, pickled.weights
     return columns, row_weights(columns)
 

@@ -14,7 +14,7 @@ from dtset.errors import CorruptCheckpointError
 from dtset.storage.batches import decode_batch, encode_batch
 from dtset.storage.columns import Columns, concatenate, widen
 from dtset.storage.kinds import Array
-from dtset.storage.pickling import ClassResolver, Sampled, present_class, refuse_pickle
+from dtset.storage.pickling import ClassResolver, present_class, refuse_pickle
 from dtset.storage.schema import PICKLED, Schema, arrays_of, fits
 
 __all__ = ["block_classes", "decode_block", "encode_block"]
@@ -52,8 +52,7 @@ def encode_block(
     [('a', 1.5), ('b', 2.5)]
     """
     classes: set[tuple[str, str]] = set()
-    sampled = None if resolver is None else Sampled(resolver)
-    segments = [concatenate(run) for run in _runs(batch, allow_pickle, classes, sampled)]
+    segments = [concatenate(run) for run in _runs(batch, allow_pickle, classes, resolver)]
     header = {
         "segments": [
             [part.schema.to_json(), part.rows, [len(array) for array in part.arrays]]
@@ -74,7 +73,7 @@ def _runs(
     batch: Sequence[object],
     allow_pickle: bool,
     classes: set[tuple[str, str]],
-    sampled: Sampled | None,
+    reading: ClassResolver | None,
 ) -> Iterator[list[Columns]]:
     """Encode piecewise, so that one odd element does not cost the others their columns."""
     run: list[Columns] = []
@@ -83,7 +82,7 @@ def _runs(
             batch[start : start + _PIECE_ROWS],
             allow_pickle=allow_pickle,
             classes=classes,
-            sampled=sampled,
+            reading=reading,
         )
         if run and fits(piece.schema, run[0].schema):
             run.append(widen(piece, run[0].schema))

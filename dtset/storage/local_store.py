@@ -10,14 +10,17 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from dtset.errors import ReadOnlyStoreError, StoreError
 from dtset.storage.objects import Buffer, Entry, check_path
+
+if TYPE_CHECKING:
+    from multiprocessing.pool import ThreadPool
 
 __all__ = ["LocalStore", "local_path"]
 
@@ -351,13 +354,18 @@ def _flush_all(paths: Sequence[str]) -> None:
             _flush(path)
     else:
         # Measured: flushed at once they share the disk's journal, in a third of the time.
-        list(_flushers(os.getpid()).map(_flush, paths))
+        _flushers(os.getpid()).map(_flush, paths)
 
 
 @lru_cache(maxsize=1)
-def _flushers(process: int) -> ThreadPoolExecutor:
-    """Threads of this process, not those that a fork left behind without their threads."""
-    return ThreadPoolExecutor(_FLUSHERS, thread_name_prefix=f"dtset-flush-{process}")
+def _flushers(process: int) -> ThreadPool:
+    """Threads of this process, not those that a fork left behind without their threads.
+
+    Daemons: Python would wait for ever, at its end, for one that Ctrl-C has kept from being known to its pool.
+    """
+    from multiprocessing.pool import ThreadPool
+
+    return ThreadPool(_FLUSHERS)
 
 
 def _flush(path: str) -> None:

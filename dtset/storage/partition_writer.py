@@ -11,7 +11,7 @@ from dtset.storage.batches import pickle_columns, weighed_batch
 from dtset.storage.codecs import DEFAULT_CODEC, check_codec, chunk_codec
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_summary import PartitionSummary, SegmentSummary
-from dtset.storage.pickling import ClassResolver, Sampled
+from dtset.storage.pickling import ClassResolver
 from dtset.storage.schema import arrays_of
 from dtset.storage.segmenter import RowGroup, Segmenter
 from dtset.storage.zarr_group import partition_documents
@@ -70,9 +70,8 @@ class PartitionWriter:
         self._store = store
         self._path = path
         self._classes: set[tuple[str, str]] = set()
-        sampled = None if resolver is None else Sampled(resolver)
         self._segmenter = Segmenter(
-            lambda batch: weighed_batch(batch, allow_pickle, self._classes, sampled),
+            lambda batch: weighed_batch(batch, allow_pickle, self._classes, resolver),
             lambda columns: pickle_columns(columns, allow_pickle),
         )
         self._segments: list[SegmentSummary] = []

@@ -12,7 +12,7 @@ import pickle
 import sys
 from collections.abc import Callable, Hashable, Sequence
 from copyreg import dispatch_table
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, lru_cache, reduce
 from importlib import import_module
 from inspect import unwrap
@@ -32,7 +32,6 @@ from dtset.storage.schema import PICKLED
 __all__ = [
     "ClassResolver",
     "Pickled",
-    "Sampled",
     "dump_rows",
     "load_rows",
     "present_class",
@@ -121,24 +120,8 @@ class Pickled:
     weights: Array
 
 
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """Reads back a sample of what is pickled: the first element in which a type or a reference occurs.
-
-    Parameters
-    ----------
-    resolver : callable
-        Gives the class of a reference, as it will for who reads.
-    types : set of type
-        Types that have been met.
-    """
-
-    resolver: ClassResolver
-    types: set[type] = field(default_factory=set)
-
-
 def dump_rows(
-    batch: Sequence[object], classes: set[tuple[str, str]], sampled: Sampled | None = None
+    batch: Sequence[object], classes: set[tuple[str, str]], reading: ClassResolver | None = None
 ) -> Pickled:
     """Pickle elements one by one, and note the user's classes met.
 
@@ -151,8 +134,9 @@ def dump_rows(
         The elements.
     classes : set of (module, qualname)
         Where to add the user's classes and functions that are referred to.
-    sampled : Sampled, optional
-        Reads a sample back. Default: nothing is.
+    reading : callable, optional
+        Gives the class of a reference, as it will for who reads: the first element in which a type or a reference
+        occurs is read back by it. Default: none is.
 
     Raises
     ------
@@ -166,7 +150,7 @@ def dump_rows(
     [{'a': 1}, [2]]
     """
     buffer = io.BytesIO()
-    pickler = _RowPickler(buffer, classes, set() if sampled is None else sampled.types)
+    pickler = _RowPickler(buffer, classes)
     dump, clear, tell = pickler.dump, pickler.clear_memo, buffer.tell
     ends = np.empty(len(batch) + 1, np.int64)
     weights = np.empty(len(batch), np.int64)
@@ -184,10 +168,10 @@ def dump_rows(
             raise UsageError(_unpicklable(element, error)) from error
         clear()
         start, end = end, tell()
-        if pickler.has_new and sampled is not None:
+        if pickler.has_new and reading is not None:
             pickler.has_new = False
             with buffer.getbuffer() as view:
-                _read_back(element, bytes(view[start:end]), sampled.resolver)
+                _read_back(element, bytes(view[start:end]), reading)
         ends[row + 1] = end
         weights[row] = end - start + 8 if weight is None else weight
     arrays = (ends, np.frombuffer(buffer.getbuffer(), np.uint8))
@@ -227,10 +211,10 @@ def refuse_pickle(where: str) -> UntrustedCheckpointError:
 
 
 class _RowPickler(pickle.Pickler):
-    def __init__(self, file: io.BytesIO, classes: set[tuple[str, str]], types: set[type]) -> None:
+    def __init__(self, file: io.BytesIO, classes: set[tuple[str, str]]) -> None:
         super().__init__(file, protocol=5)
         self._classes = classes
-        self._types = types
+        self._types: set[type] = set()
         self.has_new = False
         self._references: dict[object, Any] = {}
 
