@@ -800,8 +800,8 @@ class TSetEnvironment:
         self._close(state_after(uncaught(self._program)))
 
     def _close(self, state: str) -> None:
-        """Release what was started, and say how the run ended."""
-        if self._closed:
+        """Release what was started, and say how the run ended; a fork's is its parent's to release."""
+        if self._closed or os.getpid() != self._process:
             return
         self._closed = True
         atexit.unregister(self._close_at_exit)

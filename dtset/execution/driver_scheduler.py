@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import sys
 import threading
 import time
@@ -12,7 +13,9 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 import dask.config
-from distributed import Client, Scheduler
+from distributed import Client, Scheduler, utils_comm
+from distributed import scheduler as dask_scheduler
+from distributed.comm import core as comm_core
 from distributed.core import Status
 from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import WorkerState
@@ -21,6 +24,10 @@ from tornado.ioloop import IOLoop
 
 from dtset.execution import unix_sockets
 from dtset.execution.silence import silenced
+
+# Dask draws from Python's global generator, here in the driver, where the user may have seeded it.
+for _module in (utils_comm, comm_core, dask_scheduler):
+    _module.random = random.Random()
 
 __all__ = ["DriverScheduler", "Observer", "most_memory"]
 

@@ -55,7 +55,7 @@ class StartedWorkers:
     ) -> None:
         self._processes = processes
         self._start = start
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._started: Future[DistributedScheduler] | None = None
 
     @property
@@ -121,8 +121,8 @@ class EmbeddedScheduler:
         self._workers = workers
         self._memory: _Memory | None = None
         self._seconds = 0.0
-        # The user's code never runs on two threads of this process.
-        self._here = threading.Lock()
+        # The user's code never runs on two threads of this process; a signal's handler may call an action in another.
+        self._here = threading.RLock()
 
     @property
     def client(self) -> Any:
@@ -185,14 +185,15 @@ class EmbeddedScheduler:
         watch = threading.Thread(
             target=self._watch, args=(flow, ended), name="dtset-watch", daemon=True
         )
-        watch.start()
         began = time.perf_counter()
         try:
+            watch.start()
             undisturbed(flow.run)
         finally:
             self._seconds += time.perf_counter() - began
             ended.set()
-            watch.join()
+            if watch.is_alive():
+                watch.join()
         if flow.failure is not None and not all(key in flow.done for key in keys):
             raise flow.failure
 
@@ -208,7 +209,7 @@ class EmbeddedScheduler:
                     switching.enter_context(_switching_often())
                     switching_often = True
                     self._workers.begin()
-                if self._workers.ready is not None and not flow.is_shared:
+                if self._workers.ready is not None and not (flow.is_shared or ended.is_set()):
                     flow.share(self._workers.ready)
         except BaseException as error:
             flow.failure = error

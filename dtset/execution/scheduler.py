@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from concurrent.futures import CancelledError as CancelledFutureError
@@ -11,7 +12,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from dtset.errors import DTSetError
+from dtset.errors import DTSetError, UsageError
 from dtset.execution.logs import handled, topic_of
 from dtset.execution.printing import write_out
 from dtset.execution.process_state import undisturbed
@@ -136,6 +137,7 @@ class DistributedScheduler:
         self.kind = kind
         self.client = client
         self._workers = workers
+        self._process = os.getpid()
         # One queue an action, for text and for futures that are done, keeps their order; the thread of
         # the action prints: a notebook shows what other threads print in whatever cell.
         self._actions: list[SimpleQueue[Any]] = []
@@ -248,6 +250,11 @@ class DistributedScheduler:
 
     def _waiting(self, *, for_tasks: bool) -> Waiting:
         """What to look at while something is waited for, once the cluster is there."""
+        if os.getpid() != self._process:
+            raise UsageError(
+                "this process is a fork of the one that made the environment, whose connection it does not have: make "
+                "an environment of its own here, or call the action in the parent"
+            )
         waiting = Waiting(self.kind, self.client, self._workers, for_tasks=for_tasks)
         if self.client.status != "running":
             waiting.look()

@@ -6,6 +6,7 @@ import asyncio
 import decimal
 import os
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dtset import TSetEnvironment
+from dtset import TSetEnvironment, UsageError
 from dtset.execution import cluster as clusters
 from dtset.execution import embedded
 from dtset.execution.cluster import Cluster
@@ -309,3 +310,48 @@ def test_any_graph_is_cut_into_what_is_done_and_what_is_left(sizes, begun, in_th
     if in_the_middle or still == 0:
         assert still == first - min(begun, first)
     assert set(flow._free(set())) == set(left)
+
+
+def test_the_drivers_random_state_is_the_same_after_a_hand_over(store):
+    def slow(x):
+        time.sleep(0.3)
+        return x
+
+    random.seed(3)
+    before = random.getstate()
+    with TSetEnvironment(store=store) as env:
+        assert env.range(12, parallelism=12).map(slow).collect() == list(range(12))
+        assert env.client is not None
+        assert random.getstate() == before
+
+
+def test_a_signals_handler_may_call_an_action_while_another_computes(store):
+    found = []
+
+    def slow(x):
+        time.sleep(0.3)
+        return x
+
+    with TSetEnvironment(store=store) as env:
+        other = env.range(5, parallelism=1)
+        handler = signal.signal(signal.SIGALRM, lambda *_: found.append(other.count()))
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            assert env.range(3, parallelism=1).map(slow).collect() == [0, 1, 2]
+        finally:
+            signal.signal(signal.SIGALRM, handler)
+    assert found == [5]
+
+
+def test_a_fork_is_told_to_make_an_environment_of_its_own(store, lent):
+    with TSetEnvironment(store=store) as env:
+        assert env.client is not None
+        child = os.fork()
+        if child == 0:
+            try:
+                env.range(4, parallelism=2).collect()
+            except UsageError:
+                os._exit(7)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert env.range(4, parallelism=2).collect() == [0, 1, 2, 3]
