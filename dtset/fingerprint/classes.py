@@ -15,7 +15,7 @@ from dtset.fingerprint.description import Context, Description, Mark, Part, libr
 from dtset.fingerprint.functions import describe_mark
 from dtset.fingerprint.libraries import is_generated_elsewhere
 from dtset.fingerprint.naming import by_name
-from dtset.fingerprint.origin import is_users_class
+from dtset.fingerprint.origin import HEAP_TYPE, is_users_class
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.version import word_of
 
@@ -30,7 +30,6 @@ _NEVER = frozenset(
         "_is_protocol", "__protocol_attrs__", "__non_callable_proto_members__",
     )
 )  # fmt: skip
-_HEAP_TYPE = 1 << 9
 _FIELD_GETTER: type = type(vars(namedtuple("_Pair", "one other"))["one"])
 _GENERATED_BY = ("dataclasses", "collections", "typing", "enum")
 _FIELD = (
@@ -51,7 +50,7 @@ def describe_class(cls: type, context: Context) -> Description:
     """Describe a class, with its bases and metaclass."""
     if not is_users_class(cls):
         named = by_name(cls, cls.__module__)
-        if named is None and not cls.__flags__ & _HEAP_TYPE:
+        if named is None and not cls.__flags__ & HEAP_TYPE:
             # Written in C, and not kept under its name: `types.FunctionType` is `builtins.function`.
             named = library(cls.__module__, f"{cls.__module__}.{cls.__qualname__}")
         if named is not None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MethodDescriptorType, ModuleType, WrapperDescriptorType
 
 __all__ = [
+    "HEAP_TYPE",
     "PYTHON",
     "Distribution",
     "distribution_of",
@@ -53,7 +54,7 @@ class _Origin:
 
 
 _EMPTY = frozenset(vars(ModuleType("")))
-_HEAP_TYPE = 1 << 9
+HEAP_TYPE = 1 << 9
 _IMMUTABLE_TYPE = 1 << 8
 _USER = _Origin(True, None)
 _OWN = _Origin(False, None)
@@ -160,7 +161,7 @@ def is_compiled(cls: type) -> bool:
     >>> is_compiled(dict), is_compiled(Distribution)
     (True, False)
     """
-    if not cls.__flags__ & _HEAP_TYPE or cls.__flags__ & _IMMUTABLE_TYPE:
+    if not cls.__flags__ & HEAP_TYPE or cls.__flags__ & _IMMUTABLE_TYPE:
         return True
     # Only a class with slots of its own in C has these; what Python's `__slots__` makes is neither.
     return any(

@@ -15,11 +15,9 @@ from typing import Any, cast
 
 from dtset.execution.shipping.functions import Reduced
 from dtset.execution.shipping.loading import current
+from dtset.fingerprint.origin import HEAP_TYPE
 
-__all__ = ["HEAP_TYPE", "reduce_class", "reduce_enum_member"]
-
-HEAP_TYPE = 1 << 9
-"""CPython's flag of types that were made at run time, by a class statement or the like."""
+__all__ = ["reduce_class", "reduce_enum_member"]
 
 _EARLY = (
     "__module__",

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType
 from typing import Any
 
+from dtset.fingerprint.origin import HEAP_TYPE
+
 __all__ = ["path_to_culprit"]
 
 _DEPTH = 30
@@ -74,7 +76,7 @@ def _parts(value: Any) -> Iterator[tuple[str, object]]:
         for name in _slots(type(value)):
             if hasattr(value, name):
                 yield f"attribute {name}", getattr(value, name)
-        if type(value).__flags__ & (1 << 9):
+        if type(value).__flags__ & HEAP_TYPE:
             yield f"class {type(value).__qualname__}", type(value)
 
 

@@ -15,7 +15,7 @@ import cloudpickle
 
 from dtset.execution.shipping import loading
 from dtset.execution.shipping.absent import Absent
-from dtset.execution.shipping.classes import HEAP_TYPE, reduce_class, reduce_enum_member
+from dtset.execution.shipping.classes import reduce_class, reduce_enum_member
 from dtset.execution.shipping.functions import Cell, Reduced, reduce_cell, reduce_function
 from dtset.execution.shipping.survey import Binding, Library, Path, Space, Survey
 from dtset.execution.shipping.wrappers import (
@@ -24,6 +24,7 @@ from dtset.execution.shipping.wrappers import (
     reduce_descriptor,
     reduce_dispatcher,
 )
+from dtset.fingerprint.origin import HEAP_TYPE
 
 __all__ = ["ByValuePickler", "Named"]
 
