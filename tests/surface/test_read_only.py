@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import stat
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -185,12 +186,19 @@ def test_the_umask_decides_who_may_write_in_a_folder_that_the_user_made(
     assert modes(shared) == {"folders": {0o2000 | folders}, "files": {files}}
 
 
+@pytest.fixture
+def public_folder():
+    """A folder on whose path every user may walk: that of pytest may be below a private one."""
+    with tempfile.TemporaryDirectory(prefix="dtset-shared-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as two users")
-def test_two_users_of_a_group_go_on_with_each_others_jobs(tmp_path_factory, umask):
+def test_two_users_of_a_group_go_on_with_each_others_jobs(public_folder, umask):
     group = 54321
-    shared = tmp_path_factory.mktemp("shared")
-    for folder in (shared, *shared.parents[:2]):
-        folder.chmod(folder.stat().st_mode | 0o011)
+    shared = public_folder / "store"
+    shared.mkdir()
     os.chown(shared, -1, group)
     shared.chmod(0o2770)
     umask(0o002)
