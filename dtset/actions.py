@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 from dtset.checkpoint.manifest import Manifest
 from dtset.checkpoint.part import read_elements
-from dtset.execution.outputs import BlockOutput, CountOutput, VisitOutput
+from dtset.execution.outputs import ActionOutput, BlockOutput
 from dtset.execution.run import Run
-from dtset.execution.stage import visit_step
-from dtset.plan.nodes import Exchange, Node, Persist, topological
+from dtset.execution.specs import action_spec
+from dtset.operators.actions import COUNT
+from dtset.operators.operator import Action
+from dtset.plan.nodes import Exchange, Node, Stored, topological
 from dtset.plan.user_function import UserFunction
 from dtset.storage.blocks import decode_block
 from dtset.storage.pickling import present_class
@@ -26,9 +28,9 @@ def elements(run: Run, node: Node) -> Iterator[Any]:
 
     Those of a persisted TSet are read here, without a task.
     """
-    if isinstance(node, Persist):
+    if isinstance(node, Stored) and node.durable:
         run.prepare(node)
-        yield from _stored_elements(run, run.persisted[node.number].manifest)
+        yield from _stored_elements(run, run.persisted[node.mark].manifest)
         return
     results = run.evaluate(node, BlockOutput())
     for partition in sorted(results):
@@ -39,7 +41,7 @@ def take(run: Run, node: Node, n: int) -> list[Any]:
     """The first elements of a node, from as few partitions as need be."""
     if n == 0:
         return []
-    if isinstance(node, Persist):
+    if isinstance(node, Stored) and node.durable:
         return list(islice(elements(run, node), n))
     taken: list[Any] = []
     # An exchange makes its partitions together: to ask for some costs as much as to ask for all.
@@ -56,16 +58,20 @@ def take(run: Run, node: Node, n: int) -> list[Any]:
 
 def count(run: Run, node: Node) -> int:
     """Number of elements of a node; of a persisted TSet, its manifest says it."""
-    if isinstance(node, Persist):
+    if isinstance(node, Stored) and node.durable:
         run.prepare(node)
-        return run.persisted[node.number].manifest.rows
-    return sum(run.evaluate(node, CountOutput()).values())
+        return run.persisted[node.mark].manifest.rows
+    return sum(
+        run.evaluate(node, ActionOutput(action_spec(COUNT, None, node.parallelism))).values()
+    )
 
 
-def visit(run: Run, node: Node, operator: str, function: UserFunction) -> None:
+def visit(run: Run, node: Node, action: Action, functions: Mapping[str, UserFunction]) -> None:
     """Call a function on the elements or the partitions of a node, for its effect."""
-    step = visit_step(operator, function, node.parallelism)
-    run.evaluate(node, VisitOutput(step), functions={step.key: function.function})
+    (function,) = functions.values()
+    spec = action_spec(action, function, node.parallelism)
+    shipped = {role: given.function for role, given in functions.items()}
+    run.evaluate(node, ActionOutput(spec), functions=shipped)
 
 
 def _stored_elements(run: Run, manifest: Manifest) -> Iterator[Any]:

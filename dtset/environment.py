@@ -9,7 +9,6 @@ import time
 import uuid
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
@@ -44,9 +43,17 @@ from dtset.execution.stage import TaskSettings
 from dtset.fingerprint.script import script_file
 from dtset.io.function_files import function_files
 from dtset.main_module import show_main
-from dtset.plan.nodes import Node, Persist, Source, SourceData
-from dtset.plan.sources import FunctionSource, RangeSource
-from dtset.plan.user_function import UserFunction, user_function
+from dtset.operators.operator import Action, Reader, function_of
+from dtset.operators.sources import (
+    CREATE_KEYED_SOURCE,
+    CREATE_SOURCE,
+    PARALLELIZE,
+    RANGE,
+    READ_TEXT,
+    RangeSource,
+)
+from dtset.plan.nodes import Node, Source, SourceData, Stored, snapshot_of_sides
+from dtset.plan.user_function import UserFunction
 from dtset.process import (
     BegunRun,
     default_name,
@@ -316,7 +323,7 @@ class TSetEnvironment:
         ...     env.create_source(lambda ctx: range(ctx.index), 3).collect()
         [0, 0, 1]
         """
-        node = self._function_source("create_source", source_func, parallelism, depends_on)
+        node = self._function_source(CREATE_SOURCE, source_func, parallelism, depends_on)
         return TSet(self, node)
 
     def create_keyed_source(
@@ -326,7 +333,7 @@ class TSetEnvironment:
 
         As `create_source` otherwise.
         """
-        node = self._function_source("create_keyed_source", source_func, parallelism, depends_on)
+        node = self._function_source(CREATE_KEYED_SOURCE, source_func, parallelism, depends_on)
         return KeyedTSet(self, node)
 
     def parallelize(
@@ -402,7 +409,7 @@ class TSetEnvironment:
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"range({start!r}, {stop!r}, {step!r}): {error}") from error
         data = RangeSource(numbers.start, numbers.stop, numbers.step)
-        return TSet(self, self._source("range", data, parallelism))
+        return TSet(self, self._source(RANGE, data, parallelism))
 
     def read_text(
         self,
@@ -455,7 +462,7 @@ class TSetEnvironment:
         partitions = self._partitions(parallelism)
         options = a_mapping("storage_options", storage_options)
         data = text_source(urlpath, partitions, encoding, errors, options)
-        return TSet(self, Source(operator="read_text", data=data, parallelism=partitions))
+        return TSet(self, Source(operator=READ_TEXT, data=data, parallelism=partitions))
 
     # Driver state -------------------------------------------------------------------------------
 
@@ -584,7 +591,7 @@ class TSetEnvironment:
         if not isinstance(tset, TSet):
             raise UsageError(f"plan() takes a TSet, and was given {tset!r}")
         self._check_own(tset)
-        return preview(self._run, tset._node, self._journal.reason)
+        return preview(self._run, snapshot_of_sides(tset._node), self._journal.reason)
 
     def persisted(self, name: str | int) -> PersistedTSet:
         """Return a handle on a TSet that the job has persisted, by its name.
@@ -630,7 +637,7 @@ class TSetEnvironment:
                 f"{f'named {name!r}' if isinstance(name, str) else f'as persist number {name}'} in {self.store}: "
                 f"`dtset show {self.job_id}` lists what there is"
             )
-        node = Persist(input=None, parallelism=manifest.partitions, name=manifest.name)
+        node = Stored(durable=True, inputs=(), parallelism=manifest.partitions, name=manifest.name)
         self._run.adopt(node, manifest)
         return (PersistedKeyedTSet if manifest.is_keyed else PersistedTSet)(self, node)
 
@@ -659,38 +666,38 @@ class TSetEnvironment:
         """Let go of what waits no more, and of what is above persisted TSets."""
         waiting: list[TSet | LazyAction] = []
         for each in self._waiting:
-            if isinstance(each, PersistedTSet) and each._node.number in self._run.persisted:
-                each._let_go(self._run.persisted[each._node.number])
-            elif not (isinstance(each, CachedTSet) and each._node.number in self._run.kept):
+            if isinstance(each, PersistedTSet) and each._node.mark in self._run.persisted:
+                each._let_go(self._run.persisted[each._node.mark])
+            elif not (isinstance(each, CachedTSet) and each._node.mark in self._run.kept):
                 waiting.append(each)
         self._waiting = waiting
 
     def _elements(self, node: Node) -> Iterator[Any]:
         """All elements of a node, in the order of its partitions."""
         self._check_open()
-        return actions.elements(self._run, node)
+        return actions.elements(self._run, snapshot_of_sides(node))
 
     def _take(self, node: Node, n: int) -> list[Any]:
         """The first elements of a node."""
         self._check_open()
-        return actions.take(self._run, node, n)
+        return actions.take(self._run, snapshot_of_sides(node), n)
 
     def _count(self, node: Node) -> int:
         """Number of elements of a node."""
         self._check_open()
-        return actions.count(self._run, node)
+        return actions.count(self._run, snapshot_of_sides(node))
 
-    def _visit(self, node: Node, operator: str, function: UserFunction) -> None:
+    def _visit(self, node: Node, action: Action, functions: Mapping[str, UserFunction]) -> None:
         """Call a function on the elements or the partitions of a node, for its effect."""
         self._check_open()
-        actions.visit(self._run, node, operator, function)
+        actions.visit(self._run, snapshot_of_sides(node), action, functions)
 
     def _persisted(self, node: Node) -> Persisted:
         """What became of a persist."""
         self._check_open()
         self._run.prepare(node)
         self._cut()
-        return self._run.persisted[node.number]
+        return self._run.persisted[node.mark]
 
     def _release(self, node: Node) -> None:
         """Free a cache's memory."""
@@ -699,7 +706,7 @@ class TSetEnvironment:
     def _drop(self, node: Node) -> None:
         """Drop a persisted TSet from the store."""
         self._check_open()
-        persisted = self._run.persisted.get(node.number)
+        persisted = self._run.persisted.get(node.mark)
         if persisted is None:
             return
         self._run.forget(node)
@@ -727,7 +734,7 @@ class TSetEnvironment:
         """How a notebook shows a TSet."""
         from dtset.diagnostics.html import tset_html
 
-        persisted = self._run.persisted.get(tset._node.number)
+        persisted = self._run.persisted.get(tset._node.mark)
         return tset_html(type(tset).__name__.lstrip("_"), tset._node, persisted)
 
     # Private ------------------------------------------------------------------------------------
@@ -742,16 +749,20 @@ class TSetEnvironment:
             )
         return number or self.parallelism
 
-    def _source(self, operator: str, data: SourceData, parallelism: int) -> Source:
+    def _source(self, operator: Reader, data: SourceData, parallelism: int) -> Source:
         self._check_open()
         return Source(operator=operator, data=data, parallelism=self._partitions(parallelism))
 
     def _function_source(
-        self, operator: str, function: object, parallelism: int, depends_on: Urls | None
+        self, operator: Reader, function: object, parallelism: int, depends_on: Urls | None
     ) -> Source:
-        data = FunctionSource(user_function("source", function))
-        source = self._source(operator, data, parallelism)
-        return replace(source, files=function_files(depends_on))
+        self._check_open()
+        return Source(
+            operator=operator,
+            functions=function_of(operator, function),
+            parallelism=self._partitions(parallelism),
+            files=function_files(depends_on),
+        )
 
     def _sequence_source(self, data: Iterable[Any], parallelism: int) -> Source:
         try:
@@ -760,7 +771,7 @@ class TSetEnvironment:
             raise UsageError(f"parallelize() takes an iterable or a mapping: {error}") from error
         partitions = self._partitions(parallelism)
         taken = snapshot(elements, partitions, self._run.settings.batch_size)
-        return self._source("parallelize", taken, partitions)
+        return self._source(PARALLELIZE, taken, partitions)
 
     def _persist_noted(self, persisted: Persisted, took: float) -> None:
         """Say what became of a persist, in the log and in the run's records."""
@@ -810,8 +821,8 @@ class TSetEnvironment:
             _logger.warning("closed before these were carried out: %s", self._waiting)
         try:
             if not self.checkpointing:
-                for number, persisted in self._run.persisted.items():
-                    if number not in self._run.adopted:
+                for mark, persisted in self._run.persisted.items():
+                    if mark not in self._run.adopted:
                         delete_tset(self._store, self.job_id, persisted.manifest.fingerprint)
             self._recorder.end(state)
         finally:

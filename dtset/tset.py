@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 from dtset.arguments import a_number
 from dtset.errors import ConfigurationError, EmptyTSetError, UsageError
 from dtset.io.function_files import function_files
-from dtset.plan.nodes import Cache, Exchange, Node, Persist, Transform
-from dtset.plan.user_function import user_function
+from dtset.operators.actions import FOR_EACH
+from dtset.operators.elementwise import FILTER, FLAT_MAP, MAP, MAP_TO_TUPLE
+from dtset.operators.links import DIRECT, PIPE
+from dtset.operators.operator import Action, Mover, Step, function_of
+from dtset.operators.partitionwise import COMPUTE, SINK
+from dtset.operators.reductions import KEYED_REDUCE, REDUCE
+from dtset.plan.nodes import Apply, Exchange, Node, Stored, snapshot_of_sides
 
 if TYPE_CHECKING:
     from dtset.environment import TSetEnvironment
@@ -56,12 +61,12 @@ class TSet:
     @property
     def id(self) -> str:
         """Label of the TSet in this process."""
-        return f"{self._node.operator}-{self._node.number}"
+        return f"{self._operator}-{self._node.mark.number}"
 
     @property
     def name(self) -> str:
         """The name given with `set_name`, else that of the operator."""
-        return self._node.name or self._node.operator
+        return self._node.name or self._operator
 
     @property
     def parallelism(self) -> int:
@@ -84,15 +89,21 @@ class TSet:
         self._node = replace(self._node, name=name)
         return self
 
+    @property
+    def _operator(self) -> str:
+        """Name of the operator that makes it."""
+        node = self._node
+        return node.kind if isinstance(node, Stored) else node.operator.name
+
     # Operations ---------------------------------------------------------------------------------
 
     def direct(self) -> Self:
         """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
-        return self._linked("direct")
+        return self._linked(DIRECT)
 
     def pipe(self) -> Self:
         """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
-        return self._linked("pipe")
+        return self._linked(PIPE)
 
     def map(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> TSet:
         """Give ``f(x)`` for every element.
@@ -122,7 +133,7 @@ class TSet:
         ...     env.parallelize(["1", "2"], 2).map(int).collect()
         [1, 2]
         """
-        return self._transformed("map", f, depends_on)
+        return self._transformed(MAP, f, depends_on)
 
     def filter(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> Self:
         """Keep the elements for which ``f(x)`` is true.
@@ -140,7 +151,7 @@ class TSet:
         TSet
             With as many partitions; keyed if this one is.
         """
-        return self._like(self._transform("filter", f, depends_on))
+        return self._like(self._transform(FILTER, f, depends_on))
 
     def flat_map(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> TSet:
         """Give all elements of every ``f(x)``.
@@ -164,7 +175,7 @@ class TSet:
         ...     env.parallelize(["a b", "c"], 1).flat_map(str.split).collect()
         ['a', 'b', 'c']
         """
-        return self._transformed("flat_map", f, depends_on)
+        return self._transformed(FLAT_MAP, f, depends_on)
 
     def compute(
         self, f: Callable[..., Any] | None = None, *, depends_on: Urls | None = None
@@ -205,7 +216,7 @@ class TSet:
                 "compute() takes a function of whole partitions; to compute this TSet and get its elements, "
                 "call collect()"
             )
-        return self._transformed("compute", f, depends_on)
+        return self._transformed(COMPUTE, f, depends_on)
 
     def map_to_tuple(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> KeyedTSet:
         """Give the pair ``(key, value)`` that ``f(x)`` returns for every element.
@@ -224,7 +235,7 @@ class TSet:
         KeyedTSet
             With as many partitions.
         """
-        return KeyedTSet(self._env, self._transform("map_to_tuple", f, depends_on))
+        return KeyedTSet(self._env, self._transform(MAP_TO_TUPLE, f, depends_on))
 
     def reduce(self, f: Callable[[Any, Any], Any], *, depends_on: Urls | None = None) -> TSet:
         """Reduce all elements to one value.
@@ -254,14 +265,7 @@ class TSet:
         ...     env.range(5).reduce(lambda a, b: a + b).first()
         10
         """
-        node = Exchange(
-            operator="reduce",
-            function=user_function("reduce", f),
-            input=self._node,
-            parallelism=1,
-            files=function_files(depends_on),
-        )
-        return TSet(self._env, node)
+        return TSet(self._env, self._exchange(REDUCE, f, 1, depends_on))
 
     # Actions ------------------------------------------------------------------------------------
 
@@ -276,11 +280,11 @@ class TSet:
         f : callable
             ``f(x)`` or ``f(x, ctx)``.
         """
-        self._env._visit(self._node, "for_each", user_function("for_each", f))
+        self._env._visit(self._node, FOR_EACH, function_of(FOR_EACH, f))
 
     def lazy_for_each(self, f: Callable[..., Any]) -> LazyAction:
         """Prepare `for_each`; ``env.run()`` carries it out."""
-        return self._visit("for_each", f)
+        return self._visit(FOR_EACH, f)
 
     def sink(self, f: Callable[..., Any]) -> None:
         """Call a function on every partition, for its effect.
@@ -292,11 +296,11 @@ class TSet:
         f : callable
             ``f(itr)`` or ``f(itr, ctx)``.
         """
-        self._env._visit(self._node, "sink", user_function("sink", f))
+        self._env._visit(self._node, SINK, function_of(SINK, f))
 
     def lazy_sink(self, f: Callable[..., Any]) -> LazyAction:
         """Prepare `sink`; ``env.run()`` carries it out."""
-        return self._visit("sink", f)
+        return self._visit(SINK, f)
 
     def collect(self) -> list[Any]:
         """Compute all elements.
@@ -366,7 +370,12 @@ class TSet:
 
     def lazy_cache(self) -> CachedTSet:
         """Prepare `cache`; the first action below it, or ``env.run()``, carries it out."""
-        return self._env._pending(self._cached_class(self._env, Cache(input=self._node)))
+        node = Stored(
+            durable=False,
+            inputs=(snapshot_of_sides(self._node),),
+            parallelism=self.parallelism,
+        )
+        return self._env._pending(self._cached_class(self._env, node))
 
     def persist(self, name: str | None = None, refresh: bool = False) -> PersistedTSet:
         """Compute the elements now and commit them to the store, unless they are there.
@@ -411,7 +420,13 @@ class TSet:
         """Prepare `persist`; the first action below it, or ``env.run()``, carries it out."""
         if name is not None:
             _check_name("persist()", name)
-        node = Persist(input=self._node, parallelism=self.parallelism, name=name, refresh=refresh)
+        node = Stored(
+            durable=True,
+            inputs=(snapshot_of_sides(self._node),),
+            parallelism=self.parallelism,
+            name=name,
+            refresh=refresh,
+        )
         return self._env._pending(self._persisted_class(self._env, node))
 
     def explain(self) -> None:
@@ -477,26 +492,38 @@ class TSet:
         )
         return made  # type: ignore[return-value]
 
-    def _linked(self, operator: str) -> Self:
-        return self._like(Transform(operator=operator, input=self._node))
+    def _linked(self, operator: Step) -> Self:
+        return self._like(Apply(operator=operator, inputs=(self._node,)))
 
-    def _transformed(self, operator: str, f: Callable[..., Any], depends_on: Urls | None) -> TSet:
+    def _transformed(self, operator: Step, f: Callable[..., Any], depends_on: Urls | None) -> TSet:
         return TSet(self._env, self._transform(operator, f, depends_on))
 
     def _transform(
-        self, operator: str, f: Callable[..., Any], depends_on: Urls | None
-    ) -> Transform:
-        return Transform(
+        self, operator: Step, f: Callable[..., Any], depends_on: Urls | None, **params: object
+    ) -> Apply:
+        return Apply(
             operator=operator,
-            function=user_function(operator, f),
-            input=self._node,
+            inputs=(self._node,),
+            functions=function_of(operator, f),
+            params=params,
             files=function_files(depends_on),
         )
 
-    def _visit(self, operator: str, f: Callable[..., Any]) -> LazyAction:
-        function = user_function(operator, f)
-        action = partial(self._env._visit, self._node, operator, function)
-        return self._env._pending(LazyAction(self._env, action, operator))
+    def _exchange(
+        self, operator: Mover, f: Callable[..., Any], parallelism: int, depends_on: Urls | None
+    ) -> Exchange:
+        return Exchange(
+            operator=operator,
+            inputs=(self._node,),
+            parallelism=parallelism,
+            functions=function_of(operator, f),
+            files=function_files(depends_on),
+        )
+
+    def _visit(self, action: Action, f: Callable[..., Any]) -> LazyAction:
+        node = snapshot_of_sides(self._node)
+        carry_out = partial(self._env._visit, node, action, function_of(action, f))
+        return self._env._pending(LazyAction(self._env, carry_out, action.name))
 
 
 class KeyedTSet(TSet):
@@ -538,13 +565,7 @@ class KeyedTSet(TSet):
         ...     sorted(words.keyed_reduce(lambda a, b: a + b).collect())
         [('a', 2), ('b', 1)]
         """
-        node = Exchange(
-            operator="keyed_reduce",
-            function=user_function("keyed_reduce", f),
-            input=self._node,
-            parallelism=self._node.parallelism,
-            files=function_files(depends_on),
-        )
+        node = self._exchange(KEYED_REDUCE, f, self.parallelism, depends_on)
         return KeyedTSet(self._env, node)
 
     @property
@@ -612,8 +633,8 @@ class PersistedTSet(TSet):
     def _let_go(self, persisted: Persisted) -> None:
         """Let what is above become garbage: the store has the elements."""
         self._result: Persisted | None = persisted
-        if isinstance(self._node, Persist):
-            self._node = replace(self._node, input=None)
+        if isinstance(self._node, Stored):
+            self._node = replace(self._node, inputs=())
 
     @property
     def _persisted(self) -> Persisted:

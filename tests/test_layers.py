@@ -18,6 +18,7 @@ LAYERS = (
     {"fingerprint"},
     {"storage"},
     {"checkpoint"},
+    {"operators", "exchange"},
     {"execution"},
     {"io", "diagnostics"},
     {

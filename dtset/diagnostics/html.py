@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from dtset.diagnostics.amounts import bytes_text, seconds_text
-from dtset.plan.nodes import PASSED_THROUGH, Node, Persist, described, topological
+from dtset.plan.nodes import Node, Stored, operators
 
 if TYPE_CHECKING:
     from dtset.execution.run import Persisted
@@ -89,14 +89,19 @@ def tset_html(kind: str, node: Node, persisted: Persisted | None) -> str:
 
     Examples
     --------
+    >>> from dtset.operators.sources import RANGE
     >>> from dtset.plan.nodes import Source
-    >>> html = tset_html("TSet", Source(operator="range", data=None, parallelism=2), None)
+    >>> html = tset_html("TSet", Source(operator=RANGE, parallelism=2), None)
     >>> "2 partitions" in html
     True
     """
     if persisted is None:
-        name = node.name or node.operator
-        waits = [_mark("not computed yet", "dtset-mute")] if isinstance(node, Persist) else []
+        name = node.name or (node.kind if isinstance(node, Stored) else node.operator.name)
+        waits = (
+            [_mark("not computed yet", "dtset-mute")]
+            if isinstance(node, Stored) and node.durable
+            else []
+        )
         head = _head(kind, name, _partitions(node.parallelism), *waits)
         return _card(head, _chain(_labels(node)))
     manifest = persisted.manifest
@@ -116,11 +121,7 @@ def tset_html(kind: str, node: Node, persisted: Persisted | None) -> str:
 
 def _labels(node: Node) -> list[str]:
     """Operators of a node and of all above it; a stored one by its name, for what is above it is gone."""
-    return [
-        f"persist {each.name}" if isinstance(each, Persist) and each.name else described(each)
-        for each in topological(node)
-        if each.operator not in PASSED_THROUGH
-    ]
+    return operators(node)
 
 
 def _card(*parts: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dtset.errors import SourceChangedError
-from dtset.execution.kernels.batching import Batches
 from dtset.fingerprint.node import files_tree
 from dtset.fingerprint.tree import Tree
+from dtset.operators.kernels.batching import Batches
 from dtset.plan.nodes import FunctionFiles
 
 __all__ = ["ExpectedFiles", "unchanged"]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeAlias, cast
 
-from dtset.execution.kernels.failure import notes_of, text_of
+from dtset.operators.kernels.failure import notes_of, text_of
 from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.pickling import ClassResolver, present_class
 

@@ -12,8 +12,8 @@ from dtset.checkpoint.part import Part
 from dtset.errors import ReadOnlyStoreError
 from dtset.execution.inputs import BlockInput, LoadInput
 from dtset.execution.stage import TaskSettings
+from dtset.operators.sources import share
 from dtset.plan.context import TSetContext
-from dtset.plan.sources import share
 from dtset.storage.blocks import block_classes, decode_block, encode_block
 from dtset.storage.partition_writer import PartitionWriter
 from dtset.storage.pickling import present_class

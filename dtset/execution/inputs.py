@@ -1,25 +1,21 @@
-"""Where the elements of a stage come from."""
+"""Where the elements of a stage come from, an exchange apart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from dtset.checkpoint.part import Part, read_elements
-from dtset.errors import EmptyTSetError
-from dtset.execution.exchange.pieces import Piece, common_deal, deal_of
-from dtset.execution.kernels.batching import Batches, batched
-from dtset.execution.kernels.reduction import merged, reduced
-from dtset.execution.kernels.sources import streaming
+from dtset.exchange.deal import common_deal
 from dtset.execution.results import GroupResult
-from dtset.execution.stage import Scope, Step
-from dtset.execution.steps import place_of
+from dtset.execution.stage import Scope
+from dtset.operators.call import CallSpec
+from dtset.operators.kernels.batching import Batches
+from dtset.operators.operator import Reader
 from dtset.storage.blocks import decode_block
 
-__all__ = ["BlockInput", "Input", "LoadInput", "MergeInput", "Opened", "ReduceInput", "SourceInput"]
-
-_ARITY = 32
+__all__ = ["BlockInput", "Input", "LoadInput", "Opened", "SourceInput"]
 
 BatchesOf: TypeAlias = Callable[[Scope], Batches]
 
@@ -43,18 +39,11 @@ class Input(Protocol):
 class SourceInput:
     """Elements of a source."""
 
-    step: Step
+    spec: CallSpec[Reader]
 
     def open(self, upstream: Sequence[Any]) -> Opened:
         """Return the batches by partition."""
-
-        def batches(scope: Scope) -> Batches:
-            place = place_of(self.step, scope)
-            with place.noting():
-                elements = scope.function(self.step).elements(scope.context(self.step))
-            return streaming(elements, place, scope.settings.batch_size)
-
-        return Opened(batches)
+        return Opened(lambda scope: self.spec.operator.read(scope.call(self.spec)))
 
 
 @dataclass(frozen=True)
@@ -77,20 +66,21 @@ class LoadInput:
 
     def open(self, upstream: Sequence[Any]) -> Opened:
         """Return the batches by partition."""
-        return Opened(self._batches)
+        return Opened(lambda scope: self.batches(scope, scope.partition))
 
     def of(self, partitions: Sequence[int]) -> LoadInput:
         """Return the input with no more than some partitions, so that tasks stay small."""
-        return LoadInput(self.name, self.path, {each: self.parts[each] for each in partitions})
+        return LoadInput(
+            self.name, self.path, {number: self.parts[number] for number in partitions}
+        )
 
-    def _batches(self, scope: Scope) -> Batches:
-        """Batches of one partition."""
-        part = self.parts[scope.partition]
+    def batches(self, scope: Scope, partition: int) -> Batches:
+        """Return the batches of one partition."""
         return read_elements(
             scope.settings.store,
             self.name,
             self.path,
-            part,
+            self.parts[partition],
             resolver=scope.program.resolve,
             allow_pickle=scope.settings.allow_pickle,
         )
@@ -104,7 +94,7 @@ class BlockInput:
 
     def of(self, partitions: Sequence[int]) -> BlockInput:
         """Return the input with no more than some partitions, so that tasks stay small."""
-        return BlockInput({each: self.blocks[each] for each in partitions})
+        return BlockInput({number: self.blocks[number] for number in partitions})
 
     def open(self, upstream: Sequence[GroupResult]) -> Opened:
         """Return the batches by partition."""
@@ -117,55 +107,3 @@ class BlockInput:
                 yield decode_block(block, scope.program.resolve)
 
         return Opened(batches, common_deal(result.deal for result in upstream))
-
-
-@dataclass(frozen=True)
-class ReduceInput:
-    """The one value that partitions were reduced to."""
-
-    step: Step
-
-    def open(self, upstream: Sequence[GroupResult]) -> Opened:
-        """Return the batches by partition, of which there is one."""
-        partials = {
-            partition: block for result in upstream for partition, block in result.results.items()
-        }
-
-        def batches(scope: Scope) -> Batches:
-            values = [
-                decode_block(partials[each], scope.program.resolve) for each in sorted(partials)
-            ]
-            place = place_of(self.step, scope)
-            value = reduced(values, scope.function(self.step), place, _ARITY)
-            if not value:
-                raise place.noted(
-                    EmptyTSetError("reduce() of a TSet without elements, which has no value")
-                )
-            yield value
-
-        return Opened(batches, common_deal(result.deal for result in upstream))
-
-
-@dataclass(frozen=True)
-class MergeInput:
-    """Pairs that were sent to their key's partition, reduced by key."""
-
-    step: Step
-
-    def open(self, upstream: Sequence[Piece]) -> Opened:
-        """Return the batches by partition."""
-
-        def batches(scope: Scope) -> Batches:
-            sent = sorted(
-                (source, block)
-                for piece in upstream
-                for source, block in piece.blocks.get(scope.partition, ())
-            )
-            blocks: Iterator[list[Any]] = (
-                decode_block(block, scope.program.resolve) for _, block in sent
-            )
-            place = place_of(self.step, scope)
-            values = merged(blocks, scope.function(self.step), place)
-            yield from batched(iter(values.items()), scope.settings.batch_size)
-
-        return Opened(batches, deal_of(upstream))

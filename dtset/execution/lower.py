@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -11,22 +12,32 @@ from dask._task_spec import Task, TaskRef
 
 from dtset.execution.code import StoredShipment
 from dtset.execution.expected_files import ExpectedFiles
-from dtset.execution.inputs import (
-    BlockInput,
-    Input,
-    LoadInput,
-    MergeInput,
-    ReduceInput,
-    SourceInput,
-)
-from dtset.execution.outputs import Output, PartialOutput, SplitOutput
+from dtset.execution.inputs import BlockInput, Input, LoadInput, SourceInput
+from dtset.execution.outputs import BlockOutput, Output
 from dtset.execution.scheduler import Graph, Key
 from dtset.execution.shipping import Shipment
-from dtset.execution.stage import Step, TaskSettings
-from dtset.execution.tasks import Stage, classes_in, run_group, split_group
-from dtset.plan.nodes import PASSED_THROUGH, Exchange, Node, Source, Transform, topological
+from dtset.execution.side_inputs import SideInput
+from dtset.execution.stage import TaskSettings
+from dtset.execution.task_exchange import ReceiveInput, SendOutput, split_group
+from dtset.execution.tasks import Stage, classes_in, run_group
+from dtset.operators.call import CallSpec
+from dtset.operators.operator import Step
+from dtset.plan.nodes import (
+    Apply,
+    Exchange,
+    Mark,
+    Node,
+    Source,
+    Stored,
+    described,
+    is_link,
+    topological,
+)
 
-__all__ = ["KeptBlocks", "Lowered", "Resolved", "Target", "asking_for_classes", "grouped", "lower"]
+__all__ = ["AtHand", "KeptBlocks", "Lowered", "Target", "asking_for_classes", "grouped", "lower"]
+
+# How many partitions' values one task of a tree puts together.
+_ARITY = 32
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ class KeptBlocks:
     classes: frozenset[tuple[str, str]]
 
 
-Resolved: TypeAlias = Mapping[int, LoadInput | BlockInput | KeptBlocks]
+AtHand: TypeAlias = Mapping[Mark, LoadInput | BlockInput | KeptBlocks]
 
 
 @dataclass(frozen=True)
@@ -67,11 +78,11 @@ class Target:
     partitions : sequence of int
         Which of them.
     resolved : mapping
-        By node number, where the elements of persists, and of sequences in the driver's memory, are.
+        By node, where the elements of persists, and of sequences in the driver's memory, are.
     shipment : Shipment or StoredShipment
         The user's code.
-    digests : mapping of int to str
-        Fingerprints, by node number, of operators that see them as ``ctx.id`` and ``ctx.random``.
+    digests : mapping of Mark to str
+        Fingerprints, by node, of operators that see them as ``ctx.id`` and ``ctx.random``.
     files : tuple of ExpectedFiles
         What functions read by themselves, in the state that was fingerprinted.
     """
@@ -79,9 +90,9 @@ class Target:
     node: Node
     output: Output
     partitions: Sequence[int]
-    resolved: Mapping[int, LoadInput | BlockInput]
+    resolved: Mapping[Mark, LoadInput | BlockInput]
     shipment: Shipment | StoredShipment = field(repr=False)
-    digests: Mapping[int, str]
+    digests: Mapping[Mark, str]
     files: tuple[ExpectedFiles, ...] = ()
 
 
@@ -95,10 +106,23 @@ class Lowered:
 
 @dataclass(frozen=True)
 class _Reading:
-    """Where a stage's elements come from: what each group of its partitions depends on."""
+    """Where a stage's elements come from: what each of its tasks depends on.
 
+    Parameters
+    ----------
+    name : str
+        What the dashboard calls it.
+    input_of : callable
+        The input of a task, by its partitions.
+    upstream_of : callable
+        The keys that the task depends on, by its partitions.
+    groups : sequence of sequence of int, optional
+        Which partitions have to be of one task.
+    """
+
+    name: str
     input_of: Callable[[Sequence[int]], Input]
-    upstream_of: Callable[[int, Sequence[int]], Sequence[Key]]
+    upstream_of: Callable[[Sequence[int]], Sequence[Key]]
     groups: Sequence[Sequence[int]] | None = None
 
 
@@ -117,9 +141,9 @@ def grouped(partitions: Sequence[int], groups: int) -> list[Sequence[int]]:
 
 def lower(
     target: Target,
-    resolved: Resolved,
+    at_hand: AtHand,
     *,
-    step_of: Callable[[Source | Transform | Exchange], Step],
+    spec_of: Callable[[Node], CallSpec[Any]],
     settings: TaskSettings,
     threads: int,
     tasks_per_thread: int,
@@ -130,11 +154,11 @@ def lower(
     ----------
     target : Target
         What is wanted.
-    resolved : mapping
-        By node number, where the elements of sources in memory, caches and persists are. Nothing
-        above these nodes becomes part of the graph.
-    step_of : callable
-        The step of an operator.
+    at_hand : mapping
+        By node, where the elements of sources in memory, caches and persists are. Nothing above these nodes
+        becomes part of the graph.
+    spec_of : callable
+        The spec of a node's operator.
     settings : TaskSettings
         What all tasks are told.
     threads, tasks_per_thread : int
@@ -145,32 +169,26 @@ def lower(
     Lowered
     """
     lowering = _Lowering(
-        resolved=resolved,
-        step_of=step_of,
+        at_hand=at_hand,
+        spec_of=spec_of,
         settings=settings,
         threads=threads,
         tasks=threads * tasks_per_thread,
-        token=settings.action,
         shipment=target.shipment,
         files=target.files,
     )
     # From the sources on: a plan may be deeper than a stack.
-    for node in _exchanges_above(target.node, resolved):
-        lowering.exchanged[node.number] = lowering.exchange(node)
+    needed = topological(target.node, until=lambda node: node.mark in at_hand)
+    readers = Counter(above.mark for node in needed for above in node.inputs)
+    for node in needed:
+        if node.mark in at_hand:
+            continue
+        if isinstance(node, Exchange):
+            lowering.readings[node.mark] = lowering.exchange(node)
+        if readers[node.mark] > 1 and not isinstance(node, Source | Stored):
+            lowering.readings[node.mark] = lowering.fan_out(node)
     groups = lowering.stage(target.node, target.output, target.partitions, lowering.tasks)
     return Lowered(lowering.graph, groups)
-
-
-def _exchanges_above(node: Node, resolved: Resolved) -> list[Exchange]:
-    """Exchanges that a node depends on, up to those whose elements are at hand, each after those above it."""
-    needed = {node.number}
-    found: list[Exchange] = []
-    for each in reversed(topological(node)):
-        if each.number in needed and each.number not in resolved:
-            needed.update(above.number for above in each.inputs)
-            if isinstance(each, Exchange):
-                found.append(each)
-    return found[::-1]
 
 
 def asking_for_classes(entries: Mapping[Key, Any]) -> tuple[Graph, list[Key]]:
@@ -186,41 +204,68 @@ def asking_for_classes(entries: Mapping[Key, Any]) -> tuple[Graph, list[Key]]:
 class _Lowering:
     """A graph in the making."""
 
-    resolved: Resolved
-    step_of: Callable[[Source | Transform | Exchange], Step]
+    at_hand: AtHand
+    spec_of: Callable[[Node], CallSpec[Any]]
     settings: TaskSettings
     threads: int
     tasks: int
-    token: str
     shipment: Shipment | StoredShipment
     files: tuple[ExpectedFiles, ...]
     graph: Graph = field(default_factory=dict)
-    exchanged: dict[int, _Reading] = field(default_factory=dict)
+    readings: dict[Mark, _Reading] = field(default_factory=dict)
 
     def stage(
         self, node: Node, output: Output, partitions: Sequence[int], tasks: int
     ) -> list[tuple[Key, Sequence[int]]]:
         """Add the tasks of the stage that ends at a node; return their keys and partitions."""
-        steps: list[Step] = []
-        labels = [type(output).__name__.removesuffix("Output").lower()]
+        steps: list[CallSpec[Step]] = []
+        sides: list[tuple[CallSpec[Any], Mapping[str, Node]]] = []
         at = node
-        while isinstance(at, Transform):
-            if at.operator not in PASSED_THROUGH:
-                steps.append(self.step_of(at))
-                labels.append(steps[-1].label)
-            at = at.input
-        reading = self.reading(at)
+        while isinstance(at, Apply) and at.mark not in self.readings:
+            if not is_link(at):
+                steps.append(self.spec_of(at))
+                sides.append((steps[-1], at.sides))
+            at = at.inputs[0]
+        if isinstance(at, Source) and at.mark not in self.at_hand:
+            sides.append((self.spec_of(at), at.sides))
+        return self.add(self.reading(at), steps[::-1], output, partitions, tasks, node.mark, sides)
+
+    def add(
+        self,
+        reading: _Reading,
+        steps: Sequence[CallSpec[Step]],
+        output: Output,
+        partitions: Sequence[int],
+        tasks: int,
+        part: object,
+        sides: Sequence[tuple[CallSpec[Any], Mapping[str, Node]]] = (),
+    ) -> list[tuple[Key, Sequence[int]]]:
+        """Add the tasks of a stage; return their keys and partitions."""
         groups = reading.groups or grouped(partitions, tasks)
         wanted = set(partitions)
-        name = _task_name([at.operator, *reversed(labels)])
+        last = type(output).__name__.removesuffix("Output").lower()
+        labels = [reading.name, *(step.label for step in steps), last]
+        token = part.number if isinstance(part, Mark) else part
+        name = f"{_task_name(labels)}-{self.settings.action}-{token}"
         keys: list[tuple[Key, Sequence[int]]] = []
         for index, group in enumerate(groups):
             own = [partition for partition in group if partition in wanted]
             if not own:
                 continue
-            key: Key = (f"{name}-{self.token}-{node.number}", _rank(index, len(groups)))
-            stage = Stage(reading.input_of(own), tuple(reversed(steps)), output, self.files)
-            upstream = [TaskRef(each) for each in reading.upstream_of(index, own)]
+            key: Key = (name, _rank(index, len(groups)))
+            beside = [
+                self.side_input(spec, name, stored, own)
+                for spec, bound in sides
+                for name, stored in bound.items()
+            ]
+            stage = Stage(
+                reading.input_of(own),
+                tuple(steps),
+                output,
+                self.files,
+                tuple(side for side, _ in beside),
+            )
+            upstream = [*reading.upstream_of(own), *(each for _, read in beside for each in read)]
             self.graph[key] = Task(
                 key,
                 run_group,
@@ -228,51 +273,98 @@ class _Lowering:
                 stage,
                 own,
                 self.shipment,
-                *upstream,
+                *map(TaskRef, upstream),
             )
             keys.append((key, own))
         return keys
 
+    def side_input(
+        self, spec: CallSpec[Any], name: str, stored: Node, partitions: Sequence[int]
+    ) -> tuple[SideInput, Sequence[Key]]:
+        """Return what a task reads of a side input, and the keys that it depends on for it."""
+        own = [0] if stored.parallelism == 1 else partitions
+        reading = self.reading(stored)
+        upstream = reading.upstream_of(own)
+        found = reading.input_of(own)
+        if not isinstance(found, LoadInput | BlockInput):
+            raise AssertionError(f"{described(stored)} is not stored, and is a side input")
+        return SideInput(spec.key, name, found, stored.parallelism, len(upstream)), upstream
+
     def reading(self, node: Node) -> _Reading:
         """Where the elements of a node that begins a stage come from."""
-        at_hand = self.resolved.get(node.number)
+        if node.mark in self.readings:
+            return self.readings[node.mark]
+        at_hand = self.at_hand.get(node.mark)
+        name = node.kind if isinstance(node, Stored) else node.operator.name
         if isinstance(at_hand, LoadInput | BlockInput):
-            return _Reading(at_hand.of, _nothing)
+            return _Reading(name, at_hand.of, _nothing)
         if isinstance(at_hand, KeptBlocks):
             self.graph.update(at_hand.entries)
-            entries = list(at_hand.entries)
-            return _Reading(
-                lambda _: BlockInput(), lambda index, _: [entries[index]], at_hand.groups
-            )
-        if isinstance(node, Source):
-            source = SourceInput(self.step_of(node))
-            return _Reading(lambda _: source, _nothing)
-        if node.number in self.exchanged:
-            return self.exchanged[node.number]
-        raise AssertionError(f"{node.operator} was not run before what depends on it was lowered")
+            return _blocks(name, list(zip(at_hand.entries, at_hand.groups, strict=True)))
+        source = SourceInput(self.spec_of(node))
+        return _Reading(name, lambda _: source, _nothing)
+
+    def fan_out(self, node: Node) -> _Reading:
+        """Add the stage of a node that several others read: it is computed once, and kept in memory meanwhile."""
+        made = self.stage(node, BlockOutput(), range(node.parallelism), self.tasks)
+        return _blocks(described(node), made)
 
     def exchange(self, node: Exchange) -> _Reading:
-        """Add the map side of an exchange."""
-        step = self.step_of(node)
-        sources = range(node.input.parallelism)
-        if node.operator == "reduce":
-            partials = self.stage(node.input, PartialOutput(step), sources, self.tasks)
-            keys = [key for key, _ in partials]
-            return _Reading(lambda _: ReduceInput(step), lambda _, __: keys)
-        # Every map task sends to every group of targets: fewer, larger groups keep the graph small.
-        output = SplitOutput(step, node.parallelism)
-        maps = self.stage(node.input, output, sources, 2 * self.threads)
-        groups = grouped(range(node.parallelism), 2 * self.threads)
+        """Add the map sides of an exchange, and the tree where its mover merges on the way."""
+        spec = self.spec_of(node)
+        mover = spec.operator
+        sent: list[tuple[Key, Sequence[int]]] = []
+        for side, above in enumerate(node.inputs):
+            sources = above.parallelism
+            targets = -(-sources // _ARITY) if mover.is_merging else node.parallelism
+            output = SendOutput(spec, sources, targets, side)
+            # Every map task sends to every group of targets: fewer, larger groups keep the graph small.
+            tasks = self.tasks if mover.is_merging else 2 * self.threads
+            sent += self.stage(above, output, range(sources), tasks)
+        while targets > node.parallelism:
+            reading = self.received(spec, 1, sent, targets, is_last=False)
+            sources, targets = targets, -(-targets // _ARITY)
+            output = SendOutput(spec, sources, targets)
+            part = f"{node.mark.number}-{sources}"
+            sent = self.add(reading, (), output, range(sources), self.tasks, part)
+        return self.received(spec, len(node.inputs), sent, node.parallelism, is_last=True)
 
-        def sent(index: int, targets: Sequence[int]) -> list[Key]:
+    def received(
+        self,
+        spec: CallSpec[Any],
+        sides: int,
+        sent: Sequence[tuple[Key, Sequence[int]]],
+        targets: int,
+        *,
+        is_last: bool,
+    ) -> _Reading:
+        """Where the elements of what was sent come from."""
+        groups = grouped(range(targets), 2 * self.threads)
+        is_dealt = targets > 1 and not spec.operator.is_merging
+        received = ReceiveInput(spec, sides, is_dealt, is_last)
+
+        def upstream_of(partitions: Sequence[int]) -> list[Key]:
+            if len(groups) == 1:
+                return [key for key, _ in sent]
+            index = next(at for at, group in enumerate(groups) if partitions[0] in group)
             pieces: list[Key] = []
-            for number, (key, _) in enumerate(maps):
-                piece: Key = (f"send-{self.token}-{node.number}", number, index)
+            for number, (key, _) in enumerate(sent):
+                piece: Key = (f"send-{self.settings.action}-{spec.key}-{targets}", number, index)
                 self.graph[piece] = Task(piece, split_group, TaskRef(key), groups[index])
                 pieces.append(piece)
             return pieces
 
-        return _Reading(lambda _: MergeInput(step), sent, groups)
+        return _Reading(spec.operator.name, lambda _: received, upstream_of, groups)
+
+
+def _blocks(name: str, made: Sequence[tuple[Key, Sequence[int]]]) -> _Reading:
+    """Where the elements of encoded blocks come from, given the tasks that made them."""
+
+    def upstream_of(partitions: Sequence[int]) -> list[Key]:
+        wanted = set(partitions)
+        return [key for key, group in made if not wanted.isdisjoint(group)]
+
+    return _Reading(name, lambda _: BlockInput(), upstream_of, [group for _, group in made])
 
 
 def _rank(index: int, groups: int) -> str:
@@ -283,8 +375,8 @@ def _rank(index: int, groups: int) -> str:
     return f"{groups - 1 - index:05d}"
 
 
-def _nothing(index: int, partitions: Sequence[int]) -> Sequence[Key]:
-    """Keys that a group of a stage without an upstream depends on."""
+def _nothing(partitions: Sequence[int]) -> Sequence[Key]:
+    """Keys that a stage without an upstream depends on."""
     return ()
 
 
@@ -292,4 +384,4 @@ def _task_name(labels: Sequence[str]) -> str:
     """Name of a stage's tasks, as a person recognises it on the dashboard."""
     words = [label for label in labels if label]
     name = "-".join(words if len(words) <= 5 else [*words[:2], "…", *words[-2:]])
-    return "".join(each if each.isalnum() or each in "_-.…" else "_" for each in name)
+    return "".join(letter if letter.isalnum() or letter in "_-.…" else "_" for letter in name)

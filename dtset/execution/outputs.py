@@ -11,25 +11,19 @@ from typing import Any, Protocol
 from dtset.checkpoint.layout import data_path, generation_path
 from dtset.checkpoint.part import Part, commit_part, find_part
 from dtset.checkpoint.present_classes import class_tree
-from dtset.execution.exchange.stable_hash import target_of
-from dtset.execution.kernels.batching import Batches
-from dtset.execution.kernels.elementwise import visited
-from dtset.execution.kernels.partitionwise import consumed
-from dtset.execution.kernels.reduction import combined, partial_reduction
-from dtset.execution.stage import Scope, Step
-from dtset.execution.steps import place_of
+from dtset.execution.stage import Scope
+from dtset.operators.call import CallSpec
+from dtset.operators.kernels.batching import Batches
+from dtset.operators.operator import Action
 from dtset.storage.blocks import encode_block
 from dtset.storage.partition_writer import PartitionWriter
 
 __all__ = [
+    "ActionOutput",
     "BlockOutput",
     "Committed",
-    "CountOutput",
     "Output",
-    "PartialOutput",
     "PersistOutput",
-    "SplitOutput",
-    "VisitOutput",
 ]
 
 FIRST_GENERATION = "0"
@@ -126,58 +120,11 @@ class BlockOutput:
 
 
 @dataclass(frozen=True)
-class CountOutput:
-    """Elements are counted."""
+class ActionOutput:
+    """An action uses the elements up; what it returns goes to the driver."""
 
-    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> int:
-        """Count a partition."""
-        return sum(map(len, batches))
+    spec: CallSpec[Action]
 
-
-@dataclass(frozen=True)
-class VisitOutput:
-    """A user's function is called for its effect, on elements or on whole partitions."""
-
-    step: Step
-
-    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> None:
-        """Call the function for a partition."""
-        function = scope.function(self.step)
-        ctx = scope.context(self.step) if self.step.takes_ctx else None
-        place = place_of(self.step, scope)
-        if self.step.operator == "sink":
-            consumed(batches, function, ctx, place)
-        else:
-            visited(batches, function, ctx, place)
-
-
-@dataclass(frozen=True)
-class PartialOutput:
-    """Elements are reduced to the partition's one value."""
-
-    step: Step
-
-    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> bytes:
-        """Reduce a partition."""
-        place = place_of(self.step, scope)
-        partial = partial_reduction(batches, scope.function(self.step), place)
-        return encode_block(partial, resolver=scope.program.resolve)
-
-
-@dataclass(frozen=True)
-class SplitOutput:
-    """Pairs are reduced by key, and split by the partition that their key goes to."""
-
-    step: Step
-    targets: int
-
-    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> dict[int, bytes]:
-        """Split a partition."""
-        place = place_of(self.step, scope)
-        values = combined(batches, scope.function(self.step), place)
-        pairs: dict[int, list[tuple[Any, Any]]] = {}
-        with place.noting():
-            for pair in values.items():
-                pairs.setdefault(target_of(pair[0], self.targets), []).append(pair)
-        resolver = scope.program.resolve
-        return {target: encode_block(sent, resolver=resolver) for target, sent in pairs.items()}
+    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> Any:
+        """Carry the action out for a partition."""
+        return self.spec.operator.consume(batches, scope.call(self.spec))

@@ -12,7 +12,7 @@ from dtset.checkpoint.resolution import Hit
 from dtset.execution.run import Run
 from dtset.fingerprint.node import node_trees, stored_tree
 from dtset.fingerprint.tree import Tree
-from dtset.plan.nodes import Cache, Node, Persist, operators, title, topological
+from dtset.plan.nodes import Mark, Node, Stored, operators, title, topological
 
 __all__ = ["PersistPreview", "RunPlan", "preview"]
 
@@ -104,36 +104,36 @@ def preview(run: Run, node: Node, explain: Callable[..., Reason]) -> RunPlan:
         Something that a persist depends on cannot be fingerprinted.
     """
     stored = run.stored_trees(topological(node)) if run.checkpointing else {}
-    pending: dict[int, tuple[str, ...]] = {}
+    pending: dict[Mark, tuple[str, ...]] = {}
     persists: list[PersistPreview] = []
-    looked_at: list[Persist] = []
+    looked_at: list[Stored] = []
     for each in topological(node):
-        if each.number in run.kept:
+        if each.mark in run.kept:
             continue
-        waited_for = [name for one in each.inputs for name in pending.get(one.number, ())]
+        waited_for = [name for one in each.inputs for name in pending.get(one.mark, ())]
         above = tuple(dict.fromkeys(waited_for))
-        if isinstance(each, Persist):
-            ahead = sum(one.number not in run.persisted for one in looked_at)
+        if isinstance(each, Stored) and each.durable:
+            ahead = sum(one.mark not in run.persisted for one in looked_at)
             found = _of_persist(run, each, above, stored, partial(explain, ahead=ahead))
             looked_at.append(each)
             persists.append(found)
             above = () if found.state in (HIT, DONE) else (found.name,)
-        elif isinstance(each, Cache):
-            above = (*above, f"the cache of {operators(each.input)[-1]}")
+        elif isinstance(each, Stored):
+            above = (*above, f"the cache of {operators(each.inputs[0])[-1]}")
         if above:
-            pending[each.number] = above
+            pending[each.mark] = above
     return RunPlan(node.name or operators(node)[-1], tuple(persists))
 
 
 def _of_persist(
     run: Run,
-    node: Persist,
+    node: Stored,
     above: tuple[str, ...],
-    stored: dict[int, Tree],
+    stored: dict[Mark, Tree],
     explain: Callable[[Missed], Reason],
 ) -> PersistPreview:
     """What one persist would find, or has found; what stands for a hit becomes part of `stored`."""
-    done = run.persisted.get(node.number)
+    done = run.persisted.get(node.mark)
     if done is not None:
         manifest = done.manifest
         made = tuple(manifest.operators)
@@ -147,14 +147,16 @@ def _of_persist(
     )
     if not run.checkpointing:
         return replace(unknown, why="checkpointing is off")
-    if above or node.input is None:
+    if above or not node.inputs:
         return replace(unknown, state=DEPENDS, why=", ".join(above))
-    tree = node_trees(node.input, stored, config=run.config, ignore=run.ignore)[node.input.number]
+    tree = node_trees(node.inputs[0], stored, config=run.config, ignore=run.ignore)[
+        node.inputs[0].mark
+    ]
     resolution = run.resolved(node, tree, stored.keys())
     if isinstance(resolution, Hit) and not node.refresh:
         manifest = resolution.manifest
         classes = present_classes(manifest.classes, run.ignore)
-        stored[node.number] = stored_tree(title(node), manifest.digest, classes)
+        stored[node.mark] = stored_tree(title(node), manifest.digest, classes)
         why = "accepted for the present program" if resolution.accepted else None
         return replace(unknown, state=HIT, found=node.parallelism, why=why, fingerprint=tree.digest)
     missed = run.missed(node, tree, resolution)

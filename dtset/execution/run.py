@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 import uuid
-import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary, WeakSet
 
 from dtset.checkpoint.explain import Missed
 from dtset.checkpoint.layout import run_path
@@ -19,15 +19,14 @@ from dtset.checkpoint.part import Part
 from dtset.checkpoint.present_classes import module_and_name, present_classes, present_fingerprint
 from dtset.checkpoint.resolution import Hit, Miss, Resolution, resolve
 from dtset.errors import DTSetError, FingerprintError, UsageError
+from dtset.exchange.deal import DealChangedError, common_deal
 from dtset.execution.code import sent
-from dtset.execution.exchange.pieces import DealChangedError, common_deal
 from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.failures import TaskFailedError
 from dtset.execution.inline import SequenceSource, inlined
 from dtset.execution.inputs import BlockInput, LoadInput
 from dtset.execution.logs import driver_logging
 from dtset.execution.lower import KeptBlocks, Lowered, Target, asking_for_classes, lower
-from dtset.execution.operators import step_of, takes_ctx
 from dtset.execution.outputs import (
     FIRST_GENERATION,
     BlockOutput,
@@ -38,19 +37,20 @@ from dtset.execution.outputs import (
 from dtset.execution.results import GroupResult
 from dtset.execution.scheduler import Scheduler, WorkersLostError
 from dtset.execution.shipping import ship
-from dtset.execution.stage import Step, TaskSettings
+from dtset.execution.specs import function_key, sees_ctx, spec_of
+from dtset.execution.stage import TaskSettings
 from dtset.execution.waiting import SchedulerLostError, WorkersGoneError
 from dtset.fingerprint.graph import reached_distributions
 from dtset.fingerprint.node import node_trees, own_tree, stored_tree
 from dtset.fingerprint.sources import sources_of
 from dtset.fingerprint.tree import Tree
+from dtset.operators.call import CallSpec
 from dtset.plan.nodes import (
-    Cache,
     Exchange,
+    Mark,
     Node,
-    Persist,
     Source,
-    Transform,
+    Stored,
     operators,
     title,
     topological,
@@ -131,12 +131,14 @@ class Run:
     on_miss: Callable[[Missed], str]
     on_persist: Callable[[Persisted, float], None]
     check_writable: Callable[[], None]
-    persisted: dict[int, Persisted] = field(default_factory=dict)
-    adopted: set[int] = field(default_factory=set)
-    kept: dict[int, KeptBlocks] = field(default_factory=dict)
-    sources: dict[int, BlockInput | LoadInput] = field(default_factory=dict)
-    trees: dict[int, Tree] = field(default_factory=dict)
-    unknown: dict[int, FingerprintError] = field(default_factory=dict)
+    persisted: WeakKeyDictionary[Mark, Persisted] = field(default_factory=WeakKeyDictionary)
+    adopted: WeakSet[Mark] = field(default_factory=WeakSet)
+    kept: WeakKeyDictionary[Mark, KeptBlocks] = field(default_factory=WeakKeyDictionary)
+    sources: WeakKeyDictionary[Mark, BlockInput | LoadInput] = field(
+        default_factory=WeakKeyDictionary
+    )
+    trees: WeakKeyDictionary[Mark, Tree] = field(default_factory=WeakKeyDictionary)
+    unknown: WeakKeyDictionary[Mark, FingerprintError] = field(default_factory=WeakKeyDictionary)
     classes: set[tuple[str, str]] = field(default_factory=set)
     _actions: count[int] = field(default_factory=count)
 
@@ -176,30 +178,30 @@ class Run:
         Those whose inputs are known go first: below a persist, fingerprints hang on its digest.
         """
         for node in topological(*nodes):
-            if node.number in self.persisted or node.number in self.kept:
+            if node.mark in self.persisted or node.mark in self.kept:
                 continue
-            if isinstance(node, Persist):
-                self.persisted[node.number] = self._persist(node)
-            elif isinstance(node, Cache):
-                self.kept[node.number] = self._keep(node)
+            if isinstance(node, Stored) and node.durable:
+                self.persisted[node.mark] = self._persist(node)
+            elif isinstance(node, Stored):
+                self.kept[node.mark] = self._keep(node)
 
     def fingerprint(self, node: Node) -> Tree:
         """Fingerprint of a node whose persists and caches have been run."""
-        return self._trees(node)[node.number]
+        return self._trees(node)[node.mark]
 
-    def _trees(self, node: Node) -> dict[int, Tree]:
+    def _trees(self, node: Node) -> dict[Mark, Tree]:
         """Fingerprints of a node and of what is above it, up to persists and caches."""
         needed = self._unresolved(node)
         for each in needed:
-            if each.number in self.unknown:
-                raise self.unknown[each.number]
+            if each.mark in self.unknown:
+                raise self.unknown[each.mark]
         stored = self.stored_trees(needed)
         return node_trees(node, stored, config=self.config, ignore=self.ignore)
 
-    def stored_trees(self, nodes: Iterable[Node]) -> dict[int, Tree]:
+    def stored_trees(self, nodes: Iterable[Node]) -> dict[Mark, Tree]:
         """What stands for those nodes whose elements are at hand, with the code that their classes have now."""
-        trees: dict[int, Tree] = {}
-        for number in {node.number for node in nodes}:
+        trees: dict[Mark, Tree] = {}
+        for number in {node.mark for node in nodes}:
             persisted, tree = self.persisted.get(number), self.trees.get(number)
             if persisted is not None:
                 found = persisted.manifest
@@ -213,50 +215,48 @@ class Run:
                 trees[number] = stored_tree("cache", tree.digest, classes)
         return trees
 
-    def adopt(self, node: Persist, manifest: Manifest) -> None:
+    def adopt(self, node: Stored, manifest: Manifest) -> None:
         """Take a committed TSet for what a node stands for."""
-        self.persisted[node.number] = Persisted(manifest, True)
-        self.adopted.add(node.number)
+        self.persisted[node.mark] = Persisted(manifest, True)
+        self.adopted.add(node.mark)
         self.classes.update(map(module_and_name, manifest.classes))
 
     def forget(self, node: Node) -> None:
         """Let go of a cache's memory, or of what is known of a persist."""
-        self.persisted.pop(node.number, None)
-        self._free(node.number)
+        self.persisted.pop(node.mark, None)
+        self._free(node.mark)
 
     def clear(self) -> None:
         """Let go of all that is kept in memory."""
         for each in (self.persisted, self.kept, self.sources, self.trees, self.unknown):
             each.clear()
 
-    def _keep(self, node: Cache) -> KeptBlocks:
+    def _keep(self, node: Stored) -> KeptBlocks:
         """Run a cache: its elements as they are now, whatever its functions read later."""
-        trees: Mapping[int, Tree] | None = None
+        trees: Mapping[Mark, Tree] | None = None
         if self.checkpointing:
             try:
-                trees = self._trees(node.input)
+                trees = self._trees(node.inputs[0])
             except FingerprintError as error:
                 # What it was computed from may change: a persist below raises this, now or later.
-                self.unknown[node.number] = error
+                self.unknown[node.mark] = error
             else:
-                self._check_unchanged(node, trees[node.input.number])
-                self.trees[node.number] = trees[node.input.number]
-        target = self._target(node.input, BlockOutput(), range(node.parallelism), trees=trees)
-        kept = self._resubmitting(lambda attempt: self._kept(target, attempt))
-        weakref.finalize(node.lifetime, self._free, node.number).atexit = False
-        return kept
+                self._check_unchanged(node, trees[node.inputs[0].mark])
+                self.trees[node.mark] = trees[node.inputs[0].mark]
+        target = self._target(node.inputs[0], BlockOutput(), range(node.parallelism), trees=trees)
+        return self._resubmitting(lambda attempt: self._kept(target, attempt))
 
-    def _free(self, number: int) -> None:
+    def _free(self, number: Mark) -> None:
         """Let go of what was kept for a cache that nothing refers to any more."""
         for each in (self.kept, self.trees, self.unknown):
             each.pop(number, None)
 
-    def _check_unchanged(self, node: Cache, tree: Tree) -> None:
+    def _check_unchanged(self, node: Stored, tree: Tree) -> None:
         """Make sure that a cache that was lost comes back as it was: what is below counts on that."""
-        before = self.trees.get(node.number)
+        before = self.trees.get(node.mark)
         if before is not None and before.digest != tree.digest:
             raise DTSetError(
-                f"the cache {node.name or node.number} was lost with its workers, and what it was computed from "
+                f"the cache {node.name or node.mark.number} was lost with its workers, and what it was computed from "
                 "has changed since: cache() it again"
             )
 
@@ -271,7 +271,7 @@ class Run:
         groups = [partitions for _, partitions in lowered.groups]
         return KeptBlocks(groups, entries, self._has_exchange(target.node), classes)
 
-    def _persist(self, node: Persist) -> Persisted:
+    def _persist(self, node: Stored) -> Persisted:
         """Run a persist: look it up, compute what is missing, commit it."""
         began = time.perf_counter()
         persisted = self._looked_up_or_computed(node)
@@ -282,15 +282,15 @@ class Run:
         self.on_persist(persisted, time.perf_counter() - began)
         return persisted
 
-    def _looked_up_or_computed(self, node: Persist, tries: int = 3) -> Persisted:
+    def _looked_up_or_computed(self, node: Stored, tries: int = 3) -> Persisted:
         """Find a persisted TSet, or compute what is missing of it and commit it."""
         began = time.perf_counter()
-        if node.input is None:
+        if not node.inputs:
             raise UsageError(
-                f"the persisted TSet {node.name or node.number} was unpersisted: its data are gone. Persist it again"
+                f"the persisted TSet {node.name or node.mark.number} was unpersisted: its data are gone. Persist it again"
             )
-        trees = self._trees(node.input) if self.checkpointing else None
-        tree = None if trees is None else trees[node.input.number]
+        trees = self._trees(node.inputs[0]) if self.checkpointing else None
+        tree = None if trees is None else trees[node.inputs[0].mark]
         generation = self._generation(node)
         fingerprint, parts = uuid.uuid4().hex * 2, dict[int, Part]()
         missed: Missed | None = None
@@ -308,8 +308,8 @@ class Run:
         missing = [each for each in range(node.parallelism) if each not in parts]
         if missing:
             output = PersistOutput(fingerprint, generation)
-            target = self._target(node.input, output, missing, trees=trees)
-            if tree is not None and self.fingerprint(node.input).digest != tree.digest:
+            target = self._target(node.inputs[0], output, missing, trees=trees)
+            if tree is not None and self.fingerprint(node.inputs[0]).digest != tree.digest:
                 # Another thread has changed what functions read between their fingerprint and their packing.
                 if tries == 0:
                     raise DTSetError(
@@ -337,7 +337,7 @@ class Run:
         reused = sum(part.run_id != self.run_id for part in manifest.parts)
         return Persisted(manifest, reused or False, why=why)
 
-    def resolved(self, node: Persist, tree: Tree, at_hand: Collection[int] = ()) -> Resolution:
+    def resolved(self, node: Stored, tree: Tree, at_hand: Collection[Mark] = ()) -> Resolution:
         """Look up a persist whose input has been fingerprinted; `at_hand` are nodes that count as stored."""
         return resolve(
             self.store,
@@ -347,13 +347,13 @@ class Run:
             partial(present_fingerprint, ignore=self.ignore),
         )
 
-    def _generation(self, node: Persist, at_hand: Collection[int] = ()) -> str | None:
+    def _generation(self, node: Stored, at_hand: Collection[Mark] = ()) -> str | None:
         """The generation whose partitions may be reused; None where an exchange decides it when it runs."""
-        dealt = node.input is not None and self._has_exchange(node.input, at_hand)
+        dealt = bool(node.inputs) and self._has_exchange(node.inputs[0], at_hand)
         return None if dealt else FIRST_GENERATION
 
     @staticmethod
-    def missed(node: Persist, tree: Tree, resolution: Resolution) -> Missed:
+    def missed(node: Stored, tree: Tree, resolution: Resolution) -> Missed:
         """Say what the store does not have of a persist, and what it is to be made from."""
         lineage = Lineage(title(node), tree, sources_of(tree))
         if isinstance(resolution, Hit):
@@ -381,15 +381,11 @@ class Run:
             partition: result for each in returned for partition, result in each.results.items()
         }
 
-    def _has_exchange(self, node: Node, at_hand: Collection[int] = ()) -> bool:
+    def _has_exchange(self, node: Node, at_hand: Collection[Mark] = ()) -> bool:
         """Whether what a node's partitions hold is dealt out by an exchange, in this run or a cache."""
         return any(
-            (
-                isinstance(each, Exchange)
-                and each.operator != "reduce"
-                and each.number not in self.kept
-            )
-            or (each.number in self.kept and self.kept[each.number].dealt)
+            (isinstance(each, Exchange) and each.parallelism > 1 and each.mark not in self.kept)
+            or (each.mark in self.kept and self.kept[each.mark].dealt)
             for each in self._unresolved(node, at_hand)
         )
 
@@ -432,20 +428,21 @@ class Run:
         output: Output,
         partitions: Sequence[int],
         functions: Mapping[str, object] | None = None,
-        trees: Mapping[int, Tree] | None = None,
+        trees: Mapping[Mark, Tree] | None = None,
     ) -> Target:
         """What an action wants, with the user's code as it is now: what is submitted again is the same."""
-        resolved: dict[int, LoadInput | BlockInput] = {}
+        resolved: dict[Mark, LoadInput | BlockInput] = {}
         objects: dict[str, object] = {"config": dict(self.config), **(functions or {})}
         for each in self._unresolved(node):
-            if each.number in self.persisted:
-                resolved[each.number] = _load(self.persisted[each.number].manifest)
+            if each.mark in self.persisted:
+                resolved[each.mark] = _load(self.persisted[each.mark].manifest)
             elif isinstance(each, Source) and isinstance(each.data, SequenceSource):
-                resolved[each.number] = self._inlined(each, each.data)
-            elif isinstance(each, Source):
-                objects[str(each.number)] = each.data
-            elif isinstance(each, Transform | Exchange) and each.function is not None:
-                objects[str(each.number)] = each.function.function
+                resolved[each.mark] = self._inlined(each, each.data)
+            else:
+                if isinstance(each, Source) and each.data is not None:
+                    objects[str(each.mark.number)] = each.data
+                for role, function in each.functions.items():
+                    objects[function_key(each, role)] = function.function
         known = self._trees_if_useful(node) if trees is None else trees
         distributions = reached_distributions(known.values())
         shipment = sent(ship(objects, sorted(self.classes), distributions), self.settings)
@@ -453,8 +450,8 @@ class Run:
         files = tuple(
             ExpectedFiles(each.files, found)
             for each in self._unresolved(node)
-            if isinstance(each, Source | Transform | Exchange) and each.files is not None
-            for found in own_tree(known.get(each.number, _NO_TREE)).children
+            if not isinstance(each, Stored) and each.files is not None
+            for found in own_tree(known.get(each.mark, _NO_TREE)).children
             if found.name == "files"
         )
         return Target(node, output, partitions, resolved, shipment, digests, files)
@@ -462,12 +459,12 @@ class Run:
     def _lowered(self, target: Target, attempt: int) -> Lowered:
         """Lower a target whose persists and caches have been run."""
         scheduler = self.scheduler()
-        kept: dict[int, KeptBlocks] = {}
+        kept: dict[Mark, KeptBlocks] = {}
         for node in self._unresolved(target.node):
-            if isinstance(node, Cache) and node.number in self.kept:
-                if scheduler.lost(self.kept[node.number].entries.values()):
-                    self.kept[node.number] = self._keep(node)
-                kept[node.number] = self.kept[node.number]
+            if isinstance(node, Stored) and node.mark in self.kept:
+                if scheduler.lost(self.kept[node.mark].entries.values()):
+                    self.kept[node.mark] = self._keep(node)
+                kept[node.mark] = self.kept[node.mark]
         settings = replace(
             self.settings,
             attempt=attempt,
@@ -476,37 +473,36 @@ class Run:
             action=f"{self.run_id[-8:]}-{next(self._actions)}",
         )
 
-        def step(node: Source | Transform | Exchange) -> Step:
-            return step_of(node, self.job_id, target.digests.get(node.number, str(node.number)))
+        def spec(node: Node) -> CallSpec[Any]:
+            digest = target.digests.get(node.mark, str(node.mark.number))
+            return spec_of(node, self.job_id, digest)
 
         return lower(
             target,
             {**target.resolved, **kept},
-            step_of=step,
+            spec_of=spec,
             settings=settings,
             threads=scheduler.threads(),
             tasks_per_thread=self.tasks_per_thread,
         )
 
-    def _unresolved(self, node: Node, at_hand: Collection[int] = ()) -> list[Node]:
+    def _unresolved(self, node: Node, at_hand: Collection[Mark] = ()) -> list[Node]:
         """Nodes that a target needs, up to those whose elements are at hand."""
-        needed, stack = dict[int, Node](), [node]
+        needed, stack = dict[Mark, Node](), [node]
         while stack:
             each = stack.pop()
-            if each.number not in needed:
-                needed[each.number] = each
-                is_there = any(
-                    each.number in known for known in (self.kept, self.persisted, at_hand)
-                )
-                stack.extend(() if is_there else each.inputs)
+            if each.mark not in needed:
+                needed[each.mark] = each
+                is_there = any(each.mark in known for known in (self.kept, self.persisted, at_hand))
+                stack.extend(() if is_there else (*each.inputs, *each.sides.values()))
         return list(needed.values())
 
-    def _trees_if_useful(self, node: Node) -> Mapping[int, Tree]:
+    def _trees_if_useful(self, node: Node) -> Mapping[Mark, Tree]:
         """Fingerprints of operators that see a ``ctx``: ``ctx.random`` is seeded with them.
 
         None where nobody sees a seed, or where there is no fingerprint: a node's number stands for it.
         """
-        if not self.checkpointing or not any(map(takes_ctx, self._unresolved(node))):
+        if not self.checkpointing or not any(map(sees_ctx, self._unresolved(node))):
             return {}
         try:
             return self._trees(node)
@@ -515,11 +511,11 @@ class Run:
 
     def _inlined(self, node: Source, data: SequenceSource) -> BlockInput | LoadInput:
         """Bring a sequence that lies in the driver's memory to where tasks can read it, once."""
-        if node.number not in self.sources:
-            path = run_path(self.job_id, self.run_id, f"sources/{node.number}")
-            self.sources[node.number] = inlined(data, self.settings, path)
+        if node.mark not in self.sources:
+            path = run_path(self.job_id, self.run_id, f"sources/{node.mark.number}")
+            self.sources[node.mark] = inlined(data, self.settings, path)
             self.classes.update(data.classes)
-        return self.sources[node.number]
+        return self.sources[node.mark]
 
 
 def _load(manifest: Manifest) -> LoadInput:

@@ -1,70 +1,21 @@
-"""Stages: what runs in one pass over a partition, as data that travels to a worker."""
+"""Stages: what runs in one pass over a partition, as data that travels to a worker, and what it runs in there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dtset.execution.logs import DriverLogging
+from dtset.operators.call import Call, CallSpec
+from dtset.operators.kernels.failure import Place
 from dtset.plan.context import TSetContext
-from dtset.plan.user_function import Form, UserFunction
 from dtset.storage.objects import ObjectStore
 
 if TYPE_CHECKING:
     from dtset.execution.shipping import Program
 
-__all__ = ["Scope", "Step", "TaskSettings", "visit_step"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """An operator in a stage; its function travels apart, under `key`.
-
-    Parameters
-    ----------
-    key : str
-        Where the program holds the function, or the source's data.
-    operator, label, id, name : str
-        The operator, its function as messages call it, and what ``ctx`` says of them.
-    form : Form
-        How the function is called.
-    takes_ctx : bool
-        Whether it is passed a `TSetContext`.
-    takes_value : bool
-        Whether a compute is given the value of a reduce, in place of an iterator.
-    seed : str
-        What ``ctx.random`` is seeded with, besides the partition.
-    parallelism : int
-        Number of partitions.
-    """
-
-    key: str
-    operator: str
-    label: str
-    id: str
-    name: str
-    form: Form | None
-    takes_ctx: bool
-    takes_value: bool
-    seed: str
-    parallelism: int
-
-
-def visit_step(operator: str, function: UserFunction, parallelism: int) -> Step:
-    """Make the step of an action that calls a function for its effect."""
-    return Step(
-        key="visit",
-        operator=operator,
-        label=function.label,
-        id=operator,
-        name=operator,
-        form=function.form,
-        takes_ctx=function.takes_ctx,
-        takes_value=False,
-        seed="",
-        parallelism=parallelism,
-    )
+__all__ = ["Scope", "TaskSettings", "place_of"]
 
 
 @dataclass(frozen=True)
@@ -94,27 +45,60 @@ class TaskSettings:
 
 @dataclass(frozen=True)
 class Scope:
-    """One attempt at one partition, on its worker."""
+    """One attempt at one partition, on its worker.
+
+    Parameters
+    ----------
+    settings : TaskSettings
+        What all tasks are told.
+    program : Program
+        The user's code.
+    partition : int
+        Number of the partition.
+    worker_id : int or str
+        Name of the worker.
+    sides : mapping of str to mapping of str to DataPartition
+        By the key of an operator, its side inputs by name.
+    """
 
     settings: TaskSettings
     program: Program
     partition: int
     worker_id: int | str
+    sides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
-    def function(self, step: Step) -> Any:
-        """Return the function, or the source's data, of a step."""
-        return self.program.objects[step.key]
-
-    def context(self, step: Step) -> TSetContext:
-        """Return what the function of a step is told about where it runs."""
-        config: Mapping[str, Any] = self.program.objects["config"]
-        return TSetContext(
+    def call(
+        self, spec: CallSpec[Any], *, sources: int = 1, targets: int = 1, side: int = 0
+    ) -> Call:
+        """Return what an operator is called with, for this partition."""
+        objects = self.program.objects
+        config: Mapping[str, Any] = objects["config"]
+        ctx = TSetContext(
             index=self.partition,
-            parallelism=step.parallelism,
-            id=step.id,
-            name=step.name,
+            parallelism=spec.parallelism,
+            id=spec.id,
+            name=spec.name,
             worker_id=self.worker_id,
             config=config,
             attempt=self.settings.attempt,
-            seed=step.seed,
+            seed=spec.seed,
+            inputs=self.sides.get(spec.key),
         )
+        return Call(
+            signatures=spec.signatures,
+            functions={role: objects[made.key] for role, made in spec.signatures.items()},
+            params=spec.params,
+            ctx=ctx,
+            place=place_of(spec, self.partition),
+            limit=self.settings.batch_size,
+            content=spec.content,
+            data=objects.get(spec.key),
+            sources=sources,
+            targets=targets,
+            side=side,
+        )
+
+
+def place_of(spec: CallSpec[Any], partition: int) -> Place:
+    """Where an operator runs, for notes on errors."""
+    return Place(spec.operator.name, spec.label, partition)

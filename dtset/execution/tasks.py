@@ -1,4 +1,4 @@
-"""The functions that Dask runs: a group of partitions of a stage, and the splitting of what it sends."""
+"""The functions that Dask runs: a group of partitions of a stage."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dtset.errors import StoreNotSharedError
+from dtset.exchange.deal import DealChangedError, common_deal
 from dtset.execution.code import StoredShipment, program_of
-from dtset.execution.exchange.pieces import DealChangedError, Piece, common_deal, digest_of
 from dtset.execution.expected_files import ExpectedFiles, unchanged
 from dtset.execution.failures import packed
 from dtset.execution.inputs import Input, Opened
-from dtset.execution.kernels.failure import close_all
 from dtset.execution.logs import forwarded
 from dtset.execution.outputs import Output
 from dtset.execution.printing import captured
 from dtset.execution.results import GroupResult
 from dtset.execution.shipping import Program, Shipment
-from dtset.execution.stage import Scope, Step, TaskSettings
-from dtset.execution.steps import place_of, through
+from dtset.execution.side_inputs import OpenedSides, SideInput, opened_sides
+from dtset.execution.stage import Scope, TaskSettings, place_of
+from dtset.execution.steps import through
 from dtset.execution.worker import running_worker
+from dtset.operators.call import CallSpec
+from dtset.operators.kernels.failure import close_all
+from dtset.operators.operator import Step
 from dtset.storage.blocks import block_classes
 from dtset.storage.pickling import ClassResolver, present_class
 
@@ -31,19 +34,32 @@ __all__ = [
     "classes_in",
     "partition_results",
     "run_group",
-    "split_group",
     "together",
 ]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Operators fused into one pass over a partition."""
+    """Operators fused into one pass over a partition.
+
+    Its upstream results are those of the input, then those of each side input.
+    """
 
     input: Input
-    steps: tuple[Step, ...]
+    steps: tuple[CallSpec[Step], ...]
     output: Output = field(repr=False)
     files: tuple[ExpectedFiles, ...] = ()
+    sides: tuple[SideInput, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A stage with the user's code and its upstream at hand."""
+
+    program: Program
+    main: Opened
+    sides: OpenedSides
+    deal: str | None
 
 
 _stores_seen: set[tuple[str, str]] = set()
@@ -69,21 +85,21 @@ def partition_results(
 ) -> Iterator[GroupResult]:
     """Run a stage over a group of partitions, the next one each time that its result is asked for."""
     resolver: ClassResolver = present_class
-    begun: tuple[Program, Opened] | None = None
+    begun: _Begun | None = None
     for partition in partitions:
         try:
             if begun is None:
                 _check_store(settings)
                 program = program_of(shipment, settings)
                 resolver = program.resolve
-                begun = program, stage.input.open(upstream)
-            result = _result(settings, stage, partition, *begun)
+                begun = _begin(stage, program, upstream)
+            result = _result(settings, stage, partition, begun)
         except (DealChangedError, StoreNotSharedError):
             raise
         except BaseException as error:
             failure = packed(error, resolver)
         else:
-            yield GroupResult({partition: result}, begun[1].deal)
+            yield GroupResult({partition: result}, begun.deal)
             continue
         # Raised here, it has no context: that would travel along, however deep its traceback is.
         raise failure
@@ -97,20 +113,26 @@ def together(*groups: GroupResult) -> GroupResult:
     )
 
 
-def _result(
-    settings: TaskSettings, stage: Stage, partition: int, program: Program, opened: Opened
-) -> Any:
+def _begin(stage: Stage, program: Program, upstream: Sequence[Any]) -> _Begun:
+    """Open the input of a stage, and its side inputs."""
+    own = len(upstream) - sum(side.count for side in stage.sides)
+    main = stage.input.open(upstream[:own])
+    sides = opened_sides(stage.sides, upstream[own:])
+    return _Begun(program, main, sides, sides.deal_with(main.deal))
+
+
+def _result(settings: TaskSettings, stage: Stage, partition: int, begun: _Begun) -> Any:
     """Run a stage over a partition, and close what that opened."""
-    scope = Scope(settings, program, partition, _worker_id())
+    scope = begun.sides.seen_from(Scope(settings, begun.program, partition, _worker_id()))
     with (
         captured(settings.run_id, enabled=settings.capture),
         forwarded(settings.run_id, settings.logging),
     ):
-        batches = through(opened.batches(scope), stage.steps, scope)
+        batches = through(begun.main.batches(scope), stage.steps, scope)
         batches = unchanged(batches, stage.files)
         try:
             with _making(stage, scope):
-                result = stage.output.consume(batches, scope, opened.deal)
+                result = stage.output.consume(batches, scope, begun.deal)
         except BaseException as error:
             close_all([batches.close], error)
             raise
@@ -120,19 +142,10 @@ def _result(
 
 def _making(stage: Stage, scope: Scope) -> AbstractContextManager[None]:
     """Note, on what is raised because of the elements themselves, which operator made them."""
-    step = stage.steps[-1] if stage.steps else getattr(stage.input, "step", None)
-    return place_of(step, scope).noting() if isinstance(step, Step) else nullcontext()
-
-
-def split_group(result: GroupResult, targets: Sequence[int]) -> Piece:
-    """Take from a map side's result what a group of targets needs."""
-    blocks: dict[int, list[tuple[int, bytes]]] = {target: [] for target in targets}
-    for partition, sent in result.results.items():
-        for target in targets:
-            if target in sent:
-                blocks[target].append((partition, sent[target]))
-    digests = {partition: digest_of(sent) for partition, sent in result.results.items()}
-    return Piece(digests, blocks, result.deal)
+    spec = stage.steps[-1] if stage.steps else getattr(stage.input, "spec", None)
+    if spec is None:
+        return nullcontext()
+    return place_of(spec, scope.partition).noting()
 
 
 def classes_in(result: GroupResult) -> frozenset[tuple[str, str]]:

@@ -9,15 +9,14 @@ from typing import Any
 from dtset.fingerprint import Session, environment_leaves, fingerprint_tree
 from dtset.fingerprint.tree import OPERATOR, Tree, branch, leaf, own_mark
 from dtset.plan.nodes import (
-    PASSED_THROUGH,
-    Cache,
-    Exchange,
     FunctionFiles,
+    Mark,
     Node,
-    Persist,
     Source,
-    Transform,
+    SourceData,
+    Stored,
     described,
+    is_link,
     topological,
 )
 from dtset.plan.user_function import UserFunction
@@ -27,19 +26,19 @@ __all__ = ["files_tree", "node_trees", "own_tree", "stored_tree"]
 
 def node_trees(
     node: Node,
-    stored: Mapping[int, Tree],
+    stored: Mapping[Mark, Tree],
     *,
     config: Mapping[str, Any],
     ignore: Collection[str] = (),
-) -> dict[int, Tree]:
+) -> dict[Mark, Tree]:
     """Fingerprints of the elements of a node, and of the nodes that it depends on.
 
     Parameters
     ----------
     node : Node
         Whose elements.
-    stored : mapping of int to Tree
-        By node number, what stands for elements that were persisted or cached; nothing above these
+    stored : mapping of Mark to Tree
+        By node, what stands for elements that were persisted or cached; nothing above these
         nodes is looked at.
     config : mapping
         The environment's, which functions that take a ``ctx`` can see.
@@ -48,22 +47,23 @@ def node_trees(
 
     Returns
     -------
-    dict of int to Tree
-        By node number; that of `node` has the Python version and the format of fingerprints as leaves.
+    dict of Mark to Tree
+        By node; that of `node` has the Python version and the format of fingerprints as leaves.
 
     Raises
     ------
     FingerprintError
         Something in it has no deterministic fingerprint.
     """
-    trees: dict[int, Tree] = dict(stored)
+    trees: dict[Mark, Tree] = dict(stored)
     session = Session(ignore)
-    for each in _needed(node, stored):
-        trees[each.number] = _tree(each, trees, config, session)
-    leaves, tree = environment_leaves(), trees[node.number]
+    for needed in topological(node, until=lambda above: above.mark in stored):
+        if needed.mark not in stored:
+            trees[needed.mark] = _tree(needed, trees, config, session)
+    leaves, tree = environment_leaves(), trees[node.mark]
     # By its role: what a function is called does not count.
     whole = branch("plan", *leaves, replace(tree, name="elements"))
-    trees[node.number] = replace(whole, children=(*leaves, tree))
+    trees[node.mark] = replace(whole, children=(*leaves, tree))
     return trees
 
 
@@ -103,59 +103,44 @@ def own_tree(tree: Tree) -> Tree:
     return tree.children[-1] if tree.name == "plan" else tree
 
 
-def _needed(node: Node, stored: Mapping[int, Tree]) -> Iterator[Node]:
-    """Nodes whose trees are to be made, each after its inputs."""
-    wanted = {node.number}
-    for each in reversed(ordered := topological(node)):
-        if each.number in wanted and each.number not in stored:
-            wanted.update(above.number for above in each.inputs)
-    return (each for each in ordered if each.number in wanted and each.number not in stored)
-
-
 def _tree(
-    node: Node, trees: Mapping[int, Tree], config: Mapping[str, Any], session: Session
+    node: Node, trees: Mapping[Mark, Tree], config: Mapping[str, Any], session: Session
 ) -> Tree:
     """Tree of a node whose inputs have theirs."""
-    match node:
-        case Cache():
-            return trees[node.input.number]
-        case Persist():
-            (above,) = node.inputs
-            return trees[above.number]
-        case Transform() if node.operator in PASSED_THROUGH:
-            return trees[node.input.number]
-        case Source():
-            parts = dict(_source_parts(node, config, session))
-        case Transform() | Exchange():
-            parts = {"input": trees[node.input.number]}
-            if node.function is not None:
-                parts["function"] = _function_tree(
-                    node.function, config, session, node.name, node.operator
-                )
+    if isinstance(node, Stored) or is_link(node):
+        return trees[node.inputs[0].mark]
+    operator = node.operator.name
+    parts: dict[str, Tree] = {}
+    for index, above in enumerate(node.inputs):
+        parts["input" if len(node.inputs) == 1 else f"input {index}"] = trees[above.mark]
+    if isinstance(node, Source) and node.data is not None:
+        parts.update(_data_trees(node.data, session))
+    for role, function in node.functions.items():
+        parts[role] = _function_tree(function, config, session, node.name, operator)
+    for name, value in node.params.items():
+        parts[f"parameter {name}"] = fingerprint_tree(value, f"parameter {name}", session=session)
+    for name, stored in sorted(node.sides.items()):
+        parts[f"side input {name}"] = trees[stored.mark]
     if node.files is not None:
         parts["files"] = files_tree(node.files)
     # Asked for once: it is looked up through all nodes above.
     parallelism = str(node.parallelism)
     digest = branch(
         "node",
-        leaf("operator", node.operator),
+        leaf("operator", operator),
         leaf("partitions", parallelism),
         *(replace(tree, name=role) for role, tree in parts.items()),
     ).digest
     partitions = leaf("partitions", parallelism, shown=parallelism)
-    own = own_mark(node.operator.encode())
+    own = own_mark(operator.encode())
     return Tree(described(node), digest, None, (*parts.values(), partitions), own, OPERATOR)
 
 
-def _source_parts(
-    node: Source, config: Mapping[str, Any], session: Session
-) -> Iterator[tuple[str, Tree]]:
-    """Trees of what a source's elements depend on, by role."""
-    identity = node.data.identity()
-    if isinstance(identity, UserFunction):
-        yield "function", _function_tree(identity, config, session, node.name, node.operator)
-    elif isinstance(identity, Mapping):
-        places: Mapping[str, str] = getattr(node.data, "places", {})
+def _data_trees(data: SourceData, session: Session) -> Iterator[tuple[str, Tree]]:
+    """Trees of what a source's data depend on, by role."""
+    identity = data.identity()
+    if isinstance(identity, Mapping):
+        places: Mapping[str, str] = getattr(data, "places", {})
         for name, value in identity.items():
             tree = fingerprint_tree(value, str(name), session=session)
             yield str(name), replace(tree, shown=places.get(str(name)))

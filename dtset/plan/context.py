@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["TSetContext"]
 
 
-@dataclass(frozen=True)
 class TSetContext:
     """Where a user's function runs: the ``ctx`` of its parameters.
 
-    Twister2's ``TSetContext``, with the attempt, the configuration and a random generator added.
+    Twister2's ``TSetContext``, with the attempt, the configuration and a random generator added. It notes in
+    ``seen`` what was asked of it that decides what a function gives: ``index``, ``parallelism``, ``id``,
+    ``random``, ``config``.
 
     Parameters
     ----------
@@ -38,6 +38,8 @@ class TSetContext:
         How often this partition was submitted before, from 0.
     seed : str
         What ``random`` is seeded with, besides the partition.
+    inputs : Mapping
+        Partitions of the side inputs, by name.
 
     Examples
     --------
@@ -46,25 +48,95 @@ class TSetContext:
     2
     >>> bool(ctx.random.random() == TSetContext(index=2, parallelism=4, id="x", name="y").random.random())
     True
+    >>> sorted(ctx.seen)
+    ['index', 'random']
     """
 
-    index: int
-    parallelism: int
-    id: str
-    name: str
-    worker_id: int | str = 0
-    config: Mapping[str, Any] = field(default_factory=dict)
-    attempt: int = 0
-    seed: str = ""
+    def __init__(
+        self,
+        *,
+        index: int,
+        parallelism: int,
+        id: str,
+        name: str,
+        worker_id: int | str = 0,
+        config: Mapping[str, Any] | None = None,
+        attempt: int = 0,
+        seed: str = "",
+        inputs: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.worker_id = worker_id
+        self.attempt = attempt
+        self.seen: set[str] = set()
+        self._index = index
+        self._parallelism = parallelism
+        self._id = id
+        self._config: Mapping[str, Any] = {} if config is None else config
+        self._seed = seed
+        self._inputs: Mapping[str, Any] = {} if inputs is None else inputs
 
-    def get_index(self) -> int:
-        """Return the number of the partition, from 0 (Twister2's spelling of ``index``)."""
-        return self.index
+    @property
+    def index(self) -> int:
+        """Number of the partition, from 0."""
+        self.seen.add("index")
+        return self._index
+
+    @property
+    def parallelism(self) -> int:
+        """Number of partitions."""
+        self.seen.add("parallelism")
+        return self._parallelism
+
+    @property
+    def id(self) -> str:
+        """Label of the operator: another one for another program."""
+        self.seen.add("id")
+        return self._id
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The ``config`` of the environment."""
+        self.seen.add("config")
+        return self._config
 
     @cached_property
     def random(self) -> np.random.Generator:
         """A NumPy generator seeded by job, operator and partition: the same in every attempt."""
         import numpy as np
 
-        seed = hashlib.sha256(f"{self.seed}/{self.index}".encode()).digest()
+        self.seen.add("random")
+        seed = hashlib.sha256(f"{self._seed}/{self._index}".encode()).digest()
         return np.random.default_rng(int.from_bytes(seed, "little"))
+
+    def get_index(self) -> int:
+        """Return the number of the partition, from 0 (Twister2's spelling of ``index``)."""
+        return self.index
+
+    def get_input(self, name: str) -> Any:
+        """Return the partition of a side input that belongs to this one.
+
+        Parameters
+        ----------
+        name : str
+            The name that `TSet.add_input` bound it to.
+
+        Returns
+        -------
+        DataPartition
+            The partition of the same number; of an input with one partition, that one.
+
+        Raises
+        ------
+        KeyError
+            Nothing was bound to the name.
+        """
+        if name not in self._inputs:
+            raise KeyError(
+                f"{self.name} has no input {name!r}, but {sorted(self._inputs) or 'none'}: bind it with "
+                f"add_input({name!r}, cached_or_persisted)"
+            )
+        return self._inputs[name]
+
+    def __repr__(self) -> str:
+        return f"TSetContext({self.name}, partition {self._index} of {self._parallelism})"

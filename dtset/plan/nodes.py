@@ -1,46 +1,76 @@
-"""The nodes of a plan: immutable, and free of Dask, Zarr and I/O."""
+"""The nodes of a plan: immutable, of five kinds, and free of Dask, Zarr and I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import cached_property
 from itertools import count
 from typing import Protocol, TypeAlias
 
-from dtset.plan.context import TSetContext
-from dtset.plan.user_function import UserFunction
+from dtset.plan.user_function import Accepted, UserFunction
 
 __all__ = [
-    "PASSED_THROUGH",
-    "Cache",
+    "Apply",
+    "Content",
     "Exchange",
     "FunctionFiles",
+    "Mark",
     "Node",
-    "Persist",
+    "Operator",
     "Source",
     "SourceData",
-    "Transform",
+    "Stored",
+    "Zip",
     "described",
+    "is_link",
     "operators",
+    "snapshot_of_sides",
+    "through_links",
     "title",
     "topological",
 ]
 
-# Operators that change nothing: Twister2's links between partitions of the same number.
-PASSED_THROUGH = ("direct", "pipe")
-
 _numbers = count(1)
 
 
+class Content(Enum):
+    """What a compute after an operator is given."""
+
+    ELEMENTS = "an iterator over the elements"
+    VALUE = "the one value"
+
+
+class Operator(Protocol):
+    """What a plan knows of an operator; what it does is said in `dtset.operators`."""
+
+    @property
+    def name(self) -> str:
+        """What people call it: that of its method."""
+
+    @property
+    def takes(self) -> Mapping[str, Accepted]:
+        """The user's functions that it takes, by role, in which forms."""
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it gives what it reads as it is: Twister2's links between partitions of the same number."""
+
+    @property
+    def is_independent(self) -> bool:
+        """Whether a partition of its result depends on the same partition of its inputs only."""
+
+    @property
+    def content(self) -> Content:
+        """What a compute after it is given."""
+
+
 class SourceData(Protocol):
-    """What a source gives: its elements by partition, and what they depend on."""
+    """What a source that is not a function reads: what it depends on, and how it is read by partition."""
 
     def identity(self) -> object:
         """Return what the elements depend on, for the fingerprint."""
-
-    def elements(self, ctx: TSetContext) -> Iterable[object]:
-        """Return the elements of one partition."""
 
 
 class FunctionFiles(Protocol):
@@ -50,143 +80,266 @@ class FunctionFiles(Protocol):
         """Return what tells their present contents from others, by name."""
 
 
+class Mark:
+    """Tells a node, and the copies of it, from all others; gone when the last of them is."""
+
+    __slots__ = ("__weakref__", "number")
+
+    def __init__(self) -> None:
+        self.number = next(_numbers)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Source:
-    """Elements from outside the plan."""
+    """Elements from outside the plan.
 
-    operator: str
-    data: SourceData
+    Parameters
+    ----------
+    operator : Operator
+        What reads them.
+    parallelism : int
+        Number of partitions.
+    data : SourceData, optional
+        What is read, where that is not a function of the user's.
+    functions : mapping of str to UserFunction
+        The user's functions, by role.
+    sides : mapping of str to Node
+        The side inputs that are bound to it now, by name.
+    files : FunctionFiles, optional
+        What the functions read by themselves.
+    name : str, optional
+        The name that the user gave it.
+    """
+
+    operator: Operator
     parallelism: int
+    data: SourceData | None = None
+    functions: Mapping[str, UserFunction] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
+    sides: Mapping[str, Node] = field(default_factory=dict)
     files: FunctionFiles | None = None
     name: str | None = None
-    number: int = field(default_factory=_numbers.__next__)
-
-    @property
-    def inputs(self) -> tuple[Node, ...]:
-        """The nodes it reads: none."""
-        return ()
+    mark: Mark = field(default_factory=Mark)
+    inputs: tuple[Node, ...] = field(default=(), init=False)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Transform:
-    """A function over the elements of each partition; runs fused with its neighbours."""
+class Apply:
+    """An operator over the elements of each partition; runs fused with its neighbours.
 
-    operator: str
-    input: Node
-    function: UserFunction | None = None
+    Parameters
+    ----------
+    operator : Operator
+        What it does.
+    inputs : tuple of Node
+        The one node that it reads.
+    functions, sides, files, name
+        As of `Source`.
+    params : mapping of str to object
+        Plain values that decide what the operator does.
+    """
+
+    operator: Operator
+    inputs: tuple[Node, ...]
+    functions: Mapping[str, UserFunction] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
+    sides: Mapping[str, Node] = field(default_factory=dict)
     files: FunctionFiles | None = None
     name: str | None = None
-    number: int = field(default_factory=_numbers.__next__)
-
-    @property
-    def inputs(self) -> tuple[Node, ...]:
-        """The nodes it reads."""
-        return (self.input,)
+    mark: Mark = field(default_factory=Mark)
 
     @cached_property
     def parallelism(self) -> int:
         """Number of partitions: the input's."""
-        return _first_known(self.input).parallelism
+        return _first_known(self).parallelism
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Exchange:
-    """An operator that moves elements between partitions."""
+    """An operator that moves elements between partitions.
 
-    operator: str
-    function: UserFunction
-    input: Node
+    Parameters
+    ----------
+    operator : Operator
+        What it does.
+    inputs : tuple of Node
+        The nodes that it reads: several for a join.
+    parallelism : int
+        Number of partitions of its result.
+    functions, params, sides, files, name
+        As of `Apply`.
+    """
+
+    operator: Operator
+    inputs: tuple[Node, ...]
     parallelism: int
+    functions: Mapping[str, UserFunction] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
+    sides: Mapping[str, Node] = field(default_factory=dict)
     files: FunctionFiles | None = None
     name: str | None = None
-    number: int = field(default_factory=_numbers.__next__)
-
-    @property
-    def inputs(self) -> tuple[Node, ...]:
-        """The nodes it reads."""
-        return (self.input,)
+    mark: Mark = field(default_factory=Mark)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Persist:
-    """Elements that are committed to the store.
+class Zip:
+    """Partitions of several nodes put together, those of the same number.
 
-    Once they are, the handle on them has no input any more, so that what is above becomes garbage.
+    Parameters
+    ----------
+    operator : Operator
+        What becomes of them.
+    inputs : tuple of Node
+        The nodes that it reads; of one with a single partition, every partition reads that.
+    parallelism : int
+        Number of partitions.
+    params, name
+        As of `Apply`.
     """
 
-    input: Node | None
+    operator: Operator
+    inputs: tuple[Node, ...]
+    parallelism: int
+    functions: Mapping[str, UserFunction] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
+    sides: Mapping[str, Node] = field(default_factory=dict)
+    files: FunctionFiles | None = None
+    name: str | None = None
+    mark: Mark = field(default_factory=Mark)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Stored:
+    """Elements that are kept: a cache in memory, a persist in the store.
+
+    Once a persist is carried out, the handle on it has no input any more, so that what is above becomes
+    garbage. A cache is kept until its mark is gone.
+
+    Parameters
+    ----------
+    durable : bool
+        Whether they are committed to the store.
+    inputs : tuple of Node
+        The one node that it reads, or none.
+    parallelism : int
+        Number of partitions.
+    refresh : bool
+        Whether they are computed although they are in the store.
+    name : str, optional
+        The name that the user gave it.
+    """
+
+    durable: bool
+    inputs: tuple[Node, ...]
     parallelism: int
     refresh: bool = False
-    operator: str = "persist"
     name: str | None = None
-    number: int = field(default_factory=_numbers.__next__)
+    mark: Mark = field(default_factory=Mark)
 
     @property
-    def inputs(self) -> tuple[Node, ...]:
-        """The nodes it reads."""
-        return () if self.input is None else (self.input,)
-
-
-class Lifetime:
-    """Ends when the last node that holds it is gone."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Cache:
-    """Elements that are kept in memory until nothing refers to them any more.
-
-    Copies of the node share its `lifetime`: when that is gone, they all are.
-    """
-
-    input: Node
-    lifetime: Lifetime = field(default_factory=Lifetime)
-    operator: str = "cache"
-    name: str | None = None
-    number: int = field(default_factory=_numbers.__next__)
+    def kind(self) -> str:
+        """What people call it: ``persist`` or ``cache``."""
+        return "persist" if self.durable else "cache"
 
     @property
-    def inputs(self) -> tuple[Node, ...]:
-        """The nodes it reads."""
-        return (self.input,)
+    def sides(self) -> Mapping[str, Node]:
+        """The side inputs that are bound to it: none."""
+        return {}
 
-    @cached_property
-    def parallelism(self) -> int:
-        """Number of partitions: the input's."""
-        return _first_known(self.input).parallelism
+    @property
+    def functions(self) -> Mapping[str, UserFunction]:
+        """The user's functions, by role: none."""
+        return {}
 
 
-Node: TypeAlias = Source | Transform | Exchange | Persist | Cache
+Node: TypeAlias = Source | Apply | Exchange | Zip | Stored
 
 
 def _first_known(node: Node) -> Node:
     """The node above that knows how many partitions there are, however long the chain."""
-    while isinstance(node, Transform | Cache) and "parallelism" not in vars(node):
-        node = node.input
+    while isinstance(node, Apply) and "parallelism" not in vars(node):
+        node = node.inputs[0]
     return node
 
 
-def topological(*targets: Node) -> list[Node]:
+def is_link(node: Node) -> bool:
+    """Whether a node gives what it reads as it is."""
+    return isinstance(node, Apply) and node.operator.is_link
+
+
+def through_links(node: Node) -> Node:
+    """The node whose elements a link gives on, or the node itself."""
+    while is_link(node):
+        node = node.inputs[0]
+    return node
+
+
+def topological(*targets: Node, until: Callable[[Node], bool] | None = None) -> list[Node]:
     """Nodes that the targets depend on, and the targets, each after its inputs and once.
+
+    Parameters
+    ----------
+    *targets : Node
+        Where to begin.
+    until : callable, optional
+        Says of a node that nothing above it is wanted.
+
+    Returns
+    -------
+    list of Node
 
     Examples
     --------
-    >>> from dtset.plan.nodes import Cache, Source, topological
-    >>> source = Source(operator="range", data=None, parallelism=2)
-    >>> [node.operator for node in topological(Cache(input=source))]
-    ['range', 'cache']
+    >>> from dtset.operators.sources import RANGE
+    >>> from dtset.plan.nodes import Source, Stored, topological
+    >>> source = Source(operator=RANGE, parallelism=2)
+    >>> cached = Stored(durable=False, inputs=(source,), parallelism=2)
+    >>> topological(cached) == [source, cached]
+    True
     """
-    ordered: dict[int, Node] = {}
-    visited: set[int] = set()
+    ordered: dict[Mark, Node] = {}
+    visited: set[Mark] = set()
     stack: list[tuple[Node, bool]] = [(target, False) for target in reversed(targets)]
     while stack:
         node, done = stack.pop()
         if done:
-            ordered[node.number] = node
-        elif node.number not in visited:
-            visited.add(node.number)
+            ordered[node.mark] = node
+        elif node.mark not in visited:
+            visited.add(node.mark)
             stack.append((node, True))
-            stack.extend((each, False) for each in reversed(node.inputs))
+            if until is None or not until(node):
+                stack.extend((above, False) for above in reversed([*_above(node)]))
     return list(ordered.values())
+
+
+def _above(node: Node) -> Iterator[Node]:
+    """The nodes that a node reads, side inputs included."""
+    yield from node.inputs
+    yield from node.sides.values()
+
+
+def snapshot_of_sides(target: Node) -> Node:
+    """Return a plan as its side inputs are bound now, whatever is bound to its nodes later.
+
+    What was stored before keeps what it was made from: its inputs are snapshots already.
+    """
+    copies: dict[Mark, Node] = {}
+    for node in topological(target, until=_is_stored):
+        if isinstance(node, Stored):
+            continue
+        inputs = tuple(copies.get(above.mark, above) for above in node.inputs)
+        if not node.sides and inputs == node.inputs:
+            continue
+        changed: dict[str, object] = {"sides": dict(node.sides), "mark": Mark()}
+        if not isinstance(node, Source):
+            changed["inputs"] = inputs
+        copies[node.mark] = replace(node, **changed)  # type: ignore[arg-type]
+    return copies.get(target.mark, target)
+
+
+def _is_stored(node: Node) -> bool:
+    """Whether what a node gives is kept."""
+    return isinstance(node, Stored)
 
 
 def described(node: Node) -> str:
@@ -194,32 +347,30 @@ def described(node: Node) -> str:
 
     Examples
     --------
-    >>> described(Source(operator="range", data=None, parallelism=2))
-    'range'
+    >>> described(Stored(durable=True, inputs=(), parallelism=2, name="clean"))
+    'persist clean'
     """
-    function = node.function if isinstance(node, Transform | Exchange) else None
-    if isinstance(node, Source):
-        function = getattr(node.data, "function", None)
-    label = node.name if isinstance(node, Persist | Cache) else getattr(function, "label", None)
-    return node.operator if label is None else f"{node.operator} {label}"
+    if isinstance(node, Stored):
+        return node.kind if node.name is None else f"{node.kind} {node.name}"
+    labels = [function.label for function in node.functions.values()]
+    return " ".join([node.operator.name, *labels])
 
 
 def operators(node: Node) -> list[str]:
     """Operators of a node and of all above it, as messages call them, links apart."""
-    return [described(each) for each in topological(node) if each.operator not in PASSED_THROUGH]
+    return [described(above) for above in topological(node) if not is_link(above)]
 
 
-def title(node: Persist) -> str:
+def title(node: Stored) -> str:
     """Name of a persisted TSet: the one that the user gave it, else that of its last operator.
 
     Examples
     --------
-    >>> title(Persist(input=Source(operator="range", data=None, parallelism=2), parallelism=2))
+    >>> from dtset.operators.sources import RANGE
+    >>> title(Stored(durable=True, inputs=(Source(operator=RANGE, parallelism=2),), parallelism=2))
     'range'
     """
-    if node.name is not None or node.input is None:
-        return node.name or node.operator
-    above = node.input
-    while isinstance(above, Transform) and above.operator in PASSED_THROUGH:
-        above = above.input
+    if node.name is not None or not node.inputs:
+        return node.name or node.kind
+    above = through_links(node.inputs[0])
     return above.name or described(above)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Any
 from dtset.errors import UsageError
 from dtset.plan.source_func import SourceFunc
 
-__all__ = ["Form", "UserFunction", "user_function"]
+__all__ = ["Accepted", "Form", "UserFunction", "user_function"]
 
 
 class Form(Enum):
@@ -31,51 +31,28 @@ class Form(Enum):
 
 
 @dataclass(frozen=True)
-class _Accepted:
-    """The forms that an operator accepts, by the number of parameters without a default."""
+class Accepted:
+    """The forms of user functions that an operator accepts in a role.
+
+    Parameters
+    ----------
+    said : str
+        The forms, in words.
+    forms : mapping of int to (Form, bool)
+        By the number of parameters without a default, the form, and whether it is passed a `TSetContext`.
+    without_signature : (Form, bool), optional
+        What is taken for the form of a callable that does not say its parameters.
+    takes_objects : bool
+        Whether a source object is accepted as well.
+    """
 
     said: str
-    forms: dict[int, tuple[Form, bool]]
-    without_signature: tuple[Form, bool] | None
+    forms: Mapping[int, tuple[Form, bool]]
+    without_signature: tuple[Form, bool] | None = None
+    takes_objects: bool = False
 
-
-_ELEMENT = _Accepted(
-    "f(x) or f(x, ctx)",
-    {1: (Form.ELEMENT, False), 2: (Form.ELEMENT, True)},
-    (Form.ELEMENT, False),
-)
-_PAIR = _Accepted("f(a, b)", {2: (Form.PAIR, False)}, (Form.PAIR, False))
 
 _SOURCE_METHODS = ("has_next", "next", "prepare", "close")
-
-_ACCEPTED: dict[str, _Accepted] = {
-    "source": _Accepted(
-        "an object with has_next() and next(), or f() or f(ctx) returning an iterable",
-        {0: (Form.ITERABLE, False), 1: (Form.ITERABLE, True)},
-        (Form.ITERABLE, False),
-    ),
-    "map": _ELEMENT,
-    "filter": _ELEMENT,
-    "for_each": _ELEMENT,
-    "map_to_tuple": _ELEMENT,
-    "flat_map": _Accepted(
-        "f(x) returning an iterable, or f(x, collector)",
-        {1: (Form.EXPAND, False), 2: (Form.ELEMENT_COLLECTOR, False)},
-        (Form.EXPAND, False),
-    ),
-    "compute": _Accepted(
-        "f(itr, collector, ctx), or f(itr, ctx) returning a value or, as a generator function, streaming elements",
-        {2: (Form.VALUE, True), 3: (Form.COLLECTOR, True)},
-        None,
-    ),
-    "sink": _Accepted(
-        "f(itr) or f(itr, ctx)",
-        {1: (Form.PARTITION, False), 2: (Form.PARTITION, True)},
-        (Form.PARTITION, False),
-    ),
-    "reduce": _PAIR,
-    "keyed_reduce": _PAIR,
-}
 
 
 @dataclass(frozen=True)
@@ -100,13 +77,15 @@ class UserFunction:
     label: str
 
 
-def user_function(role: str, function: object) -> UserFunction:
+def user_function(operator: str, accepted: Accepted, function: object) -> UserFunction:
     """Determine the form of a function that an operator was given.
 
     Parameters
     ----------
-    role : str
-        The operator: ``"map"``, ``"compute"``, ``"source"``, …
+    operator : str
+        The operator: ``"map"``, ``"compute"``, ``"create_source"``, …
+    accepted : Accepted
+        The forms that it takes.
     function : object
         What the user passed.
 
@@ -121,37 +100,35 @@ def user_function(role: str, function: object) -> UserFunction:
 
     Examples
     --------
-    >>> user_function("map", lambda x, ctx: x).takes_ctx
+    >>> element = Accepted("f(x) or f(x, ctx)", {1: (Form.ELEMENT, False), 2: (Form.ELEMENT, True)})
+    >>> user_function("map", element, lambda x, ctx: x).takes_ctx
     True
-    >>> user_function("reduce", max).form
-    <Form.PAIR: 'f(a, b)'>
     """
     label = label_of(function)
-    accepted = _ACCEPTED[role]
-    is_source = role == "source" and (
+    is_object = accepted.takes_objects and (
         isinstance(function, SourceFunc) or _is_source_object(function)
     )
     called = (
-        [getattr(function, name, None) for name in _SOURCE_METHODS] if is_source else [function]
+        [getattr(function, name, None) for name in _SOURCE_METHODS] if is_object else [function]
     )
     if any(map(_is_async, called)):
         raise UsageError(
-            f"{role} takes what its function returns, and {label} is async, so that it would have to be awaited: give a "
+            f"{operator} takes what its function returns, and {label} is async, so that it would have to be awaited: give a "
             "plain function that does so with asyncio.run(), for many elements at once in a compute"
         )
-    if is_source:
+    if is_object:
         return UserFunction(function, Form.OBJECT, False, label)
     if not callable(function):
-        raise UsageError(f"{role} takes {accepted.said}; it was given {label}")
-    if role == "source" and isinstance(function, type):
+        raise UsageError(f"{operator} takes {accepted.said}; it was given {label}")
+    if accepted.takes_objects and isinstance(function, type):
         raise UsageError(
-            f"{role} takes {accepted.said}; it was given the class {label}: pass an instance, {label}()"
+            f"{operator} takes {accepted.said}; it was given the class {label}: pass an instance, {label}()"
         )
     required, most = _parameter_counts(function)
     if required is None:
         if accepted.without_signature is None:
             raise UsageError(
-                f"{role} takes {accepted.said}; {label} does not say how many parameters it has: wrap it in a function"
+                f"{operator} takes {accepted.said}; {label} does not say how many parameters it has: wrap it in a function"
             )
         form, takes_ctx = accepted.without_signature
     elif required in accepted.forms:
@@ -161,7 +138,7 @@ def user_function(role: str, function: object) -> UserFunction:
         fitting = [n for n in sorted(accepted.forms) if required <= n <= most]
         if not fitting:
             raise UsageError(
-                f"{role} takes {accepted.said}; {label} has {_plural(required)} without a default"
+                f"{operator} takes {accepted.said}; {label} has {_plural(required)} without a default"
             )
         form, takes_ctx = accepted.forms[fitting[0]]
     if form is Form.VALUE and _is_generator_function(function):

@@ -15,7 +15,7 @@ from distributed import LocalCluster
 
 from dtset import SourceFunc, TSetEnvironment, UsageError
 from dtset.execution.failures import packed
-from dtset.execution.kernels.failure import text_of
+from dtset.operators.kernels.failure import text_of
 from dtset.storage.pickling import present_class
 from tests.execution.library_errors import RAISERS
 

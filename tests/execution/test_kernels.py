@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtset.execution.exchange.pieces import DealChangedError, Piece, common_deal, deal_of, digest_of
-from dtset.execution.kernels.batching import batched
-from dtset.execution.kernels.failure import Place
+from dtset.exchange.deal import DealChangedError, Piece, common_deal, deal_of, sent
 from dtset.execution.lower import grouped
+from dtset.operators.kernels.batching import batched
+from dtset.operators.kernels.failure import Place
 
 
 @given(st.lists(st.integers()), st.integers(1, 100))
@@ -43,14 +43,15 @@ def test_an_error_is_noted_once():
 
 
 def test_deals_are_equal_for_equal_pieces_however_they_were_grouped():
-    sent = {0: {0: b"a", 1: b"b"}, 1: {1: b"c"}}
-    digests = {source: digest_of(blocks) for source, blocks in sent.items()}
-    together = [Piece(digests, {}, None)]
-    apart = [Piece({source: digest}, {}, None) for source, digest in digests.items()]
+    blocks = {0: {0: [b"a"], 1: [b"b"]}, 1: {1: [b"c"]}}
+    digests = {source: sent(0, made).digest for source, made in blocks.items()}
+    together = [Piece(0, digests, {}, None)]
+    apart = [Piece(0, {source: digest}, {}, None) for source, digest in digests.items()]
     assert deal_of(together) == deal_of(list(reversed(apart)))
-    other = [Piece({**digests, 1: digest_of({0: b"c"})}, {}, None)]
+    other = [Piece(0, {**digests, 1: sent(0, {0: [b"c"]}).digest}, {}, None)]
     assert deal_of(other) != deal_of(together)
-    assert deal_of([Piece(digests, {}, "another")]) != deal_of(together)
+    assert deal_of([Piece(0, digests, {}, "another")]) != deal_of(together)
+    assert deal_of([*together, Piece(1, digests, {}, None)]) != deal_of(together)
 
 
 def test_deals_are_never_mixed():

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import strategies as st
 
 from dtset.errors import DTSetError
-from dtset.execution.kernels.driver import driven
-from dtset.execution.kernels.failure import Place
-from dtset.execution.kernels.push import pushed
+from dtset.operators.kernels.driver import driven
+from dtset.operators.kernels.failure import Place
+from dtset.operators.kernels.push import pushed
 from dtset.plan.context import TSetContext
 
 CTX = TSetContext(index=3, parallelism=4, id="compute-1", name="compute")

@@ -23,7 +23,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dtset.execution.exchange.stable_hash import nan_token, stable_hash, target_of
+from dtset.exchange.stable_hash import nan_token, stable_hash, target_of
 
 
 class Colour(enum.Enum):
@@ -328,7 +328,7 @@ from fractions import Fraction
 from ipaddress import *
 from pathlib import *
 from uuid import UUID
-from dtset.execution.exchange.stable_hash import target_of as t
+from dtset.exchange.stable_hash import target_of as t
 
 class Colour(enum.Enum):
     RED = 1

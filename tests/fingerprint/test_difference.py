@@ -70,7 +70,7 @@ def tree_of(
             if inserted:
                 tset = tset.filter(bool)
             node = tset.map(module.clean).map(module.closure).map(module.bound)._node
-            return from_json(to_json(node_trees(node, {}, config={})[node.number]))
+            return from_json(to_json(node_trees(node, {}, config={})[node.mark]))
     finally:
         del sys.modules["etl"]
 

@@ -10,10 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtset import UsageError
+from dtset.operators.call import FUNCTION
+from dtset.operators.elementwise import FLAT_MAP, MAP
+from dtset.operators.operator import function_of
+from dtset.operators.partitionwise import COMPUTE, SINK
+from dtset.operators.reductions import REDUCE
+from dtset.operators.sources import CREATE_SOURCE, RANGE, RangeSource, share
 from dtset.plan.context import TSetContext
-from dtset.plan.nodes import Cache, Persist, Source, Transform, described, topological
-from dtset.plan.sources import FunctionSource, RangeSource, share
-from dtset.plan.user_function import Form, user_function
+from dtset.plan.nodes import Apply, Source, Stored, described, snapshot_of_sides, topological
+from dtset.plan.user_function import Form
 
 
 def ctx(index, parallelism):
@@ -35,31 +40,31 @@ def stream(itr, ctx):
 
 
 @pytest.mark.parametrize(
-    ("role", "function", "form", "takes_ctx"),
+    ("operator", "function", "form", "takes_ctx"),
     [
-        ("map", lambda x: x, Form.ELEMENT, False),
-        ("map", lambda x, ctx: x, Form.ELEMENT, True),
-        ("map", lambda x, base=1: x, Form.ELEMENT, False),
-        ("map", lambda *args: args, Form.ELEMENT, False),
-        ("map", Callable(), Form.ELEMENT, True),
-        ("map", int, Form.ELEMENT, False),
-        ("map", str.upper, Form.ELEMENT, False),
-        ("map", partial(pow, 2), Form.ELEMENT, False),
-        ("flat_map", lambda x: [x], Form.EXPAND, False),
-        ("flat_map", lambda x, collector: None, Form.ELEMENT_COLLECTOR, False),
-        ("compute", lambda itr, collector, ctx: None, Form.COLLECTOR, True),
-        ("compute", lambda itr, ctx: 1, Form.VALUE, True),
-        ("compute", stream, Form.STREAM, True),
-        ("compute", partial(stream), Form.STREAM, True),
-        ("compute", Streaming(), Form.STREAM, True),
-        ("reduce", max, Form.PAIR, False),
-        ("sink", lambda itr: None, Form.PARTITION, False),
-        ("source", lambda: [1], Form.ITERABLE, False),
-        ("source", lambda ctx: [], Form.ITERABLE, True),
+        (MAP, lambda x: x, Form.ELEMENT, False),
+        (MAP, lambda x, ctx: x, Form.ELEMENT, True),
+        (MAP, lambda x, base=1: x, Form.ELEMENT, False),
+        (MAP, lambda *args: args, Form.ELEMENT, False),
+        (MAP, Callable(), Form.ELEMENT, True),
+        (MAP, int, Form.ELEMENT, False),
+        (MAP, str.upper, Form.ELEMENT, False),
+        (MAP, partial(pow, 2), Form.ELEMENT, False),
+        (FLAT_MAP, lambda x: [x], Form.EXPAND, False),
+        (FLAT_MAP, lambda x, collector: None, Form.ELEMENT_COLLECTOR, False),
+        (COMPUTE, lambda itr, collector, ctx: None, Form.COLLECTOR, True),
+        (COMPUTE, lambda itr, ctx: 1, Form.VALUE, True),
+        (COMPUTE, stream, Form.STREAM, True),
+        (COMPUTE, partial(stream), Form.STREAM, True),
+        (COMPUTE, Streaming(), Form.STREAM, True),
+        (REDUCE, max, Form.PAIR, False),
+        (SINK, lambda itr: None, Form.PARTITION, False),
+        (CREATE_SOURCE, lambda: [1], Form.ITERABLE, False),
+        (CREATE_SOURCE, lambda ctx: [], Form.ITERABLE, True),
     ],
 )
-def test_the_parameters_without_a_default_decide_the_form(role, function, form, takes_ctx):
-    made = user_function(role, function)
+def test_the_parameters_without_a_default_decide_the_form(operator, function, form, takes_ctx):
+    made = function_of(operator, function)[FUNCTION]
     assert (made.form, made.takes_ctx) == (form, takes_ctx)
 
 
@@ -68,7 +73,7 @@ def test_errors_name_the_function_and_the_forms_there_are():
         return 0
 
     with pytest.raises(UsageError, match=r"f\(x\) or f\(x, ctx\).*nothing has 0 parameters"):
-        user_function("map", nothing)
+        function_of(MAP, nothing)
 
 
 @given(st.integers(0, 1000), st.integers(1, 60))
@@ -90,27 +95,11 @@ def test_ranges_are_pythons_however_they_are_cut(start, stop, step, parallelism)
     assert found == list(range(start, stop, step))
 
 
-def test_every_partition_of_a_source_object_begins_afresh():
-    class Counter:
-        def __init__(self):
-            self.seen = []
-
-        def has_next(self):
-            return len(self.seen) < 3
-
-        def next(self):
-            self.seen.append(len(self.seen))
-            return self.seen[-1]
-
-    source = FunctionSource(user_function("source", Counter()))
-    assert [list(source.elements(ctx(i, 2))) for i in range(2)] == [[0, 1, 2]] * 2
-
-
 def test_nodes_come_after_what_they_read_and_once():
-    source = Source(operator="range", data=RangeSource(0, 1, 1), parallelism=2)
-    mapped = Transform(operator="map", function=user_function("map", str), input=source)
-    cached = Cache(input=mapped)
-    persisted = Persist(input=cached, parallelism=2, name="kept")
+    source = Source(operator=RANGE, data=RangeSource(0, 1, 1), parallelism=2)
+    mapped = Apply(operator=MAP, functions=function_of(MAP, str), inputs=(source,))
+    cached = Stored(durable=False, inputs=(mapped,), parallelism=2)
+    persisted = Stored(durable=True, inputs=(cached,), parallelism=2, name="kept")
     assert topological(persisted, mapped) == [source, mapped, cached, persisted]
     assert [described(node) for node in topological(persisted)] == [
         "range",
@@ -118,11 +107,32 @@ def test_nodes_come_after_what_they_read_and_once():
         "cache",
         "persist kept",
     ]
-    assert persisted.parallelism == cached.parallelism == mapped.parallelism == 2
+    assert mapped.parallelism == 2
+
+
+def test_nothing_above_a_node_is_listed_if_nothing_is_wanted_there():
+    source = Source(operator=RANGE, parallelism=2)
+    cached = Stored(durable=False, inputs=(source,), parallelism=2)
+    mapped = Apply(operator=MAP, inputs=(cached,))
+    assert topological(mapped, until=lambda node: node is cached) == [cached, mapped]
 
 
 def test_long_chains_know_their_partitions():
-    node = Source(operator="range", data=None, parallelism=3)
+    node = Source(operator=RANGE, parallelism=3)
     for _ in range(5000):
-        node = Transform(operator="map", input=node)
+        node = Apply(operator=MAP, inputs=(node,))
     assert node.parallelism == 3
+
+
+def test_a_snapshot_keeps_what_side_inputs_are_bound_to():
+    source = Source(operator=RANGE, parallelism=2)
+    centers = [Stored(durable=False, inputs=(source,), parallelism=1) for _ in range(2)]
+    mapped = Apply(operator=MAP, inputs=(source,), sides={})
+    below = Apply(operator=MAP, inputs=(mapped,))
+    assert snapshot_of_sides(below) is below
+    mapped.sides["centers"] = centers[0]
+    taken = snapshot_of_sides(below)
+    mapped.sides["centers"] = centers[1]
+    assert taken.inputs[0].sides == {"centers": centers[0]}
+    assert snapshot_of_sides(below).inputs[0].sides == {"centers": centers[1]}
+    assert taken.inputs[0].inputs == (source,)

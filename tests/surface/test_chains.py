@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtset import TSetEnvironment
-from dtset.execution.exchange.stable_hash import target_of
-from dtset.plan.sources import share
+from dtset.exchange.stable_hash import target_of
+from dtset.operators.sources import share
 
 
 def push_twice(itr, collector, ctx):

@@ -12,8 +12,10 @@ from pathlib import Path
 from dtset.errors import FingerprintError
 from dtset.fingerprint import fingerprint
 from dtset.fingerprint.node import node_trees
-from dtset.plan.nodes import Source, Transform
-from dtset.plan.sources import RangeSource
+from dtset.operators.call import FUNCTION
+from dtset.operators.elementwise import MAP
+from dtset.operators.sources import RANGE, RangeSource
+from dtset.plan.nodes import Apply, Source
 from dtset.plan.user_function import Form, UserFunction, label_of
 
 SEPARATOR = "# file "
@@ -85,10 +87,10 @@ def digest_here(source, mode, number):
 
 def digest_in_plan(f):
     """Digest of the last operator of a flow, whose function it is."""
-    source = Source(operator="range", data=RangeSource(0, 4, 1), parallelism=2)
-    function = UserFunction(f, Form.ELEMENT, False, label_of(f))
-    node = Transform(operator="map", function=function, input=source)
-    return node_trees(node, {}, config={})[node.number].digest
+    source = Source(operator=RANGE, data=RangeSource(0, 4, 1), parallelism=2)
+    functions = {FUNCTION: UserFunction(f, Form.ELEMENT, False, label_of(f))}
+    node = Apply(operator=MAP, functions=functions, inputs=(source,))
+    return node_trees(node, {}, config={})[node.mark].digest
 
 
 def main():

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from dtset.execution.kernels.collector import Collector
-from dtset.execution.kernels.driver import Operator
-from dtset.execution.kernels.failure import Place, close_all
-from dtset.execution.kernels.lockstep import ENDED, Lockstep, Stopped
+from dtset.operators.kernels.collector import Collector
+from dtset.operators.kernels.driver import Handler
+from dtset.operators.kernels.failure import Place, close_all
+from dtset.operators.kernels.lockstep import ENDED, Lockstep, Stopped
 from dtset.plan.context import TSetContext
 
 __all__ = ["pushed"]
@@ -77,7 +77,7 @@ def _stopped(element: Any) -> None:
     raise Stopped
 
 
-def pushed(function: Callable[..., Any], ctx: TSetContext, place: Place, limit: int) -> Operator:
+def pushed(function: Callable[..., Any], ctx: TSetContext, place: Place, limit: int) -> Handler:
     """Give what ``f(itr, collector, ctx)`` collects, batch by batch."""
     push = _Push(function, ctx, place, limit)
     lockstep = push.lockstep

@@ -6,13 +6,23 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import compress, repeat
 from typing import Any
 
-from dtset.execution.kernels.batching import Batches
-from dtset.execution.kernels.collector import Collector
-from dtset.execution.kernels.driver import Operator
-from dtset.execution.kernels.failure import Place
+from dtset.operators.call import FUNCTION, Call
+from dtset.operators.kernels.batching import Batches
+from dtset.operators.kernels.collector import Collector
+from dtset.operators.kernels.driver import Handler
+from dtset.operators.kernels.failure import Place
+from dtset.operators.kernels.pairs import paired
+from dtset.operators.operator import Step
 from dtset.plan.context import TSetContext
+from dtset.plan.user_function import Accepted, Form
 
-__all__ = ["expanded", "expanded_into", "filtered", "mapped", "visited"]
+__all__ = ["ELEMENT", "FILTER", "FLAT_MAP", "MAP", "MAP_TO_TUPLE", "visited"]
+
+ELEMENT = Accepted(
+    "f(x) or f(x, ctx)",
+    {1: (Form.ELEMENT, False), 2: (Form.ELEMENT, True)},
+    (Form.ELEMENT, False),
+)
 
 
 def _called(
@@ -31,13 +41,13 @@ def _called(
     return results
 
 
-def mapped(function: Callable[..., Any], ctx: TSetContext | None, place: Place) -> Operator:
+def mapped(function: Callable[..., Any], ctx: TSetContext | None, place: Place) -> Handler:
     """Give ``f(x)`` for every element."""
     while (batch := (yield None)) is not None:
         yield _called(function, batch, ctx, place)
 
 
-def filtered(function: Callable[..., Any], ctx: TSetContext | None, place: Place) -> Operator:
+def filtered(function: Callable[..., Any], ctx: TSetContext | None, place: Place) -> Handler:
     """Give the elements for which ``f(x)`` is true."""
     while (batch := (yield None)) is not None:
         kept = _called(function, batch, ctx, place)
@@ -46,7 +56,7 @@ def filtered(function: Callable[..., Any], ctx: TSetContext | None, place: Place
         yield survivors
 
 
-def expanded(function: Callable[[Any], Iterable[Any]], place: Place, limit: int) -> Operator:
+def expanded(function: Callable[[Any], Iterable[Any]], place: Place, limit: int) -> Handler:
     """Give all elements of every ``f(x)``, in batches that stay near `limit`."""
     while (batch := (yield None)) is not None:
         elements = place.enter(batch)
@@ -67,7 +77,7 @@ def _gathered(
     return gathered
 
 
-def expanded_into(function: Callable[[Any, Any], Any], place: Place, limit: int) -> Operator:
+def expanded_into(function: Callable[[Any, Any], Any], place: Place, limit: int) -> Handler:
     """Give all elements that ``f(x, collector)`` collects."""
     gathered: list[Any] = []
     collector = Collector(gathered.append)
@@ -90,3 +100,36 @@ def visited(
 ) -> int:
     """Call a function on every element for its effect; return how many there were."""
     return sum(len(_called(function, batch, ctx, place)) for batch in batches)
+
+
+def _map(call: Call) -> list[Handler]:
+    return [mapped(call.function(), call.passed_ctx(), call.place)]
+
+
+def _map_to_tuple(call: Call) -> list[Handler]:
+    return [*_map(call), paired(call.place)]
+
+
+def _filter(call: Call) -> list[Handler]:
+    return [filtered(call.function(), call.passed_ctx(), call.place)]
+
+
+def _flat_map(call: Call) -> list[Handler]:
+    into = call.form() is Form.ELEMENT_COLLECTOR
+    return [(expanded_into if into else expanded)(call.function(), call.place, call.limit)]
+
+
+MAP = Step("map", _map, {FUNCTION: ELEMENT})
+FILTER = Step("filter", _filter, {FUNCTION: ELEMENT})
+MAP_TO_TUPLE = Step("map_to_tuple", _map_to_tuple, {FUNCTION: ELEMENT})
+FLAT_MAP = Step(
+    "flat_map",
+    _flat_map,
+    {
+        FUNCTION: Accepted(
+            "f(x) returning an iterable, or f(x, collector)",
+            {1: (Form.EXPAND, False), 2: (Form.ELEMENT_COLLECTOR, False)},
+            (Form.EXPAND, False),
+        )
+    },
+)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dtset.execution.kernels.driver import Operator
-from dtset.execution.kernels.failure import Place
+from dtset.operators.kernels.driver import Handler
+from dtset.operators.kernels.failure import Place
 
 __all__ = ["are_pairs", "pair_of", "paired"]
 
 
-def paired(place: Place) -> Operator:
+def paired(place: Place) -> Handler:
     """Give what `map_to_tuple`'s function returned, as pairs."""
     while (batch := (yield None)) is not None:
         if not are_pairs(batch):

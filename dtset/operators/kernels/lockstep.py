@@ -11,8 +11,8 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from dtset.errors import DTSetError
-from dtset.execution.kernels.batching import Batches
-from dtset.execution.kernels.failure import close_all
+from dtset.operators.kernels.batching import Batches
+from dtset.operators.kernels.failure import close_all
 
 __all__ = ["ENDED", "Lockstep", "Stopped", "relayed"]
 

@@ -1,6 +1,6 @@
-"""Driving batches through operators: a loop, so that a stage of thousands needs no deeper a stack than one of two.
+"""Driving batches through handlers: a loop, so that a stage of thousands needs no deeper a stack than one of two.
 
-An operator is a generator. ``batch = yield`` asks for its next input, and gets None at the end; ``yield batch``
+A handler is a generator. ``batch = yield`` asks for its next input, and gets None at the end; ``yield batch``
 gives one on. So it reads as if it called its neighbours, and calls none.
 """
 
@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any, TypeAlias
 
-from dtset.execution.kernels.batching import Batches
-from dtset.execution.kernels.failure import close_all
+from dtset.operators.kernels.batching import Batches
+from dtset.operators.kernels.failure import close_all
 
-__all__ = ["Operator", "driven"]
+__all__ = ["Handler", "driven"]
 
-Operator: TypeAlias = Generator[list[Any] | None, list[Any] | None, None]
+Handler: TypeAlias = Generator[list[Any] | None, list[Any] | None, None]
 
 
-def driven(batches: Batches, operators: Sequence[Operator]) -> Batches:
-    """Send batches through operators; at the end, or when it is closed, all are closed, the last one first."""
-    closings = [*(each.close for each in reversed(operators)), batches.close]
-    last = len(operators)
+def driven(batches: Batches, handlers: Sequence[Handler]) -> Batches:
+    """Send batches through handlers; at the end, or when it is closed, all are closed, the last one first."""
+    closings = [*(each.close for each in reversed(handlers)), batches.close]
+    last = len(handlers)
     at, given = last - 1, None
     try:
         while True:
             try:
-                said = next(batches) if at < 0 else operators[at].send(given)
+                said = next(batches) if at < 0 else handlers[at].send(given)
             except StopIteration:
                 said, ended = None, True
             else:

@@ -1,0 +1,74 @@
+"""The specs of operators: what a worker is told of a plan's node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dtset.operators.call import CallSpec, Signature
+from dtset.operators.operator import Action
+from dtset.plan.nodes import Content, Node, Source, Stored, described, through_links
+from dtset.plan.user_function import UserFunction
+
+__all__ = ["action_spec", "function_key", "sees_ctx", "spec_of"]
+
+
+def spec_of(node: Node, job_id: str, digest: str) -> CallSpec[Any]:
+    """Spec of an operator; what its functions see of it is the same in every run of the same program."""
+    if isinstance(node, Stored):
+        raise AssertionError(f"{described(node)} was not run before what depends on it was lowered")
+    name = node.operator.name
+    return CallSpec(
+        operator=node.operator,
+        key=str(node.mark.number),
+        label=described(node).removeprefix(name).strip(),
+        id=f"{name}-{digest[:12]}",
+        name=node.name or name,
+        seed=f"{job_id}/{digest}",
+        parallelism=node.parallelism,
+        signatures={role: _signature(node, role, made) for role, made in node.functions.items()},
+        params=node.params,
+        sides=tuple(node.sides),
+        content=_content(node),
+    )
+
+
+def action_spec(
+    action: Action, function: UserFunction | None, parallelism: int
+) -> CallSpec[Action]:
+    """Spec of an action, whose function is shipped by the role that it has."""
+    signatures = {
+        role: Signature(role, function.form, function.takes_ctx)
+        for role in action.takes
+        if function is not None
+    }
+    return CallSpec(
+        operator=action,
+        key=action.name,
+        label="" if function is None else function.label,
+        id=action.name,
+        name=action.name,
+        parallelism=parallelism,
+        signatures=signatures,
+    )
+
+
+def function_key(node: Node, role: str) -> str:
+    """Where a program holds a function of a node."""
+    return f"{node.mark.number}/{role}"
+
+
+def sees_ctx(node: Node) -> bool:
+    """Whether functions of a node are passed a `TSetContext`; a source's data may be."""
+    return isinstance(node, Source) or any(made.takes_ctx for made in node.functions.values())
+
+
+def _signature(node: Node, role: str, function: UserFunction) -> Signature:
+    return Signature(function_key(node, role), function.form, function.takes_ctx)
+
+
+def _content(node: Node) -> Content:
+    """What the input of an operator holds, seen through links."""
+    above = through_links(node.inputs[0]) if node.inputs else None
+    if above is None or isinstance(above, Stored):
+        return Content.ELEMENTS
+    return above.operator.content

@@ -1,0 +1,138 @@
+"""An exchange through Dask tasks: what a map task sends is split by groups of targets, and each target merges its share.
+
+What is moved, and what becomes of it, is the mover's to say (`dtset.operators`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from dtset.errors import EmptyTSetError
+from dtset.exchange.deal import Piece, Sent, common_deal, deal_of, sent
+from dtset.execution.inputs import Opened
+from dtset.execution.results import GroupResult
+from dtset.execution.stage import Scope, place_of
+from dtset.operators.call import CallSpec
+from dtset.operators.kernels.batching import Batches
+from dtset.operators.operator import Mover
+from dtset.storage.blocks import decode_block, encode_block
+
+__all__ = ["ReceiveInput", "SendOutput", "split_group"]
+
+# Batches of one target are put together: blocks of a few elements would cost more than the elements.
+_BLOCK_ROWS = 16384
+_MOST_PENDING = 32
+
+
+@dataclass(frozen=True)
+class SendOutput:
+    """Elements are sent to partitions, as encoded blocks.
+
+    Parameters
+    ----------
+    spec : CallSpec
+        The mover.
+    sources, targets : int
+        From how many partitions to how many.
+    side : int
+        Which input of the exchange this is.
+    """
+
+    spec: CallSpec[Mover]
+    sources: int
+    targets: int
+    side: int = 0
+
+    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> Sent:
+        """Encode what one partition sends."""
+        call = scope.call(self.spec, sources=self.sources, targets=self.targets, side=self.side)
+        blocks: dict[int, list[bytes]] = {}
+        waiting: dict[int, list[object]] = {}
+        pending = 0
+
+        def flush(targets: Sequence[int]) -> None:
+            for target in targets:
+                block = encode_block(waiting.pop(target), resolver=scope.program.resolve)
+                blocks.setdefault(target, []).append(block)
+
+        for target, batch in self.spec.operator.send(batches, call):
+            waiting.setdefault(target, []).extend(batch)
+            pending += 1
+            if len(waiting[target]) >= _BLOCK_ROWS:
+                flush([target])
+            elif pending >= _MOST_PENDING * self.targets:
+                flush(list(waiting))
+                pending = 0
+        flush(list(waiting))
+        return sent(self.side, blocks)
+
+
+@dataclass(frozen=True)
+class ReceiveInput:
+    """Elements that were sent to a partition.
+
+    Parameters
+    ----------
+    spec : CallSpec
+        The mover.
+    sides : int
+        How many inputs the exchange has.
+    is_dealt : bool
+        Whether it depends on what was sent which elements a partition holds.
+    is_last : bool
+        Whether nothing else of the exchange follows.
+    """
+
+    spec: CallSpec[Mover]
+    sides: int
+    is_dealt: bool
+    is_last: bool = True
+
+    def open(self, upstream: Sequence[Piece | GroupResult]) -> Opened:
+        """Return the batches by partition, given pieces, or the results of whole map tasks."""
+        pieces = [made if isinstance(made, Piece) else split_group(made) for made in upstream]
+
+        def batches(scope: Scope) -> Batches:
+            streams = [self._stream(pieces, side, scope) for side in range(self.sides)]
+            received = self.spec.operator.receive(streams, scope.call(self.spec))
+            if not self.is_last or self.spec.operator.of_nothing is None:
+                return received
+            return self._checked(received, scope)
+
+        deal = deal_of(pieces) if self.is_dealt else common_deal(piece.deal for piece in pieces)
+        return Opened(batches, deal)
+
+    def _stream(self, pieces: Sequence[Piece], side: int, scope: Scope) -> Batches:
+        """What was sent to a partition from one side, in the order of the partitions it came from."""
+        shares = (
+            share
+            for piece in pieces
+            if piece.side == side
+            for share in piece.blocks.get(scope.partition, ())
+        )
+        for _, blocks in sorted(shares, key=lambda share: share[0]):
+            for block in blocks:
+                yield decode_block(block, scope.program.resolve)
+
+    def _checked(self, received: Batches, scope: Scope) -> Batches:
+        """Raise what the mover says of nothing where nothing was sent."""
+        is_empty = True
+        for batch in received:
+            is_empty = False
+            yield batch
+        if is_empty:
+            place = place_of(self.spec, scope.partition)
+            raise place.noted(EmptyTSetError(self.spec.operator.of_nothing or ""))
+
+
+def split_group(result: GroupResult, targets: Collection[int] | None = None) -> Piece:
+    """Take from a map side's result what a group of targets, or whichever there are, needs."""
+    sending: Mapping[int, Sent] = result.results
+    blocks: dict[int, list[tuple[int, Sequence[bytes]]]] = {}
+    for partition, made in sending.items():
+        for target, encoded in made.blocks.items():
+            if targets is None or target in targets:
+                blocks.setdefault(target, []).append((partition, encoded))
+    digests = {partition: made.digest for partition, made in sending.items()}
+    return Piece(next(iter(sending.values())).side, digests, blocks, result.deal)

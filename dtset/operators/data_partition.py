@@ -1,0 +1,65 @@
+"""A partition of stored elements, as a user's function sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+from dtset.errors import EmptyTSetError
+
+__all__ = ["DataPartition"]
+
+T_co = TypeVar("T_co", covariant=True)
+_NOTHING = object()
+
+
+class DataPartition(Generic[T_co]):
+    """One partition of cached or persisted elements: Twister2's ``DataPartition``.
+
+    What ``ctx.get_input(name)`` gives. It is read anew by each iteration, batch by batch.
+
+    Parameters
+    ----------
+    id : int
+        Number of the partition, from 0.
+    batches : callable
+        Returns the batches of its elements.
+
+    Examples
+    --------
+    >>> partition = DataPartition(0, lambda: [[1, 2], [3]])
+    >>> list(partition), partition.first(), partition.id
+    ([1, 2, 3], 1, 0)
+    """
+
+    def __init__(self, id: int, batches: Callable[[], Iterable[list[Any]]]) -> None:
+        self.id = id
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[T_co]:
+        for batch in self._batches():
+            yield from batch
+
+    def consumer(self) -> Iterator[T_co]:
+        """Return an iterator over the elements (Twister2's name)."""
+        return iter(self)
+
+    def first(self) -> T_co:
+        """Return the first element.
+
+        Raises
+        ------
+        EmptyTSetError
+            There is none.
+        """
+        found = next(iter(self), _NOTHING)
+        if found is _NOTHING:
+            raise EmptyTSetError(f"first() of partition {self.id}, which has no elements")
+        return found  # type: ignore[return-value]
+
+    def first_or_default(self, default: Any) -> Any:
+        """Return the first element, or `default` where there is none."""
+        return next(iter(self), default)
+
+    def __repr__(self) -> str:
+        return f"<DataPartition {self.id}>"

@@ -1,0 +1,101 @@
+"""The sources that need nothing but Python: a user's function or source object, a range, and data that others read."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dtset.operators.call import FUNCTION, Call
+from dtset.operators.kernels.batching import Batches
+from dtset.operators.kernels.streaming import Pulled, streaming
+from dtset.operators.operator import Reader
+from dtset.plan.context import TSetContext
+from dtset.plan.user_function import Accepted, Form
+
+__all__ = [
+    "CREATE_KEYED_SOURCE",
+    "CREATE_SOURCE",
+    "PARALLELIZE",
+    "RANGE",
+    "READ_TEXT",
+    "Elements",
+    "RangeSource",
+    "share",
+]
+
+
+class Elements(Protocol):
+    """Source data that gives elements one by one."""
+
+    def elements(self, ctx: TSetContext) -> Iterable[object]:
+        """Return the elements of one partition."""
+
+
+def share(length: int, index: int, parallelism: int) -> tuple[int, int]:
+    """Bounds of a partition of a sequence: contiguous, of lengths that differ by one at the most.
+
+    Examples
+    --------
+    >>> [share(10, index, 4) for index in range(4)]
+    [(0, 2), (2, 5), (5, 7), (7, 10)]
+    """
+    return length * index // parallelism, length * (index + 1) // parallelism
+
+
+@dataclass(frozen=True)
+class RangeSource:
+    """The integers of a range, cut into contiguous partitions."""
+
+    start: int
+    stop: int
+    step: int
+
+    def identity(self) -> object:
+        """Return what the elements depend on: the bounds."""
+        return range(self.start, self.stop, self.step)
+
+    def elements(self, ctx: TSetContext) -> Iterator[int]:
+        """Return the integers of one partition."""
+        # Not len(): a range may have more elements than a machine word counts.
+        length = max(0, (self.stop - self.start + self.step - (self.step > 0 or -1)) // self.step)
+        first, last = share(length, ctx.index, ctx.parallelism)
+        begin = self.start + first * self.step
+        return iter(range(begin, begin + (last - first) * self.step, self.step))
+
+
+def _call_function(call: Call) -> Batches:
+    """Give what a user's function or source object gives: a fresh copy of it for every partition."""
+    with call.place.noting():
+        function = copy.deepcopy(call.function())
+        found: Iterable[Any]
+        if call.form() is Form.OBJECT:
+            found = Pulled(function, call.ctx)
+        else:
+            ctx = call.passed_ctx()
+            found = function() if ctx is None else function(ctx)
+    return streaming(found, call.place, call.limit)
+
+
+def _read_elements(call: Call) -> Batches:
+    """Give the elements of the data."""
+    data: Any = call.data
+    with call.place.noting():
+        elements = data.elements(call.ctx)
+    return streaming(elements, call.place, call.limit)
+
+
+_SOURCE = {
+    FUNCTION: Accepted(
+        "an object with has_next() and next(), or f() or f(ctx) returning an iterable",
+        {0: (Form.ITERABLE, False), 1: (Form.ITERABLE, True)},
+        (Form.ITERABLE, False),
+        takes_objects=True,
+    )
+}
+CREATE_SOURCE = Reader("create_source", _call_function, _SOURCE)
+CREATE_KEYED_SOURCE = Reader("create_keyed_source", _call_function, _SOURCE)
+PARALLELIZE = Reader("parallelize", _read_elements)
+RANGE = Reader("range", _read_elements)
+READ_TEXT = Reader("read_text", _read_elements)
