@@ -15,6 +15,7 @@ from dtset.execution.kernels.sources import streaming
 from dtset.execution.results import GroupResult
 from dtset.execution.stage import Scope, Step
 from dtset.execution.steps import place_of
+from dtset.storage.batch import rows_of
 from dtset.storage.blocks import decode_block
 
 __all__ = ["BlockInput", "Input", "LoadInput", "MergeInput", "Opened", "ReduceInput", "SourceInput"]
@@ -86,14 +87,15 @@ class LoadInput:
     def _batches(self, scope: Scope) -> Batches:
         """Batches of one partition."""
         part = self.parts[scope.partition]
-        return read_elements(
+        for batch in read_elements(
             scope.settings.store,
             self.name,
             self.path,
             part,
             resolver=scope.program.resolve,
             allow_pickle=scope.settings.allow_pickle,
-        )
+        ):
+            yield batch.rows()
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class BlockInput:
 
         def batches(scope: Scope) -> Batches:
             for block in blocks[scope.partition]:
-                yield decode_block(block, scope.program.resolve)
+                yield list(rows_of(decode_block(block, scope.program.resolve)))
 
         return Opened(batches, common_deal(result.deal for result in upstream))
 
@@ -133,7 +135,8 @@ class ReduceInput:
 
         def batches(scope: Scope) -> Batches:
             values = [
-                decode_block(partials[each], scope.program.resolve) for each in sorted(partials)
+                list(rows_of(decode_block(partials[each], scope.program.resolve)))
+                for each in sorted(partials)
             ]
             place = place_of(self.step, scope)
             value = reduced(values, scope.function(self.step), place, _ARITY)
@@ -162,7 +165,7 @@ class MergeInput:
                 for source, block in piece.blocks.get(scope.partition, ())
             )
             blocks: Iterator[list[Any]] = (
-                decode_block(block, scope.program.resolve) for _, block in sent
+                list(rows_of(decode_block(block, scope.program.resolve))) for _, block in sent
             )
             place = place_of(self.step, scope)
             values = merged(blocks, scope.function(self.step), place)

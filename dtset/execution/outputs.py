@@ -18,6 +18,7 @@ from dtset.execution.kernels.partitionwise import consumed
 from dtset.execution.kernels.reduction import combined, partial_reduction
 from dtset.execution.stage import Scope, Step
 from dtset.execution.steps import place_of
+from dtset.storage.batch import Rows
 from dtset.storage.blocks import encode_block
 from dtset.storage.partition_writer import PartitionWriter
 
@@ -89,7 +90,7 @@ class PersistOutput:
         )
         try:
             for batch in batches:
-                writer.append(batch)
+                writer.append(Rows(batch))
             summary = writer.finish()
         except BaseException:
             writer.abort()
@@ -120,9 +121,9 @@ class BlockOutput:
         """Encode a partition."""
         findable = scope.program.findable
         if self.limit is None:
-            return [encode_block(batch, resolver=findable) for batch in batches if batch]
+            return [encode_block(Rows(batch), resolver=findable) for batch in batches if batch]
         wanted = list(islice(chain.from_iterable(batches), self.limit))
-        return [encode_block(wanted, resolver=findable)]
+        return [encode_block(Rows(wanted), resolver=findable)]
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ class PartialOutput:
         """Reduce a partition."""
         place = place_of(self.step, scope)
         partial = partial_reduction(batches, scope.function(self.step), place)
-        return encode_block(partial, resolver=scope.program.resolve)
+        return encode_block(Rows(partial), resolver=scope.program.resolve)
 
 
 @dataclass(frozen=True)
@@ -180,4 +181,6 @@ class SplitOutput:
             for pair in values.items():
                 pairs.setdefault(target_of(pair[0], self.targets), []).append(pair)
         resolver = scope.program.resolve
-        return {target: encode_block(sent, resolver=resolver) for target, sent in pairs.items()}
+        return {
+            target: encode_block(Rows(sent), resolver=resolver) for target, sent in pairs.items()
+        }
