@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dtset.storage.batch import Rows, rows_of
 from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.local_store import LocalStore
 from dtset.storage.objects import ObjectStore
@@ -29,12 +30,12 @@ class Record:
 def write(store: ObjectStore, path: str, elements: list[object], flow: int) -> PartitionSummary:
     writer = PartitionWriter(store, path)
     for start in range(0, len(elements), flow):
-        writer.append(elements[start : start + flow])
+        writer.append(Rows(elements[start : start + flow]))
     return writer.finish()
 
 
 def read(store: ObjectStore, path: str, summary: PartitionSummary) -> int:
-    return sum(map(len, read_partition(store, path, summary)))
+    return sum(1 for _ in rows_of(read_partition(store, path, summary)))
 
 
 def best(call: Callable[[int], object]) -> float:
@@ -62,9 +63,9 @@ def large(store: ObjectStore) -> None:
         written = best(lambda n, e=elements: write(store, f"{n}", e, 8192))
         summary = write(store, "read", elements, 8192)
         loaded = best(lambda _, s=summary: read(store, "read", s))
-        blocked = best(lambda _, e=elements: encode_block(e))
-        block = encode_block(elements)
-        unblocked = best(lambda _, b=block: decode_block(b))
+        blocked = best(lambda _, e=elements: encode_block(Rows(e)))
+        block = encode_block(Rows(elements))
+        unblocked = best(lambda _, b=block: list(rows_of(decode_block(b))))
         times = " ".join(f"{t * 1000:8.1f}" for t in (written, loaded, blocked, unblocked))
         print(f"{name:28} {times}   {summary.nbytes / 1e6:8.2f}")
 

@@ -15,6 +15,7 @@ from dtset.operators.actions import COUNT
 from dtset.operators.operator import Action
 from dtset.plan.nodes import Exchange, Node, Stored, topological
 from dtset.plan.user_function import UserFunction
+from dtset.storage.batch import rows_of
 from dtset.storage.blocks import decode_block
 from dtset.storage.pickling import present_class
 
@@ -85,10 +86,10 @@ def _stored_elements(run: Run, manifest: Manifest) -> Iterator[Any]:
             resolver=present_class,
             allow_pickle=run.settings.allow_pickle,
         ):
-            yield from batch
+            yield from batch.rows()
 
 
 def _decoded(blocks: list[bytes]) -> Iterator[Any]:
     """Elements of encoded blocks, with the driver's own classes."""
     for block in blocks:
-        yield from decode_block(block, present_class)
+        yield from rows_of(decode_block(block, present_class))

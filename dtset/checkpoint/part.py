@@ -9,6 +9,7 @@ from typing import Any
 from dtset.checkpoint.layout import data_path, part_path
 from dtset.checkpoint.placed import find_placed, placed
 from dtset.errors import CorruptCheckpointError, StoreError
+from dtset.storage.batch import Batch
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionSummary
@@ -132,7 +133,7 @@ def read_elements(
     *,
     resolver: ClassResolver,
     allow_pickle: bool,
-) -> Generator[list[Any], None, None]:
+) -> Generator[Batch, None, None]:
     """Batches of the elements of a committed partition.
 
     Raises

@@ -15,6 +15,7 @@ from dtset.checkpoint.placed import find_placed, placed
 from dtset.errors import CorruptCheckpointError, StaleVariablesError, StoreError, UsageError
 from dtset.fingerprint.difference import Difference, first_difference
 from dtset.fingerprint.tree import Tree, from_json, to_json
+from dtset.storage.batch import Rows, rows_of
 from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.objects import ObjectStore
 from dtset.storage.pickling import present_class
@@ -109,7 +110,7 @@ def read_commit(
         return None
     programs = [from_json(rows) for rows in record["programs"]]
     block = base64.b64decode(record["values"])
-    (values,) = decode_block(block, present_class, allow_pickle=allow_pickle)
+    (values,) = rows_of(decode_block(block, present_class, allow_pickle=allow_pickle))
     variables = {
         name: Variable(value, programs[record["made_by"][name]]) for name, value in values.items()
     }
@@ -145,11 +146,11 @@ def note_commit(store: ObjectStore, job_id: str, run_id: str, commit: Commit) ->
 def _encoded(values: Mapping[str, Any], allow_pickle: bool) -> bytes:
     """Encode values; what cannot be stored, or not be read again, is named."""
     try:
-        return encode_block([dict(values)], allow_pickle=allow_pickle, resolver=present_class)
+        return encode_block(Rows([dict(values)]), allow_pickle=allow_pickle, resolver=present_class)
     except Exception:
         for name, value in values.items():
             try:
-                encode_block([value], allow_pickle=allow_pickle, resolver=present_class)
+                encode_block(Rows([value]), allow_pickle=allow_pickle, resolver=present_class)
             except UsageError as error:
                 raise UsageError(f"the variable {name!r} cannot be committed: {error}") from error
             except Exception as error:

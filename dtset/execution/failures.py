@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, TypeAlias, cast
 
 from dtset.operators.kernels.failure import notes_of, text_of
+from dtset.storage.batch import Rows, rows_of
 from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.pickling import ClassResolver, present_class
 
@@ -142,7 +143,8 @@ def _unpacked(packed_error: _Packed, members: list[BaseException]) -> BaseExcept
     """Make an exception again or, where this process cannot, what stands for it."""
     try:
         if packed_error.block:
-            return _made(decode_block(packed_error.block, present_class)[0], members)
+            (recipe,) = rows_of(decode_block(packed_error.block, present_class))
+            return _made(recipe, members)
     except BaseException as failure:
         packed_error.notes.append(f"dtset: not made again in the driver, due to {text_of(failure)}")
     said = packed_error.said
@@ -159,8 +161,9 @@ def _found_recipe(
     recipes = _group_recipes(error) if is_group else _recipes(error, _Sending(resolver, depth))
     for recipe in recipes:
         try:
-            block = encode_block([recipe])
-            if _is_like(_made(decode_block(block, resolver)[0], members), error):
+            block = encode_block(Rows([recipe]))
+            (sent,) = rows_of(decode_block(block, resolver))
+            if _is_like(_made(sent, members), error):
                 return recipe, block
         except BaseException:
             continue
@@ -293,7 +296,7 @@ class _Sending:
     def _travels(self, value: object) -> bool:
         """Whether a part can be sent."""
         try:
-            decode_block(encode_block([value]), self.resolver)
+            list(rows_of(decode_block(encode_block(Rows([value])), self.resolver)))
         except BaseException:
             return False
         return True

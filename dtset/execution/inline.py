@@ -14,6 +14,7 @@ from dtset.execution.inputs import BlockInput, LoadInput
 from dtset.execution.stage import TaskSettings
 from dtset.operators.sources import share
 from dtset.plan.context import TSetContext
+from dtset.storage.batch import Batch, Rows, rows_of
 from dtset.storage.blocks import block_classes, decode_block, encode_block
 from dtset.storage.partition_writer import PartitionWriter
 from dtset.storage.pickling import present_class
@@ -43,9 +44,9 @@ class SequenceSource:
         """Return the elements of one partition."""
         return self._of(ctx.index)
 
-    def batches(self, partition: int) -> Iterator[list[Any]]:
+    def batches(self, partition: int) -> Iterator[Batch]:
         """Return the elements of one partition, in batches."""
-        return (decode_block(block) for block in self.blocks[partition])
+        return (batch for block in self.blocks[partition] for batch in decode_block(block))
 
     @property
     def nbytes(self) -> int:
@@ -60,7 +61,7 @@ class SequenceSource:
 
     def _of(self, partition: int) -> Iterator[Any]:
         """Elements of one partition."""
-        return (element for batch in self.batches(partition) for element in batch)
+        return rows_of(self.batches(partition))
 
 
 def snapshot(sequence: Sequence[Any], parallelism: int, batch_size: int) -> SequenceSource:
@@ -75,7 +76,9 @@ def snapshot(sequence: Sequence[Any], parallelism: int, batch_size: int) -> Sequ
     for partition in range(parallelism):
         first, last = share(len(sequence), partition, parallelism)
         blocks[partition] = [
-            encode_block(sequence[start : min(start + batch_size, last)], resolver=present_class)
+            encode_block(
+                Rows(list(sequence[start : min(start + batch_size, last)])), resolver=present_class
+            )
             for start in range(first, last, batch_size)
         ]
     return SequenceSource(blocks)

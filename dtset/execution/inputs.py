@@ -104,6 +104,6 @@ class BlockInput:
 
         def batches(scope: Scope) -> Batches:
             for block in blocks[scope.partition]:
-                yield decode_block(block, scope.program.resolve)
+                yield from decode_block(block, scope.program.resolve)
 
         return Opened(batches, common_deal(result.deal for result in upstream))

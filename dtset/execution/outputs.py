@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Protocol
 
 from dtset.checkpoint.layout import data_path, generation_path
@@ -15,6 +15,7 @@ from dtset.execution.stage import Scope
 from dtset.operators.call import CallSpec
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.operator import Action
+from dtset.storage.batch import Rows, rows_of
 from dtset.storage.blocks import encode_block
 from dtset.storage.partition_writer import PartitionWriter
 
@@ -114,9 +115,9 @@ class BlockOutput:
         """Encode a partition."""
         findable = scope.program.findable
         if self.limit is None:
-            return [encode_block(batch, resolver=findable) for batch in batches if batch]
-        wanted = list(islice(chain.from_iterable(batches), self.limit))
-        return [encode_block(wanted, resolver=findable)]
+            return [encode_block(batch, resolver=findable) for batch in batches]
+        wanted = list(islice(rows_of(batches), self.limit))
+        return [encode_block(Rows(wanted), resolver=findable)]
 
 
 @dataclass(frozen=True)

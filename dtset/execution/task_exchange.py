@@ -5,6 +5,7 @@ What is moved, and what becomes of it, is the mover's to say (`dtset.operators`)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from dtset.execution.stage import Scope, place_of
 from dtset.operators.call import CallSpec
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.operator import Mover
+from dtset.storage.batch import Batch, joined
 from dtset.storage.blocks import decode_block, encode_block
 
 __all__ = ["ReceiveInput", "SendOutput", "split_group"]
@@ -48,18 +50,21 @@ class SendOutput:
         """Encode what one partition sends."""
         call = scope.call(self.spec, sources=self.sources, targets=self.targets, side=self.side)
         blocks: dict[int, list[bytes]] = {}
-        waiting: dict[int, list[object]] = {}
-        pending = 0
+        waiting: dict[int, list[Batch]] = {}
+        rows, pending = Counter[int](), 0
 
         def flush(targets: Sequence[int]) -> None:
             for target in targets:
-                block = encode_block(waiting.pop(target), resolver=scope.program.resolve)
+                batch = joined(waiting.pop(target))
+                del rows[target]
+                block = encode_block(batch, resolver=scope.program.resolve)
                 blocks.setdefault(target, []).append(block)
 
         for target, batch in self.spec.operator.send(batches, call):
-            waiting.setdefault(target, []).extend(batch)
+            waiting.setdefault(target, []).append(batch)
+            rows[target] += len(batch)
             pending += 1
-            if len(waiting[target]) >= _BLOCK_ROWS:
+            if rows[target] >= _BLOCK_ROWS:
                 flush([target])
             elif pending >= _MOST_PENDING * self.targets:
                 flush(list(waiting))
@@ -113,7 +118,7 @@ class ReceiveInput:
         )
         for _, blocks in sorted(shares, key=lambda share: share[0]):
             for block in blocks:
-                yield decode_block(block, scope.program.resolve)
+                yield from decode_block(block, scope.program.resolve)
 
     def _checked(self, received: Batches, scope: Scope) -> Batches:
         """Raise what the mover says of nothing where nothing was sent."""

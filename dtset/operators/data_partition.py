@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from dtset.errors import EmptyTSetError
+from dtset.storage.batch import Batch, rows_of
 
 __all__ = ["DataPartition"]
 
@@ -27,18 +28,18 @@ class DataPartition(Generic[T_co]):
 
     Examples
     --------
-    >>> partition = DataPartition(0, lambda: [[1, 2], [3]])
+    >>> from dtset.storage.batch import Rows
+    >>> partition = DataPartition(0, lambda: [Rows([1, 2]), Rows([3])])
     >>> list(partition), partition.first(), partition.id
     ([1, 2, 3], 1, 0)
     """
 
-    def __init__(self, id: int, batches: Callable[[], Iterable[list[Any]]]) -> None:
+    def __init__(self, id: int, batches: Callable[[], Iterable[Batch]]) -> None:
         self.id = id
         self._batches = batches
 
     def __iter__(self) -> Iterator[T_co]:
-        for batch in self._batches():
-            yield from batch
+        yield from rows_of(self._batches())
 
     def consumer(self) -> Iterator[T_co]:
         """Return an iterator over the elements (Twister2's name)."""

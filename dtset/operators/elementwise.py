@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import compress, repeat
 from typing import Any
 
+import numpy as np
+
 from dtset.operators.call import FUNCTION, Call
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.collector import Collector
@@ -15,6 +17,7 @@ from dtset.operators.kernels.pairs import paired
 from dtset.operators.operator import Step
 from dtset.plan.context import TSetContext
 from dtset.plan.user_function import Accepted, Form
+from dtset.storage.batch import Rows
 
 __all__ = ["ELEMENT", "FILTER", "FLAT_MAP", "MAP", "MAP_TO_TUPLE", "visited"]
 
@@ -44,24 +47,27 @@ def _called(
 def mapped(function: Callable[..., Any], ctx: TSetContext | None, place: Place) -> Handler:
     """Give ``f(x)`` for every element."""
     while (batch := (yield None)) is not None:
-        yield _called(function, batch, ctx, place)
+        yield Rows(_called(function, batch.rows(), ctx, place))
 
 
 def filtered(function: Callable[..., Any], ctx: TSetContext | None, place: Place) -> Handler:
     """Give the elements for which ``f(x)`` is true."""
     while (batch := (yield None)) is not None:
-        kept = _called(function, batch, ctx, place)
+        elements = batch.rows()
+        kept = _called(function, elements, ctx, place)
         with place.noting():
-            survivors = list(compress(batch, kept))
-        yield survivors
+            if batch.columns() is None:
+                yield Rows(list(compress(elements, kept)))
+            else:
+                yield batch.take(np.fromiter(map(bool, kept), np.bool_, len(batch)))
 
 
 def expanded(function: Callable[[Any], Iterable[Any]], place: Place, limit: int) -> Handler:
     """Give all elements of every ``f(x)``, in batches that stay near `limit`."""
     while (batch := (yield None)) is not None:
-        elements = place.enter(batch)
+        elements = place.enter(batch.rows())
         while gathered := _gathered(elements, function, place, limit):
-            yield gathered
+            yield Rows(gathered)
 
 
 def _gathered(
@@ -82,7 +88,7 @@ def expanded_into(function: Callable[[Any, Any], Any], place: Place, limit: int)
     gathered: list[Any] = []
     collector = Collector(gathered.append)
     while (batch := (yield None)) is not None:
-        elements = place.enter(batch)
+        elements = place.enter(batch.rows())
         while True:
             with place.noting():
                 for element in elements:
@@ -91,7 +97,7 @@ def expanded_into(function: Callable[[Any, Any], Any], place: Place, limit: int)
                         break
             if not gathered:
                 break
-            yield gathered[:]
+            yield Rows(gathered[:])
             gathered.clear()
 
 
@@ -99,7 +105,7 @@ def visited(
     batches: Batches, function: Callable[..., Any], ctx: TSetContext | None, place: Place
 ) -> int:
     """Call a function on every element for its effect; return how many there were."""
-    return sum(len(_called(function, batch, ctx, place)) for batch in batches)
+    return sum(len(_called(function, batch.rows(), ctx, place)) for batch in batches)
 
 
 def _map(call: Call) -> list[Handler]:

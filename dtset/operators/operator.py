@@ -15,6 +15,7 @@ from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.driver import Handler
 from dtset.plan.nodes import Content
 from dtset.plan.user_function import Accepted, UserFunction, user_function
+from dtset.storage.batch import Batch
 
 __all__ = ["Action", "Mover", "Pull", "Reader", "Step", "function_of"]
 
@@ -71,7 +72,7 @@ class Mover:
     """
 
     name: str
-    send: Callable[[Batches, Call], Iterator[tuple[int, Any]]]
+    send: Callable[[Batches, Call], Iterator[tuple[int, Batch]]]
     receive: Callable[[Sequence[Batches], Call], Batches]
     takes: Mapping[str, Accepted] = field(default_factory=dict, repr=False)
     is_merging: bool = False

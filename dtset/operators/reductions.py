@@ -15,6 +15,7 @@ from dtset.operators.kernels.pairs import are_pairs, pair_of
 from dtset.operators.operator import Mover
 from dtset.plan.nodes import Content
 from dtset.plan.user_function import Accepted, Form
+from dtset.storage.batch import Batch, Rows
 
 __all__ = ["KEYED_REDUCE", "REDUCE"]
 
@@ -26,7 +27,7 @@ def _reduced(batches: Batches, call: Call) -> list[Any]:
     function, place = call.function(), call.place
     value: list[Any] = []
     for batch in batches:
-        elements = place.enter(batch)
+        elements = place.enter(batch.rows())
         with place.noting():
             for first in () if value else elements:
                 value.append(first)
@@ -36,26 +37,27 @@ def _reduced(batches: Batches, call: Call) -> list[Any]:
     return value
 
 
-def _send_partial(batches: Batches, call: Call) -> Iterator[tuple[int, list[Any]]]:
+def _send_partial(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
     """Give the value of a partition, to the target that gathers it and its neighbours."""
     if value := _reduced(batches, call):
-        yield call.place.partition * call.targets // call.sources, value
+        yield call.place.partition * call.targets // call.sources, Rows(value)
 
 
 def _receive_partials(streams: Sequence[Batches], call: Call) -> Batches:
     """Give the one value that the partials of some partitions are reduced to, in the order of these."""
     if value := _reduced(streams[0], call):
-        yield value
+        yield Rows(value)
 
 
-def _by_key(batches: Iterable[list[Any]], function: Callable[..., Any], place: Place) -> Any:
+def _by_key(batches: Iterable[Batch], function: Callable[..., Any], place: Place) -> Any:
     """Reduce pairs by key; of equal keys, the first stands for all."""
     values: dict[Any, Any] = {}
     with_nan: dict[Hashable, Any] = {}
     for batch in batches:
-        elements = place.enter(batch)
+        rows = batch.rows()
+        elements = place.enter(rows)
         with place.noting():
-            for key, value in elements if are_pairs(batch) else map(pair_of, elements):
+            for key, value in elements if are_pairs(rows) else map(pair_of, elements):
                 if key in values:
                     values[key] = function(values[key], value)
                 elif type(key) in NEVER_NAN or (token := nan_token(key)) is None:
@@ -66,14 +68,15 @@ def _by_key(batches: Iterable[list[Any]], function: Callable[..., Any], place: P
     return values
 
 
-def _send_by_key(batches: Batches, call: Call) -> Iterator[tuple[int, list[Any]]]:
+def _send_by_key(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
     """Reduce a partition by key; give each pair to the partition that its key goes to."""
     values = _by_key(batches, call.function(), call.place)
     pairs: dict[int, list[tuple[Any, Any]]] = {}
     with call.place.noting():
         for pair in values.items():
             pairs.setdefault(target_of(pair[0], call.targets), []).append(pair)
-    yield from pairs.items()
+    for target, sent in pairs.items():
+        yield target, Rows(sent)
 
 
 def _receive_by_key(streams: Sequence[Batches], call: Call) -> Batches:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import numpy as np
 
 from dtset.operators.call import FUNCTION, Call
 from dtset.operators.kernels.batching import Batches
@@ -13,6 +15,8 @@ from dtset.operators.kernels.streaming import Pulled, streaming
 from dtset.operators.operator import Reader
 from dtset.plan.context import TSetContext
 from dtset.plan.user_function import Accepted, Form
+from dtset.storage.columns import Columns
+from dtset.storage.schema import Schema
 
 __all__ = [
     "CREATE_KEYED_SOURCE",
@@ -56,13 +60,13 @@ class RangeSource:
         """Return what the elements depend on: the bounds."""
         return range(self.start, self.stop, self.step)
 
-    def elements(self, ctx: TSetContext) -> Iterator[int]:
+    def elements(self, ctx: TSetContext) -> Sequence[int]:
         """Return the integers of one partition."""
         # Not len(): a range may have more elements than a machine word counts.
         length = max(0, (self.stop - self.start + self.step - (self.step > 0 or -1)) // self.step)
         first, last = share(length, ctx.index, ctx.parallelism)
         begin = self.start + first * self.step
-        return iter(range(begin, begin + (last - first) * self.step, self.step))
+        return range(begin, begin + (last - first) * self.step, self.step)
 
 
 def _call_function(call: Call) -> Batches:
@@ -86,6 +90,21 @@ def _read_elements(call: Call) -> Batches:
     return streaming(elements, call.place, call.limit)
 
 
+def _read_range(call: Call) -> Batches:
+    """Give the integers of a partition of a range: as columns where they fit 64 bits."""
+    data: Any = call.data
+    numbers = data.elements(call.ctx)
+    if not -(2**63) <= min(data.start, data.stop) <= max(data.start, data.stop) < 2**63:
+        yield from streaming(iter(numbers), call.place, call.limit)
+        return
+    start, size = 0, min(call.limit, 64)
+    while part := numbers[start : start + size]:
+        values = np.arange(part.start, part.stop, part.step, dtype=np.int64)
+        yield Columns(_INT64, len(part), (values,))
+        start, size = start + size, call.limit
+
+
+_INT64 = Schema("int64")
 _SOURCE = {
     FUNCTION: Accepted(
         "an object with has_next() and next(), or f() or f(ctx) returning an iterable",
@@ -97,5 +116,5 @@ _SOURCE = {
 CREATE_SOURCE = Reader("create_source", _call_function, _SOURCE)
 CREATE_KEYED_SOURCE = Reader("create_keyed_source", _call_function, _SOURCE)
 PARALLELIZE = Reader("parallelize", _read_elements)
-RANGE = Reader("range", _read_elements)
+RANGE = Reader("range", _read_range)
 READ_TEXT = Reader("read_text", _read_elements)

@@ -60,9 +60,8 @@ class ArrayStream:
         while held < count:
             parts.append(self._read())
             held += len(parts[-1])
-        entries = (
-            parts[0] if len(parts) == 1 else np.concatenate([part for part in parts if len(part)])
-        )
+        filled = [part for part in parts if len(part)] or parts[:1]
+        entries = filled[0] if len(filled) == 1 else np.concatenate(filled)
         self._held = entries[count - keep :]
         return entries[:count]
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import reduce
 from typing import Any
 
 import google_crc32c
 import numpy as np
 
 from dtset.errors import CorruptCheckpointError
-from dtset.storage.batches import decode_batch, encode_batch
+from dtset.storage.batch import Batch, Encoder
 from dtset.storage.columns import Columns, concatenate, widen
 from dtset.storage.kinds import Array
 from dtset.storage.pickling import ClassResolver, present_class, refuse_pickle
@@ -19,21 +20,23 @@ from dtset.storage.schema import PICKLED, Schema, arrays_of, fits
 
 __all__ = ["block_classes", "decode_block", "encode_block"]
 
-_MAGIC = b"dtsetb1\n"
+_MAGIC = b"dtsetb2\n"
 _HEAD = struct.Struct("<8sI")
 _CRC = struct.Struct("<I")
 _PIECE_ROWS = 16384
+# Where arrays begin, so that they can be read where they lie.
+_ALIGNMENT = 8
 
 
 def encode_block(
-    batch: Sequence[object], *, allow_pickle: bool = True, resolver: ClassResolver | None = None
+    batch: Batch, *, allow_pickle: bool = True, resolver: ClassResolver | None = None
 ) -> bytes:
-    """Encode elements as one self-describing bytes object with a checksum.
+    """Encode a batch as one self-describing bytes object with a checksum.
 
     Parameters
     ----------
-    batch : sequence
-        The elements.
+    batch : Rows or Columns
+        The elements: how they came leaves no trace.
     allow_pickle : bool
         Whether elements that have no typed columns may be pickled.
     resolver : callable, optional
@@ -47,43 +50,39 @@ def encode_block(
 
     Examples
     --------
-    >>> block = encode_block([("a", 1.5), ("b", 2.5)])
-    >>> decode_block(block)
+    >>> from dtset.storage.batch import Rows, rows_of
+    >>> block = encode_block(Rows([("a", 1.5), ("b", 2.5)]))
+    >>> list(rows_of(decode_block(block)))
     [('a', 1.5), ('b', 2.5)]
     """
-    classes: set[tuple[str, str]] = set()
-    segments = [concatenate(run) for run in _runs(batch, allow_pickle, classes, resolver)]
+    encoder = Encoder(allow_pickle, resolver)
+    segments = [concatenate(run) for run in _runs(batch, encoder)]
     header = {
         "segments": [
-            [part.schema.to_json(), part.rows, [len(array) for array in part.arrays]]
+            [part.schema.to_json(), len(part), [len(array) for array in part.arrays]]
             for part in segments
         ],
-        "classes": sorted(classes),
+        "classes": sorted(encoder.classes),
     }
     described = json.dumps(header, separators=(",", ":")).encode("ascii")
     arrays = [array.view(np.uint8) for part in segments for array in part.arrays]
-    head = _HEAD.pack(_MAGIC, len(described)) + described
-    crc = google_crc32c.value(head)
+    described += b" " * _padding(_HEAD.size + len(described))
+    pieces: list[Any] = [_HEAD.pack(_MAGIC, len(described)), described]
     for array in arrays:
-        crc = google_crc32c.extend(crc, array)
-    return b"".join([head, *(array.data for array in arrays), _CRC.pack(crc)])
+        pieces += [array, bytes(_padding(array.nbytes))]
+    crc = reduce(google_crc32c.extend, pieces, 0)
+    return b"".join([*(memoryview(piece) for piece in pieces), _CRC.pack(crc)])
 
 
-def _runs(
-    batch: Sequence[object],
-    allow_pickle: bool,
-    classes: set[tuple[str, str]],
-    reading: ClassResolver | None,
-) -> Iterator[list[Columns]]:
+def _padding(length: int) -> int:
+    return -length % _ALIGNMENT
+
+
+def _runs(batch: Batch, encoder: Encoder) -> Iterator[list[Columns]]:
     """Encode piecewise, so that one odd element does not cost the others their columns."""
     run: list[Columns] = []
     for start in range(0, len(batch), _PIECE_ROWS):
-        piece = encode_batch(
-            batch[start : start + _PIECE_ROWS],
-            allow_pickle=allow_pickle,
-            classes=classes,
-            reading=reading,
-        )
+        piece = encoder.encode(batch[start : start + _PIECE_ROWS])
         if run and fits(piece.schema, run[0].schema):
             run.append(widen(piece, run[0].schema))
         else:
@@ -96,8 +95,8 @@ def _runs(
 
 def decode_block(
     block: bytes, classes: ClassResolver = present_class, *, allow_pickle: bool = True
-) -> list[Any]:
-    """Decode a block.
+) -> list[Columns]:
+    """Read a block, as columns over its bytes.
 
     Parameters
     ----------
@@ -117,11 +116,13 @@ def decode_block(
 
     Examples
     --------
-    >>> decode_block(encode_block([1, 2, None]))
-    [1, 2, None]
+    >>> from dtset.storage.batch import Rows
+    >>> [batch.arrays for batch in decode_block(encode_block(Rows([1.5, -0.0])))]
+    [(array([ 1.5, -0. ]),)]
     """
     header, position = _header(block)
-    elements: list[Any] = []
+    batches = []
+    occurring = frozenset((module, qualname) for module, qualname in header["classes"])
     for parts, rows, lengths in header["segments"]:
         schema = Schema.from_json(parts)
         if schema == PICKLED and not allow_pickle:
@@ -130,9 +131,9 @@ def decode_block(
         for spec, length in zip(arrays_of(schema), lengths, strict=True):
             array: Array = np.frombuffer(block, spec.dtype, length, position)
             arrays.append(array)
-            position += array.nbytes
-        elements += decode_batch(Columns(schema, rows, tuple(arrays)), resolver=classes)
-    return elements
+            position += array.nbytes + _padding(array.nbytes)
+        batches.append(Columns(schema, rows, tuple(arrays), classes, occurring))
+    return batches
 
 
 def block_classes(block: bytes) -> tuple[tuple[str, str], ...]:
@@ -140,7 +141,8 @@ def block_classes(block: bytes) -> tuple[tuple[str, str], ...]:
 
     Examples
     --------
-    >>> block_classes(encode_block([1]))
+    >>> from dtset.storage.batch import Rows
+    >>> block_classes(encode_block(Rows([1])))
     ()
     """
     header, _ = _header(block)

@@ -1,57 +1,133 @@
-"""Typed batches as columns: inference, encoding, and back."""
+"""Batches as columns: inference, cutting, joining, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import repeat
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import compress, repeat
 from operator import is_not, itemgetter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from dtset.storage.kinds import KIND_OF, KINDS, Array, Unfit, starts_of
-from dtset.storage.schema import NONE, PICKLED, Schema, arrays_of, bounded
+from dtset.storage.pickling import (
+    ClassResolver,
+    load_rows,
+    pickled_weights,
+    present_class,
+    references,
+    typed_rows,
+)
+from dtset.storage.schema import (
+    FIXED_WEIGHT,
+    MAX_NESTING,
+    NONE,
+    PICKLED,
+    Schema,
+    arrays_of,
+    bounded,
+)
 
-__all__ = [
-    "Columns",
-    "concatenate",
-    "element_weight",
-    "from_columns",
-    "row_weights",
-    "to_columns",
-    "widen",
-]
+__all__ = ["Columns", "concatenate", "narrow", "row_weights", "to_columns", "widen"]
 
-_FIXED_WEIGHT = 8
-# Deeper than any schema may be: where to stop looking.
-_MAX_NESTING = 16
-_INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _NoneType = type(None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """A batch as arrays.
+    """A batch as arrays, typed or of pickles, that are not to be written to.
 
     Parameters
     ----------
     schema : Schema
-        What its elements are.
-    rows : int
+        What its elements are, at the most: of a cut, it may say None where none is left.
+    length : int
         How many there are.
     arrays : tuple of numpy.ndarray
         Those that `arrays_of` names, in that order; offsets start at 0.
+    resolver : callable
+        What pickled elements are read with.
+    classes : frozenset of (module, qualname)
+        The user's classes that may occur among pickled elements.
 
     Examples
     --------
-    >>> to_columns([1, None, 3]).arrays
+    >>> columns = to_columns([1, None, 3])
+    >>> columns.arrays
     (array([ True, False,  True]), array([1, 0, 3]))
+    >>> columns[1:].rows(), columns.take(np.array([2, 0])).rows()
+    ([None, 3], [3, 1])
     """
 
     schema: Schema
-    rows: int
+    length: int
     arrays: tuple[Array, ...]
+    resolver: ClassResolver = present_class
+    classes: frozenset[tuple[str, str]] = frozenset()
+    _decoded: list[Any] | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def rows(self) -> list[Any]:
+        """Return the elements, decoded once; not to be written to."""
+        if self._decoded is None:
+            if self.schema == PICKLED:
+                rows = load_rows(self.arrays, self.resolver)
+            else:
+                rows = _decode(self.schema, self.length, iter(self.arrays))
+            object.__setattr__(self, "_decoded", rows)
+        return cast(list[Any], self._decoded)
+
+    def columns(self) -> Columns:
+        """Return the batch, which is columns."""
+        return self
+
+    def __getitem__(self, rows: slice) -> Columns:
+        start, stop, step = rows.indices(self.length)
+        if step != 1:
+            return self.take(np.arange(start, stop, step))
+        stop = max(start, stop)
+        if stop - start == self.length:
+            return self
+        arrays: list[Array] = []
+        first = last = 0
+        for spec, array in zip(arrays_of(self.schema), self.arrays, strict=True):
+            if spec.unit == "offset":
+                # The bytes come next, as the array that follows.
+                first, last = int(array[start]), int(array[stop])
+                arrays.append(array[start : stop + 1] - first)
+            else:
+                arrays.append(array[first:last] if spec.unit == "byte" else array[start:stop])
+        decoded = None if self._decoded is None else self._decoded[start:stop]
+        return self._with(stop - start, arrays, decoded)
+
+    def take(self, indices: Array) -> Columns:
+        """Return the rows of some numbers, in their order; as NumPy's indexing."""
+        mask = indices.tolist() if indices.dtype == np.bool_ else None
+        indices = np.arange(self.length)[indices]
+        arrays: list[Array] = []
+        places = indices
+        for spec, array in zip(arrays_of(self.schema), self.arrays, strict=True):
+            if spec.unit == "offset":
+                starts = array[indices]
+                offsets = starts_of(array[indices + 1] - starts)
+                shifts = np.repeat(starts - offsets[:-1], np.diff(offsets))
+                places = np.arange(offsets[-1]) + shifts
+                arrays.append(offsets)
+            else:
+                arrays.append(array[places if spec.unit == "byte" else indices])
+        decoded = self._decoded
+        if decoded is not None and mask is not None:
+            decoded = list(compress(decoded, mask))
+        elif decoded is not None:
+            decoded = [decoded[row] for row in indices.tolist()]
+        return self._with(len(indices), arrays, decoded)
+
+    def _with(self, length: int, arrays: list[Array], decoded: list[Any] | None) -> Columns:
+        return Columns(self.schema, length, tuple(arrays), self.resolver, self.classes, decoded)
 
 
 def to_columns(batch: Sequence[object]) -> Columns:
@@ -72,7 +148,7 @@ def to_columns(batch: Sequence[object]) -> Columns:
     >>> columns = to_columns([("a", 1), ("b", 2)])
     >>> columns.schema.to_json()
     {'kind': 'tuple', 'fields': [{'kind': 'text'}, {'kind': 'int64'}]}
-    >>> from_columns(columns)
+    >>> columns.rows()
     [('a', 1), ('b', 2)]
     """
     shape = _shape(batch, 0)
@@ -116,7 +192,7 @@ def _shape(batch: Sequence[Any], depth: int) -> _Shape:
     lengths = set(map(len, batch))
     if len(lengths) > 1:
         raise Unfit("tuples of different lengths")
-    if depth >= _MAX_NESTING:
+    if depth >= MAX_NESTING:
         raise Unfit("tuples nested deeper than columns are made for")
     fields = tuple(
         _shape(list(map(itemgetter(number), batch)), depth + 1) for number in range(lengths.pop())
@@ -156,17 +232,6 @@ def _encode(shape: _Shape) -> Iterator[Array]:
             yield spread
 
 
-def from_columns(columns: Columns) -> list[Any]:
-    """Decode typed columns.
-
-    Examples
-    --------
-    >>> from_columns(to_columns([None, b"x"]))
-    [None, b'x']
-    """
-    return _decode(columns.schema, columns.rows, iter(columns.arrays))
-
-
 def _decode(schema: Schema, rows: int, arrays: Iterator[Array]) -> list[Any]:
     valid = next(arrays).tolist() if schema.optional else None
     if schema.kind == "none":
@@ -192,10 +257,9 @@ def widen(columns: Columns, schema: Schema) -> Columns:
     """
     if columns.schema == schema:
         return columns
-    arrays = tuple(
-        _widen(columns.schema, schema, np.ones(columns.rows, np.bool_), iter(columns.arrays))
-    )
-    return Columns(schema, columns.rows, arrays)
+    present = np.ones(columns.length, np.bool_)
+    arrays = tuple(_widen(columns.schema, schema, present, iter(columns.arrays)))
+    return Columns(schema, columns.length, arrays)
 
 
 def _widen(
@@ -225,12 +289,74 @@ def _widen(
                 yield next(arrays)
 
 
-def concatenate(parts: Sequence[Columns]) -> Columns:
-    """Join batches of one schema, typed or pickled, end to end.
+def narrow(columns: Columns) -> Columns:
+    """Return the same elements under the schema that they have by themselves: the join of each one's.
 
     Examples
     --------
-    >>> from_columns(concatenate([to_columns(["a"]), to_columns(["b", "c"])]))
+    >>> narrow(to_columns([1, None, 3])[2:]).schema
+    Schema(kind='int64', optional=False, fields=())
+    """
+    if columns.schema == PICKLED:
+        return _unpickled(columns)
+    if not columns.length:
+        return Columns(NONE, 0, ())
+    if not _has_optional(columns.schema):
+        return columns
+    arrays: list[Array] = []
+    schema = _narrow(columns.schema, columns.length, iter(columns.arrays), arrays)
+    return Columns(schema, columns.length, tuple(arrays))
+
+
+def _unpickled(columns: Columns) -> Columns:
+    """Return typed columns if the elements have some: their neighbours were why they were pickled."""
+    elements: list[Any] = []
+    for row, element, _ in typed_rows(columns.arrays):
+        if row != len(elements):
+            break
+        elements.append(element)
+    if len(elements) == columns.length:
+        try:
+            return to_columns(elements)
+        except Unfit:
+            pass
+    classes = references(columns.arrays[1], columns.classes)
+    return replace(columns, classes=classes)
+
+
+@lru_cache(maxsize=1024)
+def _has_optional(schema: Schema) -> bool:
+    return schema.optional or any(map(_has_optional, schema.fields))
+
+
+def _narrow(schema: Schema, present: int, arrays: Iterator[Array], kept: list[Array]) -> Schema:
+    """Keep the arrays that are needed where the parent is there in `present` rows; return their schema."""
+    optional = schema.optional
+    dense = Schema(schema.kind, False, schema.fields)
+    if optional:
+        valid = next(arrays)
+        there = int(np.count_nonzero(valid))
+        if not there:
+            for _ in arrays_of(dense):
+                next(arrays)
+            return NONE
+        optional = there < present
+        if optional:
+            kept.append(valid)
+        present = there
+    if schema.kind == "tuple":
+        fields = tuple(_narrow(each, present, arrays, kept) for each in schema.fields)
+        return Schema("tuple", optional, fields)
+    kept.extend(next(arrays) for _ in arrays_of(dense))
+    return Schema(schema.kind, optional)
+
+
+def concatenate(parts: Sequence[Columns]) -> Columns:
+    """Join batches of one schema, typed or pickled and then read by one resolver, end to end.
+
+    Examples
+    --------
+    >>> concatenate([to_columns(["a"]), to_columns(["b", "c"])]).rows()
     ['a', 'b', 'c']
     """
     if len(parts) == 1:
@@ -245,7 +371,8 @@ def concatenate(parts: Sequence[Columns]) -> Columns:
             arrays.append(np.concatenate([*shifted, ends[-1:]]))
         else:
             arrays.append(np.concatenate(pieces))
-    return Columns(schema, sum(part.rows for part in parts), tuple(arrays))
+    classes = frozenset[tuple[str, str]]().union(*(part.classes for part in parts))
+    return Columns(schema, sum(map(len, parts)), tuple(arrays), parts[0].resolver, classes)
 
 
 def row_weights(columns: Columns) -> Array:
@@ -256,63 +383,21 @@ def row_weights(columns: Columns) -> Array:
     >>> row_weights(to_columns(["abc", None])).tolist()
     [11, 8]
     """
-    return _weights(columns.schema, columns.rows, iter(columns.arrays))
+    if columns.schema == PICKLED:
+        return pickled_weights(columns.arrays)
+    return _weights(columns.schema, columns.length, iter(columns.arrays))
 
 
 def _weights(schema: Schema, rows: int, arrays: Iterator[Array]) -> Array:
     valid = next(arrays) if schema.optional else None
     if schema.kind == "tuple":
-        weights = np.full(rows, _FIXED_WEIGHT, np.int64)
+        weights = np.full(rows, FIXED_WEIGHT, np.int64)
         for field in schema.fields:
             weights += _weights(field, rows, arrays)
     else:
-        weights = np.full(rows, _FIXED_WEIGHT, np.int64)
+        weights = np.full(rows, FIXED_WEIGHT, np.int64)
         leaf = arrays_of(Schema(schema.kind))
         for spec, array in zip(leaf, [next(arrays) for _ in leaf], strict=True):
             if spec.unit == "offset":
                 weights += np.diff(array)
-    return weights if valid is None else np.where(valid, weights, _FIXED_WEIGHT)
-
-
-def element_weight(element: object) -> int | None:
-    """Return what `row_weights` gives for an element by itself; None if it has to be pickled.
-
-    Examples
-    --------
-    >>> element_weight("abc"), element_weight(10**30)
-    (11, None)
-    """
-    found = _weigh(element, 0)
-    if found is None or bounded(found[1]) == PICKLED:
-        return None
-    return found[0]
-
-
-def _weigh(element: Any, depth: int) -> tuple[int, Schema] | None:
-    kind_type = type(element)
-    if kind_type is tuple:
-        if depth >= _MAX_NESTING:
-            return None
-        inner = []
-        for field in element:
-            found = _weigh(field, depth + 1)
-            if found is None:
-                return None
-            inner.append(found)
-        schema = Schema("tuple", fields=tuple(schema for _, schema in inner))
-        return _FIXED_WEIGHT + sum(weight for weight, _ in inner), schema
-    if element is None:
-        return _FIXED_WEIGHT, NONE
-    kind = KIND_OF.get(kind_type)
-    if kind is None or (kind_type is int and not _INT_MIN <= element <= _INT_MAX):
-        return None
-    if kind_type is bytes:
-        return _FIXED_WEIGHT + len(element), Schema("bytes")
-    if kind_type is str:
-        if element.isascii():
-            return _FIXED_WEIGHT + len(element), Schema("text")
-        try:
-            return _FIXED_WEIGHT + len(element.encode("utf-8")), Schema("text")
-        except UnicodeEncodeError:
-            return None
-    return _FIXED_WEIGHT, Schema(kind.name)
+    return weights if valid is None else np.where(valid, weights, FIXED_WEIGHT)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from dtset.storage.array_stream import ArrayStream
-from dtset.storage.batches import decode_batch
 from dtset.storage.codecs import chunk_codec
 from dtset.storage.columns import Columns
 from dtset.storage.kinds import Array
@@ -15,7 +13,7 @@ from dtset.storage.partition_summary import PartitionSummary, SegmentSummary
 from dtset.storage.pickling import ClassResolver, present_class, refuse_pickle
 from dtset.storage.schema import PICKLED, arrays_of
 
-__all__ = ["read_columns", "read_partition"]
+__all__ = ["read_partition"]
 
 
 def read_partition(
@@ -25,8 +23,8 @@ def read_partition(
     *,
     resolver: ClassResolver = present_class,
     allow_pickle: bool = True,
-) -> Iterator[list[Any]]:
-    """Read the elements of a partition, batch by batch.
+) -> Iterator[Columns]:
+    """Read a partition, batch by batch, as columns that are verified but not yet decoded.
 
     Every chunk is verified before a byte of it is interpreted, and read once.
 
@@ -43,11 +41,6 @@ def read_partition(
     allow_pickle : bool
         Whether pickles may be read.
 
-    Yields
-    ------
-    list
-        The elements of a batch.
-
     Raises
     ------
     CorruptCheckpointError
@@ -57,45 +50,25 @@ def read_partition(
 
     Examples
     --------
+    >>> from dtset.storage.batch import Rows
     >>> from dtset.storage.objects import open_store
     >>> from dtset.storage.partition_writer import PartitionWriter
     >>> store = open_store("memory://doctest-reader")
     >>> writer = PartitionWriter(store, "0-first")
-    >>> writer.append([1, 2, 3])
-    >>> list(read_partition(store, "0-first", writer.finish()))
-    [[1, 2, 3]]
+    >>> writer.append(Rows([1, 2, 3]))
+    >>> [batch.arrays for batch in read_partition(store, "0-first", writer.finish())]
+    [(array([1, 2, 3]),)]
     >>> writer.abort()
     """
     if not allow_pickle and any(segment.schema == PICKLED for segment in summary.segments):
         raise refuse_pickle(f"{store.url}/{path}")
-    for columns in read_columns(store, path, summary):
-        yield decode_batch(columns, resolver=resolver)
-
-
-def read_columns(store: ObjectStore, path: str, summary: PartitionSummary) -> Iterator[Columns]:
-    """Read a partition as columns, verified but not yet decoded, batch by batch.
-
-    Parameters
-    ----------
-    store, path, summary
-        As for `read_partition`.
-
-    Examples
-    --------
-    >>> from dtset.storage.objects import open_store
-    >>> from dtset.storage.partition_writer import PartitionWriter
-    >>> store = open_store("memory://doctest-columns")
-    >>> writer = PartitionWriter(store, "0-first")
-    >>> writer.append([0.5, 1.5])
-    >>> [columns.arrays for columns in read_columns(store, "0-first", writer.finish())]
-    [(array([0.5, 1.5]),)]
-    >>> writer.abort()
-    """
+    classes = frozenset(summary.classes)
     for number, segment in enumerate(summary.segments):
         streams = _streams(store, f"{path}/{number}", segment)
         for start in range(0, segment.rows, segment.batch):
             rows = min(segment.batch, segment.rows - start)
-            yield Columns(segment.schema, rows, tuple(_take(segment, streams, rows)))
+            arrays = tuple(_take(segment, streams, rows))
+            yield Columns(segment.schema, rows, arrays, resolver, classes)
 
 
 def _streams(store: ObjectStore, path: str, segment: SegmentSummary) -> list[ArrayStream]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from dtset.storage.array_sink import ArraySink
-from dtset.storage.batches import pickle_columns, weighed_batch
+from dtset.storage.batch import Batch, Encoder
 from dtset.storage.codecs import DEFAULT_CODEC, check_codec, chunk_codec
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_summary import PartitionSummary, SegmentSummary
@@ -24,8 +22,8 @@ _DATA_CHUNK = 1 << 20
 class PartitionWriter:
     """Streams a partition's elements to the store, chunk by chunk.
 
-    The objects it writes depend on the elements only, not on the batches they came in. Nothing
-    counts until the caller has made it durable (`ObjectStore.sync`) and written a record with the
+    The objects it writes depend on the elements only, not on the batches they came in, nor on whether
+    these were rows or columns. Nothing counts until the caller has made it durable (`ObjectStore.sync`) and written a record with the
     summary.
 
     Parameters
@@ -44,16 +42,17 @@ class PartitionWriter:
 
     Examples
     --------
+    >>> from dtset.storage.batch import Rows, rows_of
     >>> from dtset.storage.objects import open_store
     >>> from dtset.storage.partition_reader import read_partition
     >>> store = open_store("memory://doctest-writer")
     >>> writer = PartitionWriter(store, "0-first")
-    >>> writer.append([("a", 1), ("b", 2)])
+    >>> writer.append(Rows([("a", 1), ("b", 2)]))
     >>> summary = writer.finish()
     >>> summary.rows, [entry.path for entry in store.list("0-first/0/f1.values")]
     (2, ['0-first/0/f1.values/c.0', '0-first/0/f1.values/zarr.json'])
-    >>> list(read_partition(store, "0-first", summary))
-    [[('a', 1), ('b', 2)]]
+    >>> list(rows_of(read_partition(store, "0-first", summary)))
+    [('a', 1), ('b', 2)]
     >>> writer.abort()
     """
 
@@ -69,16 +68,13 @@ class PartitionWriter:
         self._codec = check_codec(codec)
         self._store = store
         self._path = path
-        self._classes: set[tuple[str, str]] = set()
-        self._segmenter = Segmenter(
-            lambda batch: weighed_batch(batch, allow_pickle, self._classes, resolver),
-            lambda columns: pickle_columns(columns, allow_pickle),
-        )
+        self._encoder = Encoder(allow_pickle, resolver)
+        self._segmenter = Segmenter(self._encoder)
         self._segments: list[SegmentSummary] = []
         self._open: _SegmentSink | None = None
         self._nbytes = 0
 
-    def append(self, batch: Sequence[object]) -> None:
+    def append(self, batch: Batch) -> None:
         """Add elements.
 
         Raises
@@ -97,9 +93,8 @@ class PartitionWriter:
             self._write(group)
         self._close()
         rows = sum(segment.rows for segment in self._segments)
-        summary = PartitionSummary(
-            rows, self._nbytes, tuple(self._segments), tuple(sorted(self._classes))
-        )
+        classes = tuple(sorted(self._encoder.classes))
+        summary = PartitionSummary(rows, self._nbytes, tuple(self._segments), classes)
         for path, document in partition_documents(summary):
             self._store.put(f"{self._path}/{path}", document)
         return summary
@@ -149,7 +144,7 @@ class _SegmentSink:
         }
 
     def push(self, group: RowGroup) -> None:
-        self._rows += group.columns.rows
+        self._rows += len(group.columns)
         for spec, sink, array in zip(self._specs, self.sinks, group.columns.arrays, strict=True):
             if spec.unit == "offset":
                 sink.push(array[:-1] + self._starts[spec])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from copyreg import dispatch_table
 from dataclasses import dataclass
 from functools import cache, lru_cache, reduce
@@ -25,22 +25,27 @@ import numpy as np
 from dtset.errors import StoreError, UntrustedCheckpointError, UsageError
 from dtset.fingerprint.imported import may_be_imported
 from dtset.fingerprint.origin import is_user_module, is_users_class
-from dtset.storage.columns import Columns, element_weight
 from dtset.storage.kinds import Array
-from dtset.storage.schema import PICKLED
+from dtset.storage.schema import FIXED_WEIGHT, element_weight
 
 __all__ = [
     "ClassResolver",
     "Pickled",
     "dump_rows",
     "load_rows",
+    "pickled_weights",
     "present_class",
+    "references",
     "refuse_pickle",
     "resolve",
+    "typed_rows",
 ]
 
 _STACK_GLOBAL = b"\x93"
 _BY_NAME = (type, FunctionType)
+# Before the first opcode: protocol and, but for the shortest, a frame.
+_HEAD_BYTES, _FRAME_BYTES = 2, 9
+_CONTAINERS = np.frombuffer(pickle.EMPTY_LIST + pickle.EMPTY_DICT + pickle.EMPTY_SET, np.uint8)
 # What pickle and copyreg raise for what cannot be pickled; anything else comes from the user's code.
 _UNPICKLABLE = (pickle.PicklingError, TypeError, AttributeError)
 
@@ -101,28 +106,29 @@ def resolve(module: str, qualname: str) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Pickled:
-    """Pickled elements, as columns, with what the writer has to know of them.
+    """Pickled elements, with what the writer has to know of them.
 
     Parameters
     ----------
-    columns : Columns
-        The pickles.
+    arrays : tuple of numpy.ndarray
+        Offsets, and the pickles.
     weights : numpy.ndarray
         About how many bytes each row takes, whatever batch it is in.
+    classes : frozenset of (module, qualname)
+        The user's classes and functions that are referred to.
 
     Examples
     --------
-    >>> dump_rows([10**30], set()).columns.schema.kind
-    'pickled'
+    >>> dump_rows([[]]).arrays[0].tolist()
+    [0, 5]
     """
 
-    columns: Columns
+    arrays: tuple[Array, Array]
     weights: Array
+    classes: frozenset[tuple[str, str]]
 
 
-def dump_rows(
-    batch: Sequence[object], classes: set[tuple[str, str]], reading: ClassResolver | None = None
-) -> Pickled:
+def dump_rows(batch: Sequence[object], reading: ClassResolver | None = None) -> Pickled:
     """Pickle elements one by one, and note the user's classes met.
 
     Each pickle stands by itself: what two elements share is stored with both, so that the bytes do
@@ -132,8 +138,6 @@ def dump_rows(
     ----------
     batch : sequence
         The elements.
-    classes : set of (module, qualname)
-        Where to add the user's classes and functions that are referred to.
     reading : callable, optional
         Gives the class of a reference, as it will for who reads: the first element in which a type or a reference
         occurs is read back by it. Default: none is.
@@ -145,11 +149,11 @@ def dump_rows(
 
     Examples
     --------
-    >>> pickled = dump_rows([{"a": 1}, [2]], set())
-    >>> load_rows(pickled.columns, present_class)
+    >>> load_rows(dump_rows([{"a": 1}, [2]]).arrays, present_class)
     [{'a': 1}, [2]]
     """
     buffer = io.BytesIO()
+    classes: set[tuple[str, str]] = set()
     pickler = _RowPickler(buffer, classes)
     dump, clear, tell = pickler.dump, pickler.clear_memo, buffer.tell
     ends = np.empty(len(batch) + 1, np.int64)
@@ -173,18 +177,18 @@ def dump_rows(
             with buffer.getbuffer() as view:
                 _read_back(element, bytes(view[start:end]), reading)
         ends[row + 1] = end
-        weights[row] = end - start + 8 if weight is None else weight
+        weights[row] = end - start + FIXED_WEIGHT if weight is None else weight
     arrays = (ends, np.frombuffer(buffer.getbuffer(), np.uint8))
-    return Pickled(Columns(PICKLED, len(batch), arrays), weights)
+    return Pickled(arrays, weights, frozenset(classes))
 
 
-def load_rows(columns: Columns, resolver: ClassResolver) -> list[Any]:
+def load_rows(arrays: tuple[Array, ...], resolver: ClassResolver) -> list[Any]:
     """Unpickle elements, resolving references to the user's classes.
 
     Parameters
     ----------
-    columns : Columns
-        Pickles that come from a trusted store: reading a pickle runs code.
+    arrays : tuple of numpy.ndarray
+        Offsets and pickles that come from a trusted store: reading a pickle runs code.
     resolver : callable
         Gives the present program's class for a module and a qualified name.
 
@@ -193,13 +197,89 @@ def load_rows(columns: Columns, resolver: ClassResolver) -> list[Any]:
     StoreError
         The present program has no class of a name that occurs.
     """
-    offsets, data = columns.arrays[0].tolist(), columns.arrays[1].tobytes()
+    offsets, data = arrays[0].tolist(), arrays[1].tobytes()
     rows = (data[start:end] for start, end in pairwise(offsets))
     if _STACK_GLOBAL not in data:
         # Nothing but builtin values: the plain function is twice as fast as an Unpickler object.
         return list(map(pickle.loads, rows))
     find = _finder(resolver)
     return [_RowUnpickler(io.BytesIO(row), find).load() for row in rows]
+
+
+def typed_rows(arrays: tuple[Array, ...]) -> Iterator[tuple[int, Any, int]]:
+    """Give number, element and weight of those rows that by themselves would not have to be pickled.
+
+    No class is looked up and none of the user's code runs; what cannot be such a row is told by its first bytes.
+
+    Examples
+    --------
+    >>> list(typed_rows(dump_rows([[1], 7, "abc", 10**30, ([],)]).arrays))
+    [(1, 7, 8), (2, 'abc', 11)]
+    """
+    offsets, data = arrays
+    for row in _perhaps_typed(offsets, data).tolist():
+        pickled = data[offsets[row] : offsets[row + 1]].tobytes()
+        try:
+            element = _PlainUnpickler(io.BytesIO(pickled)).load()
+        except _NotPlainError:
+            continue
+        weight = element_weight(element)
+        if weight is not None:
+            yield row, element, weight
+
+
+def _perhaps_typed(offsets: Array, data: Array) -> Array:
+    """Return the numbers of the rows that do not begin with what no column holds."""
+    if not len(data):
+        return offsets[:-1]
+
+    def at(places: Array) -> Array:
+        return data[np.minimum(places, len(data) - 1)]
+
+    opens = offsets[:-1] + _HEAD_BYTES
+    opens += np.where(at(opens) == pickle.FRAME[0], _FRAME_BYTES, 0)
+    opcode, size = at(opens), at(opens + 1).astype(np.int64)
+    container = np.isin(opcode, _CONTAINERS)
+    # Plain values are pickled without a memo: a name of a class, or a text no column takes, is put into it.
+    named = (opcode == pickle.SHORT_BINUNICODE[0]) & (at(opens + 2 + size) == pickle.MEMOIZE[0])
+    large = (opcode == pickle.LONG1[0]) & (size > FIXED_WEIGHT)
+    return np.flatnonzero(~(container | named | large))
+
+
+def pickled_weights(arrays: tuple[Array, ...]) -> Array:
+    """Return about how many bytes each row takes, as `dump_rows` told.
+
+    Examples
+    --------
+    >>> pickled_weights(dump_rows(["abc", [1]]).arrays).tolist()
+    [11, 25]
+    """
+    weights = np.diff(arrays[0]) + FIXED_WEIGHT
+    for row, _, weight in typed_rows(arrays):
+        weights[row] = weight
+    return weights
+
+
+def references(data: Array, classes: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Return those of some classes that pickles may refer to: no less, nor more but where a text is a class's name.
+
+    Examples
+    --------
+    >>> references(dump_rows(["Rec", []]).arrays[1], frozenset({("mine", "Rec"), ("mine", "Re")}))
+    frozenset({('mine', 'Rec')})
+    """
+    if not classes:
+        return frozenset()
+    pickles = data.tobytes()
+    return frozenset(each for each in classes if _as_pickled(each[1]) in pickles)
+
+
+def _as_pickled(name: str) -> bytes:
+    """Return the opcode that puts a text where it is first needed in a pickle."""
+    text = name.encode("utf-8", "surrogatepass")
+    if len(text) < 256:
+        return pickle.SHORT_BINUNICODE + bytes([len(text)]) + text
+    return pickle.BINUNICODE + len(text).to_bytes(4, "little") + text
 
 
 def refuse_pickle(where: str) -> UntrustedCheckpointError:
@@ -298,6 +378,16 @@ class _RowUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
         """Find a global that a pickle names."""
         return self._find(module, name)
+
+
+class _NotPlainError(Exception):
+    """A pickle names something, so that it is not of a plain value."""
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str, /) -> Any:
+        """Find nothing: what names a global is not plain."""
+        raise _NotPlainError
 
 
 def _installed(module: str, qualname: str) -> object:

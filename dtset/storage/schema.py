@@ -7,12 +7,27 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from dtset.storage.kinds import KINDS, ArraySpec
+from dtset.storage.kinds import KIND_OF, KINDS, ArraySpec
 
-__all__ = ["NONE", "PICKLED", "Schema", "arrays_of", "bounded", "fits", "join"]
+__all__ = [
+    "FIXED_WEIGHT",
+    "MAX_NESTING",
+    "NONE",
+    "PICKLED",
+    "Schema",
+    "arrays_of",
+    "bounded",
+    "element_weight",
+    "fits",
+    "join",
+]
 
 _MAX_LEAVES = 64
 _MAX_DEPTH = 8
+# Deeper than any schema may be: where to stop looking.
+MAX_NESTING = 16
+FIXED_WEIGHT = 8
+_INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +159,47 @@ def _extent(schema: Schema) -> tuple[int, int]:
         return 1, 0
     inner = [_extent(field) for field in schema.fields]
     return sum(leaves for leaves, _ in inner), 1 + max((depth for _, depth in inner), default=0)
+
+
+def element_weight(element: object) -> int | None:
+    """Return what `row_weights` gives for an element by itself; None if it has to be pickled.
+
+    Examples
+    --------
+    >>> element_weight("abc"), element_weight(10**30)
+    (11, None)
+    """
+    found = _weigh(element, 0)
+    if found is None or bounded(found[1]) == PICKLED:
+        return None
+    return found[0]
+
+
+def _weigh(element: Any, depth: int) -> tuple[int, Schema] | None:
+    kind_type = type(element)
+    if kind_type is tuple:
+        if depth >= MAX_NESTING:
+            return None
+        inner = []
+        for field in element:
+            found = _weigh(field, depth + 1)
+            if found is None:
+                return None
+            inner.append(found)
+        schema = Schema("tuple", fields=tuple(schema for _, schema in inner))
+        return FIXED_WEIGHT + sum(weight for weight, _ in inner), schema
+    if element is None:
+        return FIXED_WEIGHT, NONE
+    kind = KIND_OF.get(kind_type)
+    if kind is None or (kind_type is int and not _INT_MIN <= element <= _INT_MAX):
+        return None
+    if kind_type is bytes:
+        return FIXED_WEIGHT + len(element), Schema("bytes")
+    if kind_type is str:
+        if element.isascii():
+            return FIXED_WEIGHT + len(element), Schema("text")
+        try:
+            return FIXED_WEIGHT + len(element.encode("utf-8")), Schema("text")
+        except UnicodeEncodeError:
+            return None
+    return FIXED_WEIGHT, Schema(kind.name)

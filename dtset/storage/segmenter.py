@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
+from dtset.storage.batch import Batch, Encoder, Rows
 from dtset.storage.columns import Columns, concatenate, widen
 from dtset.storage.kinds import Array
 from dtset.storage.schema import PICKLED, Schema, fits, join
@@ -41,6 +42,27 @@ class RowGroup:
     closes: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """Columns with the weight of each row, and whether their schema is that of just these rows."""
+
+    columns: Columns
+    weights: Array
+    exact: bool
+
+    def end(self, start: int, rows: int, weight: int) -> int:
+        """Return where from a row on so many rows end, or those that reach a weight."""
+        weights = self.weights[start : start + rows]
+        if int(weights.sum()) < weight:
+            return start + len(weights)
+        return start + int(np.searchsorted(np.cumsum(weights), weight)) + 1
+
+    def cut(self, start: int, end: int) -> _Weighed:
+        if end - start == len(self.columns):
+            return self
+        return _Weighed(self.columns[start:end], self.weights[start:end], exact=False)
+
+
 class Segmenter:
     """Groups a sequence of elements, however it is cut into batches, always in the same way.
 
@@ -48,34 +70,26 @@ class Segmenter:
     reaches `LIMIT_BYTES` before it has its rows closes the segment, so that no more than that is
     ever held. A group whose elements do not fit the segment's schema opens a segment: one of the
     wider schema where both have one, else one of its own, after which the rows are counted anew.
+    Rows are encoded once; columns are cut and joined as they are.
 
     Parameters
     ----------
-    encode : callable
-        Elements to columns and weights: the weight of an element depends on it alone, and the
-        schema of a batch is the join of those of its elements.
-    pickle : callable
-        Typed columns to pickled ones.
+    encoder : Encoder
+        Makes columns of rows. The weight of an element depends on it alone, and the schema of a batch is the
+        join of those of its elements.
 
     Examples
     --------
-    >>> from dtset.storage.batches import pickle_columns, weighed_batch
-    >>> segmenter = Segmenter(
-    ...     lambda batch: weighed_batch(batch, True, set()), lambda c: pickle_columns(c, True)
-    ... )
-    >>> groups = [*segmenter.feed([1, 2]), *segmenter.feed([None]), *segmenter.finish()]
-    >>> [(group.columns.schema.kind, group.columns.rows) for group in groups]
+    >>> segmenter = Segmenter(Encoder())
+    >>> groups = [*segmenter.feed(Rows([1, 2])), *segmenter.feed(Rows([None])), *segmenter.finish()]
+    >>> [(group.columns.schema.kind, len(group.columns)) for group in groups]
     [('int64', 3)]
     """
 
-    def __init__(
-        self,
-        encode: Callable[[Sequence[object]], tuple[Columns, Array]],
-        pickle: Callable[[Columns], Columns],
-    ) -> None:
-        self._encode = encode
-        self._pickle = pickle
-        self._sample: list[object] = []
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._sample: list[_Weighed] = []
+        self._sample_rows = 0
         self._sample_weight = 0
         self._batch = 0
         self._schema: Schema | None = None
@@ -83,72 +97,68 @@ class Segmenter:
         self._rows = 0
         self._weight = 0
 
-    def feed(self, batch: Sequence[object]) -> Iterator[RowGroup]:
+    def feed(self, batch: Batch) -> Iterator[RowGroup]:
         """Add elements, and give the groups that are complete."""
-        waiting = [(batch, 0)]
-        while waiting:
-            elements, start = waiting.pop()
-            if start >= len(elements):
-                continue
-            if not self._batch:
-                end = self._probe(elements, start)
-                waiting.append((elements, end))
-                if self._sampled():
-                    waiting.append((self._begin(), 0))
-            else:
-                end = self._gather(elements, start)
-                waiting.append((elements, end))
-                if self._rows == self._batch or self._weight >= LIMIT_BYTES:
-                    yield self._group()
+        if isinstance(batch, Rows):
+            start = 0
+            while start < len(batch):
+                end = start + min(self._room(), _PIECE_ROWS)
+                columns, weights = self._encoder.weigh(batch[start:end])
+                yield from self._feed([_Weighed(columns, weights, exact=True)])
+                start = end
+        elif len(batch):
+            columns, weights = self._encoder.weigh(batch)
+            yield from self._feed([_Weighed(columns, weights, exact=False)])
 
     def finish(self) -> Iterator[RowGroup]:
-        """Give the last groups."""
-        if self._sample:
-            yield from self.feed_sample()
+        """Give the last groups, also of a sequence that ended while its rows were being weighed."""
+        while self._sample:
+            yield from self._feed(self._begin())
         if self._rows:
             yield self._group()
 
-    def feed_sample(self) -> Iterator[RowGroup]:
-        """Group what is left of a sequence that ended while its rows were being weighed."""
-        while self._sample:
-            yield from self.feed(self._begin())
+    def _room(self) -> int:
+        """Return how many rows the group, or else the sample, may take before it is full."""
+        return self._batch - self._rows if self._batch else SAMPLE_ROWS - self._sample_rows
 
-    def _sampled(self) -> bool:
-        return len(self._sample) >= SAMPLE_ROWS or self._sample_weight >= LIMIT_BYTES
+    def _feed(self, batches: list[_Weighed]) -> Iterator[RowGroup]:
+        waiting = [(batch, 0) for batch in reversed(batches)]
+        while waiting:
+            batch, start = waiting.pop()
+            if start == len(batch.weights):
+                continue
+            weight = self._weight if self._batch else self._sample_weight
+            end = batch.end(start, self._room(), LIMIT_BYTES - weight)
+            waiting.append((batch, end))
+            taken = batch.cut(start, end)
+            if self._batch:
+                self._gather(taken)
+                if self._rows == self._batch or self._weight >= LIMIT_BYTES:
+                    yield self._group()
+            else:
+                self._sample.append(taken)
+                self._sample_rows += end - start
+                self._sample_weight += int(taken.weights.sum())
+                if self._sample_rows >= SAMPLE_ROWS or self._sample_weight >= LIMIT_BYTES:
+                    waiting += [(each, 0) for each in reversed(self._begin())]
 
-    def _probe(self, elements: Sequence[object], start: int) -> int:
-        """Take elements into the sample, up to its end; return where the rest starts."""
-        end = min(len(elements), start + SAMPLE_ROWS - len(self._sample))
-        taken = elements[start:end]
-        _, weights = self._encode(taken)
-        rows = _rows_within(weights, LIMIT_BYTES - self._sample_weight)
-        self._sample.extend(taken[:rows])
-        self._sample_weight += int(weights[:rows].sum())
-        return start + rows
-
-    def _begin(self) -> list[object]:
+    def _begin(self) -> list[_Weighed]:
         """Fix the rows of a group from the sample, and return the sample, to be grouped first."""
         sample, weight = self._sample, max(self._sample_weight, 1)
-        rows = max(1, TARGET_BYTES * len(sample) // weight)
+        rows = max(1, TARGET_BYTES * self._sample_rows // weight)
         self._batch = min(MAX_ROWS, 1 << (rows.bit_length() - 1))
-        self._sample, self._sample_weight = [], 0
+        self._sample, self._sample_rows, self._sample_weight = [], 0, 0
         return sample
 
-    def _gather(self, elements: Sequence[object], start: int) -> int:
-        """Take elements into the group, up to its end; return where the rest starts."""
-        end = min(len(elements), start + min(self._batch - self._rows, _PIECE_ROWS))
-        taken = elements[start:end]
-        columns, weights = self._encode(taken)
-        rows = _rows_within(weights, LIMIT_BYTES - self._weight)
-        if rows < len(taken):
-            columns, weights = self._encode(taken[:rows])
-        self._pieces.append(columns)
-        self._rows += rows
-        self._weight += int(weights.sum())
+    def _gather(self, taken: _Weighed) -> None:
+        """Add rows to the group, under the schema that they have by themselves."""
+        columns = taken.columns
+        self._pieces.append(columns if taken.exact else self._encoder.encode(columns))
+        self._rows += len(columns)
+        self._weight += int(taken.weights.sum())
         # Many small batches are joined as they come, as in a binary counter.
         while len(self._pieces) > 1 and _joinable(*self._pieces[-2:]):
             self._pieces[-2:] = [concatenate(self._pieces[-2:])]
-        return start + rows
 
     def _group(self) -> RowGroup:
         schema = reduce(join, (piece.schema for piece in self._pieces))
@@ -171,16 +181,9 @@ class Segmenter:
 
     def _under(self, schema: Schema) -> Columns:
         if schema == PICKLED:
-            return concatenate([self._pickle(piece) for piece in self._pieces])
+            return concatenate([self._encoder.pickle(piece) for piece in self._pieces])
         return concatenate([widen(piece, schema) for piece in self._pieces])
 
 
-def _rows_within(weights: Array, limit: int) -> int:
-    """Return how many rows it takes to reach a limit; all, if they do not reach it."""
-    if int(weights.sum()) < limit:
-        return len(weights)
-    return int(np.searchsorted(np.cumsum(weights), limit)) + 1
-
-
 def _joinable(one: Columns, other: Columns) -> bool:
-    return other.rows >= one.rows and one.schema == other.schema
+    return len(other) >= len(one) and one.schema == other.schema

@@ -12,6 +12,7 @@ from dtset.checkpoint.layout import data_path, generation_path, manifest_path, p
 from dtset.checkpoint.manifest import Manifest, commit_manifest, find_manifest
 from dtset.checkpoint.part import Part, commit_part, find_part, read_parts
 from dtset.checkpoint.resolution import Hit, Miss, resolve
+from dtset.storage.batch import Rows
 from dtset.storage.objects import open_store
 from dtset.storage.partition_writer import PartitionWriter
 
@@ -28,7 +29,7 @@ def objects(tmp_path):
 
 def attempt(objects, partition=0, name="a1", elements=(1, 2), classes=None):
     writer = PartitionWriter(objects, data_path(PATH, partition, name))
-    writer.append(list(elements))
+    writer.append(Rows(list(elements)))
     return Part(partition, name, "run", 0.1, writer.finish(), classes or {})
 
 

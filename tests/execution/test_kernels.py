@@ -16,7 +16,7 @@ from dtset.operators.kernels.failure import Place
 @given(st.lists(st.integers()), st.integers(1, 100))
 def test_batches_hold_all_elements_in_order(elements, limit):
     batches = list(batched(iter(elements), limit))
-    assert [x for batch in batches for x in batch] == elements
+    assert [x for batch in batches for x in batch.rows()] == elements
     assert all(0 < len(batch) <= limit for batch in batches)
 
 

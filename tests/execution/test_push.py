@@ -17,6 +17,7 @@ from dtset.operators.kernels.driver import driven
 from dtset.operators.kernels.failure import Place
 from dtset.operators.kernels.push import pushed
 from dtset.plan.context import TSetContext
+from dtset.storage.batch import Rows
 
 CTX = TSetContext(index=3, parallelism=4, id="compute-1", name="compute")
 
@@ -25,8 +26,18 @@ def given(batches):
     yield from batches
 
 
+def made(batches, of):
+    """Batches made of others; closed with them."""
+    try:
+        for batch in batches:
+            yield of(batch)
+    finally:
+        batches.close()
+
+
 def through(batches, function, place="f", partition=3, limit=4):
-    return driven(batches, [pushed(function, CTX, Place("compute", place, partition), limit)])
+    handler = pushed(function, CTX, Place("compute", place, partition), limit)
+    return made(driven(made(batches, Rows), [handler]), Rows.rows)
 
 
 def push(function, batches, limit=4):

@@ -21,12 +21,14 @@ from dtset.errors import (
     UsageError,
 )
 from dtset.storage import segmenter
+from dtset.storage.batch import Columns, Rows
+from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.local_store import LocalStore
 from dtset.storage.objects import ObjectStore, open_store
-from dtset.storage.partition_reader import read_columns, read_partition
+from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionSummary, PartitionWriter
 from dtset.testing import FaultyStore
-from tests.storage.values import Record, batches, strict
+from tests.storage.values import Record, batches, encoded, strict
 
 
 @pytest.fixture
@@ -50,12 +52,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def write(store: ObjectStore, path: str, parts: list[Any], **options: Any) -> PartitionSummary:
     writer = PartitionWriter(store, path, **options)
     for part in parts:
-        writer.append(part)
+        writer.append(part if isinstance(part, Columns) else Rows(list(part)))
     return writer.finish()
 
 
 def read(store: ObjectStore, path: str, summary: PartitionSummary) -> list[Any]:
-    return [element for batch in read_partition(store, path, summary) for element in batch]
+    return [element for batch in read_partition(store, path, summary) for element in batch.rows()]
 
 
 def objects(store: ObjectStore, path: str) -> dict[str, bytes]:
@@ -109,6 +111,64 @@ def test_how_elements_were_appended_leaves_no_trace(
         store.delete(str(number))
 
 
+def mixed(data: Any, elements: list[Any]) -> list[Any]:
+    """Elements in batches: rows, columns of just these, and cuts of columns with others around them."""
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(elements)), max_size=6)))
+    parts: list[Any] = []
+    for start, end in zip([0, *cuts], [*cuts, len(elements)], strict=True):
+        way = data.draw(st.sampled_from(["rows", "columns", "cut", "taken", "block"]))
+        before = data.draw(st.integers(0, start))
+        after = data.draw(st.integers(end, len(elements)))
+        around = slice(start - before, end - before)
+        if way == "rows":
+            parts.append(elements[start:end])
+        elif way == "columns":
+            parts.append(encoded(elements[start:end]))
+        elif way == "block":
+            parts += decode_block(encode_block(encoded(elements[before:after])[around]))
+        elif way == "cut":
+            parts.append(encoded(elements[before:after])[around])
+        else:
+            parts.append(encoded(elements[before:after]).take(np.arange(len(elements))[around]))
+    return parts
+
+
+@given(sequences, st.data())
+@checked
+def test_rows_and_columns_are_written_alike(small: None, elements: list[Any], data: Any) -> None:
+    store = open_store(f"memory://{uuid.uuid4().hex}")
+    parts = mixed(data, elements)
+    summaries = [write(store, "rows", [elements]), write(store, "mixed", parts)]
+    again = list(read_partition(store, "rows", summaries[0]))
+    summaries.append(write(store, "again", again))
+    assert summaries[0] == summaries[1] == summaries[2]
+    assert objects(store, "rows") == objects(store, "mixed") == objects(store, "again")
+    assert all(batch._decoded is None for batch in again)
+    for path in ("rows", "mixed", "again"):
+        store.delete(path)
+
+
+def test_what_nobody_touched_is_not_pickled_again(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elements = [Record(f"{i}", i) for i in range(5000)] + [{"a": i} for i in range(5000)]
+    elements += [(i, [i]) for i in range(5000)]
+    summary = write(store, "p", [elements])
+    again = list(read_partition(store, "p", summary))
+    for module in ("batch.dump_rows", "columns.load_rows", "batch.to_columns"):
+        monkeypatch.setattr(f"dtset.storage.{module}", None)
+    assert write(store, "q", again) == summary
+
+
+def test_a_column_is_read_over_the_stored_bytes(store: ObjectStore) -> None:
+    (batch,) = read_partition(store, "p", write(store, "p", [list(range(1000))]))
+    (block,) = decode_block(encode_block(batch))
+    for columns in (batch, block):
+        assert not columns.arrays[0].flags.owndata
+        assert not columns.arrays[0].flags.writeable
+        assert columns.arrays[0].flags.aligned
+
+
 @pytest.mark.parametrize("flow", [1, 3, 8, 100])
 def test_rows_are_weighed_up_to_the_limit_and_no_further(
     small: None, monkeypatch: pytest.MonkeyPatch, store: ObjectStore, flow: int
@@ -147,10 +207,10 @@ def test_long_partitions_are_chunked_alike(store: ObjectStore, flow: int) -> Non
 )
 def test_elements_that_grow_are_not_held(store: ObjectStore, element: object) -> None:
     writer = PartitionWriter(store, "p", codec="none")
-    writer.append([type(element)()] * 1000)
+    writer.append(Rows([type(element)()] * 1000))
     tracemalloc.start()
     for _ in range(60):
-        writer.append([element])
+        writer.append(Rows([element]))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     summary = writer.finish()
@@ -163,9 +223,9 @@ def test_a_long_stream_holds_a_batch_or_two(store: ObjectStore) -> None:
     writer = PartitionWriter(store, "p")
     tracemalloc.start()
     for start in range(0, 3_000_000, 8192):
-        writer.append(list(range(start, start + 8192)))
+        writer.append(Rows(list(range(start, start + 8192))))
     summary = writer.finish()
-    rows = sum(len(columns.arrays[0]) for columns in read_columns(store, "p", summary))
+    rows = sum(len(columns.arrays[0]) for columns in read_partition(store, "p", summary))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert rows == summary.rows >= 3_000_000
@@ -200,14 +260,16 @@ def test_pickles_are_refused_where_they_are_not_allowed(store: ObjectStore) -> N
     summary = write(store, "p", [[Record("a", 1)]])
     with pytest.raises(UntrustedCheckpointError, match=r"dtset\.pickle\.allow"):
         next(read_partition(store, "p", summary, allow_pickle=False))
-    for parts in ([[[1]]], [[1], ["a"]], [[1, 10**30]]):
+    odd = encoded([1, 10**30, [1]])
+    for parts in ([[[1]]], [[1], ["a"]], [[1, 10**30]], [odd], [odd[1:]], [odd[:2]]):
         with pytest.raises(UsageError, match=r"dtset\.pickle\.allow is false"):
             write(store, "q", parts, allow_pickle=False)
+    assert read(store, "r", write(store, "r", [odd[:1]], allow_pickle=False)) == [1]
 
 
 def test_abort_leaves_nothing(store: ObjectStore) -> None:
     writer = PartitionWriter(store, "p")
-    writer.append(list(range(500_000)))
+    writer.append(Rows(list(range(500_000))))
     assert store.list("p") != []
     writer.abort()
     assert store.list("p") == []
@@ -330,5 +392,5 @@ def test_nothing_heavy_is_imported() -> None:
 
 def test_columns_are_read_without_python_objects(store: ObjectStore) -> None:
     summary = write(store, "p", [[(i, i / 2) for i in range(10)]])
-    (columns,) = read_columns(store, "p", summary)
+    (columns,) = read_partition(store, "p", summary)
     assert [array.dtype for array in columns.arrays] == [np.int64, np.float64]

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from dtset.errors import StoreError, UntrustedCheckpointError, UsageError
-from dtset.storage.batches import decode_batch, encode_batch
+from dtset.storage.batch import Rows, rows_of
 from dtset.storage.objects import open_store
 from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionWriter
 from dtset.storage.pickling import dump_rows, present_class
+from tests.storage.values import decoded, encoded
 
 SOURCE = """
 import enum, functools
@@ -78,8 +79,8 @@ def test_classes_of_modules_that_cannot_be_imported_go_by_reference(shipped: Any
         slots,
     ]
     classes: set[tuple[str, str]] = set()
-    columns = encode_batch(batch, classes=classes)
-    back: list[Any] = decode_batch(columns, resolver=resolver_of(shipped))
+    columns = encoded(batch, classes=classes)
+    back: list[Any] = decoded(columns, resolver_of(shipped))
     assert [type(a) for a in back] == [type(b) for b in batch]
     assert (back[0].x, back[2], back[3], back[5], back[6]) == (
         1, shipped.Rec, shipped.helper, shipped.Colour.RED, shipped.THE_ONE
@@ -90,10 +91,10 @@ def test_classes_of_modules_that_cannot_be_imported_go_by_reference(shipped: Any
 
 
 def test_a_load_gives_the_present_programs_class(shipped: Any) -> None:
-    columns = encode_batch([shipped.Rec(1)])
+    columns = encoded([shipped.Rec(1)])
     edited = types.ModuleType("jobs_shipped")
     exec(SOURCE.replace("self.x = x", "self.x = x; self.label = 'new'"), vars(edited))
-    (back,) = decode_batch(columns, resolver=resolver_of(edited))
+    (back,) = decoded(columns, resolver_of(edited))
     assert type(back) is edited.Rec
     assert back.x == 1
 
@@ -102,13 +103,13 @@ def test_a_load_gives_the_present_programs_class(shipped: Any) -> None:
 def test_what_cannot_be_found_again_is_refused(shipped: Any, make: str) -> None:
     value = eval(make, vars(shipped))
     with pytest.raises(UsageError, match=r"jobs_shipped\..*<.*define it at module level"):
-        encode_batch([value])
+        encoded([value])
 
 
 @pytest.mark.parametrize("value", [threading.Lock(), (x for x in ()), sys])
 def test_what_cannot_be_pickled_is_refused_by_name(value: object) -> None:
     with pytest.raises(UsageError, match=f"{type(value).__qualname__} cannot be stored"):
-        encode_batch([1, value])
+        encoded([1, value])
 
 
 def test_exceptions_of_user_code_keep_their_type(shipped: Any) -> None:
@@ -118,15 +119,15 @@ def test_exceptions_of_user_code_keep_their_type(shipped: Any) -> None:
 
     Broken.__qualname__, Broken.__module__ = "Broken", "jobs_shipped"
     with pytest.raises(ZeroDivisionError, match="mine"):
-        encode_batch([Broken(1)])
+        encoded([Broken(1)])
 
 
 def test_a_class_that_is_gone_is_named(shipped: Any) -> None:
-    columns = encode_batch([shipped.Rec(1)])
+    columns = encoded([shipped.Rec(1)])
     with pytest.raises(StoreError, match=r"jobs_shipped\.Rec.*define it again"):
-        decode_batch(columns)
+        decoded(columns)
     with pytest.raises(StoreError, match=r"jobs_shipped\.Rec"):
-        decode_batch(columns, resolver=resolver_of(types.ModuleType("jobs_shipped")))
+        decoded(columns, resolver_of(types.ModuleType("jobs_shipped")))
 
 
 @pytest.fixture
@@ -141,22 +142,22 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_a_module_that_the_program_does_not_import_is_not_imported(beside: str) -> None:
     module = __import__(beside)
     classes: set[tuple[str, str]] = set()
-    columns = encode_batch([module.Rec(3)], classes=classes)
+    columns = encoded([module.Rec(3)], classes=classes)
     assert classes == {("module_beside", "Rec")}
     del sys.modules[beside]
     with pytest.raises(UntrustedCheckpointError, match=r"module_beside\.Rec.*import it"):
-        decode_batch(columns)
+        decoded(columns)
     assert beside not in sys.modules
 
 
 def test_a_module_that_the_users_code_imports_somewhere_is(beside: str, tmp_path: Path) -> None:
-    columns = encode_batch([__import__(beside).Rec(3)])
+    columns = encoded([__import__(beside).Rec(3)])
     del sys.modules[beside]
     (tmp_path / "uses_it.py").write_text(
         f"def later():\n    from {beside} import Rec\n    return Rec\n"
     )
     __import__("uses_it")
-    (back,) = decode_batch(columns)
+    (back,) = decoded(columns)
     assert type(back) is present_class("module_beside", "Rec")
 
 
@@ -177,20 +178,20 @@ def test_installed_classes_go_by_plain_pickle() -> None:
     def no_resolver(module: str, qualname: str) -> object:
         raise AssertionError(f"asked for {module}.{qualname}")
 
-    assert decode_batch(encode_batch(batch, classes=classes), resolver=no_resolver) == batch
+    assert decoded(encoded(batch, classes=classes), no_resolver) == batch
     assert classes == set()
 
 
 def test_partitions_list_the_classes_in_them(shipped: Any) -> None:
     store = open_store("memory://test-pickling-classes")
     writer = PartitionWriter(store, "0")
-    writer.append([1, 2])
-    writer.append([shipped.Rec(1), {"a": shipped.Colour.RED}])
+    writer.append(Rows([1, 2]))
+    writer.append(Rows([shipped.Rec(1), {"a": shipped.Colour.RED}]))
     summary = writer.finish()
     assert summary.classes == (("jobs_shipped", "Colour"), ("jobs_shipped", "Rec"))
-    batches = list(read_partition(store, "0", summary, resolver=resolver_of(shipped)))
-    assert batches[0][:2] == [1, 2]
-    assert batches[0][3]["a"] is shipped.Colour.RED
+    back = list(rows_of(read_partition(store, "0", summary, resolver=resolver_of(shipped))))
+    assert back[:2] == [1, 2]
+    assert back[3]["a"] is shipped.Colour.RED
 
 
 def test_equal_plain_values_give_equal_pickles_whatever_is_one_object() -> None:
@@ -198,7 +199,7 @@ def test_equal_plain_values_give_equal_pickles_whatever_is_one_object() -> None:
     other = "".join(["a", "bc"])
     assert text is not other
     same, apart = ([(text, text), 1], [(text, other), 1])
-    one, two = encode_batch(same), encode_batch(apart)
+    one, two = encoded(same), encoded(apart)
     assert one.arrays[1].tobytes() == two.arrays[1].tobytes()
 
 
@@ -211,17 +212,16 @@ def test_a_sample_of_each_type_in_a_batch_is_read_back(shipped: Any) -> None:
 
     batch = [{"a": shipped.Rec(i)} for i in range(50)]
     batch += [{"a": shipped.Colour.RED}] * 50 + [{"a": shipped.Rec(50)}]
-    classes = set[tuple[str, str]]()
     for start in range(0, len(batch), 10):
-        dump_rows(batch[start : start + 10], classes, resolver)
+        dump_rows(batch[start : start + 10], resolver)
     assert loaded == ["Rec"] * 5 + ["Colour"] * 5 + ["Rec"]
 
 
 def test_what_reading_back_raises_is_told(shipped: Any) -> None:
     shipped.Rec.__setstate__ = lambda self, state: 1 / 0
     with pytest.raises(UsageError, match=r"jobs_shipped\.Rec.*not unpickled \(ZeroDivisionError: "):
-        dump_rows([1, shipped.Rec(1)], set(), resolver_of(shipped))
-    encode_batch([shipped.Rec(1)])
+        dump_rows([1, shipped.Rec(1)], resolver_of(shipped))
+    encoded([shipped.Rec(1)])
 
 
 def test_exceptions_are_pickled_the_same_whatever_is_imported() -> None:
@@ -233,6 +233,6 @@ def test_exceptions_are_pickled_the_same_whatever_is_imported() -> None:
         except KeyError as error:
             return error
 
-    before = encode_batch([KeyError("k")]).arrays[1].tobytes()
+    before = encoded([KeyError("k")]).arrays[1].tobytes()
     tblib.pickling_support.install()
-    assert encode_batch([caught()]).arrays[1].tobytes() == before
+    assert encoded([caught()]).arrays[1].tobytes() == before

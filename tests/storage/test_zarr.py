@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dtset.storage.batch import Rows, rows_of
 from dtset.storage.local_store import LocalStore
 from dtset.storage.objects import ObjectStore, open_store
 from dtset.storage.partition_reader import read_partition
@@ -43,10 +44,10 @@ def write(store: ObjectStore, codec: str) -> dict[str, PartitionSummary]:
     summaries = {}
     for name, elements in COLUMNS.items():
         writer = PartitionWriter(store, f"data.zarr/{name}-a", codec=codec)
-        writer.append(elements)
+        writer.append(Rows(elements))
         summaries[f"{name}-a"] = writer.finish()
     orphan = PartitionWriter(store, "data.zarr/ints-b")
-    orphan.append([1, 2, 3])
+    orphan.append(Rows([1, 2, 3]))
     orphan.finish()
     store.put("data.zarr/zarr.json", root_metadata(summaries))
     return summaries
@@ -151,7 +152,7 @@ def test_what_zarr_writes_under_the_same_metadata_is_read(tmp_path: Path) -> Non
     (segment,) = summary.segments
     rewritten = ArraySummary(segment.arrays[0].length, segment.arrays[0].chunk, digests)
     other = replace(summary, segments=(replace(segment, arrays=(rewritten,)),))
-    found = [each for batch in read_partition(store, "data.zarr/long-a", other) for each in batch]
+    found = list(rows_of(read_partition(store, "data.zarr/long-a", other)))
     assert found == values.tolist()
 
 
@@ -168,11 +169,11 @@ def test_zarr_and_dtset_encode_the_same_bytes(tmp_path: Path) -> None:
 def test_plain_zarr_reads_from_s3(s3_url: str, s3_options: dict[str, Any]) -> None:
     store = open_store(s3_url, s3_options)
     writer = PartitionWriter(store, "data.zarr/0-a")
-    writer.append([("a", 1), ("b", 2)])
+    writer.append(Rows([("a", 1), ("b", 2)]))
     summary = writer.finish()
     store.put("data.zarr/zarr.json", root_metadata({"0-a": summary}))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         root = zarr.open_group(f"{s3_url}/data.zarr", mode="r", storage_options=s3_options)
     assert root["0-a/0/f1.values"][:].tolist() == [1, 2]
-    assert list(read_partition(store, "data.zarr/0-a", summary)) == [[("a", 1), ("b", 2)]]
+    assert list(rows_of(read_partition(store, "data.zarr/0-a", summary))) == [("a", 1), ("b", 2)]

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
+
+from dtset.storage.batch import Columns, Encoder, Rows
+from dtset.storage.pickling import ClassResolver, present_class
+
+
+def encoded(elements: list[Any], **options: Any) -> Columns:
+    return Encoder(**options).encode(Rows(elements))
+
+
+def decoded(columns: Columns, resolver: ClassResolver = present_class) -> list[Any]:
+    return replace(columns, resolver=resolver, _decoded=None).rows()
 
 
 class Int(int):

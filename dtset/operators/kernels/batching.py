@@ -7,9 +7,11 @@ from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
 
+from dtset.storage.batch import Batch, Rows
+
 __all__ = ["Batches", "batched", "next_size"]
 
-Batches: TypeAlias = Generator[list[Any], None, None]
+Batches: TypeAlias = Generator[Batch, None, None]
 
 _FIRST = 64
 _GROWTH = 8
@@ -26,7 +28,7 @@ def batched(elements: Iterator[Any], limit: int) -> Batches:
     """
     size = min(limit, _FIRST)
     while batch := list(islice(elements, size)):
-        yield batch
+        yield Rows(batch)
         size = next_size(batch, limit)
 
 

@@ -7,14 +7,15 @@ gives one on. So it reads as if it called its neighbours, and calls none.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.failure import close_all
+from dtset.storage.batch import Batch
 
 __all__ = ["Handler", "driven"]
 
-Handler: TypeAlias = Generator[list[Any] | None, list[Any] | None, None]
+Handler: TypeAlias = Generator[Batch | None, Batch | None, None]
 
 
 def driven(batches: Batches, handlers: Sequence[Handler]) -> Batches:

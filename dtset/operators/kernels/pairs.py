@@ -7,6 +7,7 @@ from typing import Any
 
 from dtset.operators.kernels.driver import Handler
 from dtset.operators.kernels.failure import Place
+from dtset.storage.batch import Rows
 
 __all__ = ["are_pairs", "pair_of", "paired"]
 
@@ -14,11 +15,12 @@ __all__ = ["are_pairs", "pair_of", "paired"]
 def paired(place: Place) -> Handler:
     """Give what `map_to_tuple`'s function returned, as pairs."""
     while (batch := (yield None)) is not None:
-        if not are_pairs(batch):
+        rows = batch.rows()
+        if not are_pairs(rows):
             # The batch has been gone through once: begun again, it tells which element it is.
-            place.elements = iter(batch)
+            place.elements = iter(rows)
             with place.noting():
-                batch = [pair_of(element) for element in place.elements]
+                batch = Rows([pair_of(element) for element in place.elements])
         yield batch
 
 

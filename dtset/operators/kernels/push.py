@@ -15,6 +15,7 @@ from dtset.operators.kernels.driver import Handler
 from dtset.operators.kernels.failure import Place, close_all
 from dtset.operators.kernels.lockstep import ENDED, Lockstep, Stopped
 from dtset.plan.context import TSetContext
+from dtset.storage.batch import Rows
 
 __all__ = ["pushed"]
 
@@ -88,7 +89,7 @@ def pushed(function: Callable[..., Any], ctx: TSetContext, place: Place, limit: 
         while (turn := lockstep.turn(given)) is not ENDED:
             emitted, asks = turn
             if emitted:
-                yield emitted
+                yield Rows(emitted)
             if not asks:
                 continue
             if len(emitted) > 2 * limit:
@@ -100,10 +101,10 @@ def pushed(function: Callable[..., Any], ctx: TSetContext, place: Place, limit: 
                 if batch is None:
                     given = None
                     continue
-                rest = batch
+                rest = batch.rows()
             given, rest = rest[:share], rest[share:]
         if emitted := push.taken():
-            yield emitted
+            yield Rows(emitted)
     except GeneratorExit:
         if lockstep.ended:
             raise

@@ -1,0 +1,159 @@
+"""A batch, rows or columns; and how the one becomes the other, typed where that is exact and pickled where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from dtset.errors import UsageError
+from dtset.storage.columns import Columns, concatenate, narrow, row_weights, to_columns
+from dtset.storage.kinds import Array, Unfit
+from dtset.storage.pickling import ClassResolver, dump_rows, present_class
+from dtset.storage.schema import PICKLED
+
+__all__ = ["Batch", "Columns", "Encoder", "Rows", "joined", "rows_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A batch as a list of elements.
+
+    Parameters
+    ----------
+    elements : list
+        The elements; not to be written to.
+
+    Examples
+    --------
+    >>> batch = Rows(["a", "b", "c"])
+    >>> len(batch), batch[1:].rows(), batch.columns()
+    (3, ['b', 'c'], None)
+    """
+
+    elements: list[Any]
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+    def rows(self) -> list[Any]:
+        """Return the elements; not to be written to."""
+        return self.elements
+
+    def columns(self) -> None:
+        """Return nothing: there are none."""
+
+    def __getitem__(self, rows: slice) -> Rows:
+        return Rows(self.elements[rows])
+
+    def take(self, indices: Array) -> Rows:
+        """Return the rows of some numbers, in their order; as NumPy's indexing."""
+        return Rows([self.elements[row] for row in np.arange(len(self))[indices].tolist()])
+
+
+Batch: TypeAlias = Rows | Columns
+
+
+def rows_of(batches: Iterable[Batch]) -> Iterator[Any]:
+    """Give the elements of batches, one after another.
+
+    Examples
+    --------
+    >>> list(rows_of([Rows([1, 2]), Rows([None])]))
+    [1, 2, None]
+    """
+    return chain.from_iterable(batch.rows() for batch in batches)
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Return batches as one: columns where all are of one schema.
+
+    Examples
+    --------
+    >>> joined([Rows([1]), Rows(["a"])]).rows()
+    [1, 'a']
+    """
+    columns = [batch for batch in batches if isinstance(batch, Columns)]
+    if len(columns) == len(batches) and len({batch.schema for batch in columns}) == 1:
+        return concatenate(columns)
+    return batches[0] if len(batches) == 1 else Rows(list(rows_of(batches)))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Makes columns of batches.
+
+    Parameters
+    ----------
+    allow_pickle : bool
+        Whether elements that have no typed columns may be pickled.
+    reading : callable, optional
+        Gives the class of a name, as it will for who reads: of pickled elements, the first of each type is read
+        back with it. Default: none is.
+    classes : set of (module, qualname)
+        The user's classes that pickles refer to, of all batches so far.
+
+    Examples
+    --------
+    >>> encoder = Encoder()
+    >>> encoder.encode(Rows([True, 0])).schema.kind, encoder.encode(Rows([True, False])).schema.kind
+    ('pickled', 'bool')
+    """
+
+    allow_pickle: bool = True
+    reading: ClassResolver | None = None
+    classes: set[tuple[str, str]] = field(default_factory=set)
+
+    def encode(self, batch: Batch) -> Columns:
+        """Return a batch as columns, under the schema that its elements have by themselves.
+
+        Raises
+        ------
+        UsageError
+            The elements would have to be pickled and may not, or cannot be pickled and unpickled.
+        """
+        if isinstance(batch, Rows):
+            return self._from_rows(batch)[0]
+        columns = narrow(batch)
+        if columns.schema == PICKLED:
+            self._check("elements that are pickled already")
+            self.classes.update(columns.classes)
+        return columns
+
+    def weigh(self, batch: Batch) -> tuple[Columns, Array]:
+        """Return a batch as columns, not narrowed if it is some, and about how many bytes each element takes.
+
+        The weight of an element depends on it alone.
+        """
+        if isinstance(batch, Rows):
+            return self._from_rows(batch)
+        return batch, row_weights(batch)
+
+    def pickle(self, columns: Columns) -> Columns:
+        """Return columns as pickled ones, for a batch whose other elements are of another kind."""
+        if columns.schema == PICKLED:
+            return columns
+        self._check("elements of different kinds mixed")
+        return Columns(PICKLED, len(columns), dump_rows(columns.rows()).arrays)
+
+    def _from_rows(self, batch: Rows) -> tuple[Columns, Array]:
+        try:
+            columns = to_columns(batch.elements)
+        except Unfit as reason:
+            self._check(str(reason))
+            pickled = dump_rows(batch.elements, self.reading)
+            self.classes.update(pickled.classes)
+            resolver = self.reading or present_class
+            columns = Columns(PICKLED, len(batch), pickled.arrays, resolver, pickled.classes)
+            return columns, pickled.weights
+        return columns, row_weights(columns)
+
+    def _check(self, reason: str) -> None:
+        if not self.allow_pickle:
+            raise UsageError(
+                f"{reason} can only be stored as pickles, and dtset.pickle.allow is false: map them to numbers, "
+                "texts, bytes, None or tuples of one shape, or allow pickles"
+            ) from None
