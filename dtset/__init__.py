@@ -28,7 +28,7 @@ from dtset.errors import (
     UsageError,
 )
 from dtset.fingerprint import fingerprint, version
-from dtset.functions import SourceFunc, TSetContext
+from dtset.functions import DataPartition, JoinedTuple, SourceFunc, TSetContext
 from dtset.tset import CachedTSet, KeyedTSet, PersistedTSet, TSet
 
 if TYPE_CHECKING:
@@ -42,10 +42,12 @@ __all__ = [
     "ConfigurationError",
     "CorruptCheckpointError",
     "DTSetError",
+    "DataPartition",
     "EmptyTSetError",
     "FingerprintError",
     "JobNotFoundError",
     "JobRunningError",
+    "JoinedTuple",
     "KeyedTSet",
     "PersistedTSet",
     "SourceChangedError",

@@ -1,8 +1,10 @@
-"""What user functions derive from, and are passed."""
+"""What user functions derive from, are passed, and give."""
 
 from __future__ import annotations
 
+from dtset.operators.data_partition import DataPartition
+from dtset.operators.joins import JoinedTuple
 from dtset.plan.context import TSetContext
 from dtset.plan.source_func import SourceFunc
 
-__all__ = ["SourceFunc", "TSetContext"]
+__all__ = ["DataPartition", "JoinedTuple", "SourceFunc", "TSetContext"]

@@ -11,12 +11,16 @@ from dtset.arguments import a_number
 from dtset.errors import ConfigurationError, EmptyTSetError, UsageError
 from dtset.io.function_files import function_files
 from dtset.operators.actions import FOR_EACH
+from dtset.operators.batchwise import MAP_BATCHES
 from dtset.operators.elementwise import FILTER, FLAT_MAP, MAP, MAP_TO_TUPLE
+from dtset.operators.joins import JOIN
 from dtset.operators.links import DIRECT, PIPE
 from dtset.operators.operator import Action, Mover, Step, function_of
+from dtset.operators.partitioning import PARTITION
 from dtset.operators.partitionwise import COMPUTE, SINK
 from dtset.operators.reductions import KEYED_REDUCE, REDUCE
 from dtset.plan.nodes import Apply, Exchange, Node, Stored, snapshot_of_sides
+from dtset.plan.user_function import UserFunction
 
 if TYPE_CHECKING:
     from dtset.environment import TSetEnvironment
@@ -26,6 +30,11 @@ if TYPE_CHECKING:
 __all__ = ["CachedTSet", "KeyedTSet", "LazyAction", "PersistedKeyedTSet", "PersistedTSet", "TSet"]
 
 _T = TypeVar("_T", bound="TSet")
+
+
+def _sees_ctx(function: UserFunction) -> bool:
+    """Whether a function is passed a `TSetContext`: also a source object's ``prepare`` is."""
+    return function.takes_ctx or hasattr(function.function, "prepare")
 
 
 def _check_name(said: str, name: object) -> None:
@@ -218,6 +227,50 @@ class TSet:
             )
         return self._transformed(COMPUTE, f, depends_on)
 
+    def map_batches(
+        self, f: Callable[..., Any], *, dtype: type | None = None, depends_on: Urls | None = None
+    ) -> TSet:
+        """Give the elements that ``f`` makes of NumPy arrays of elements.
+
+        Ints arrive as int64, floats as float64, bools as bool, texts as ``StringDType``; tuples as a tuple of
+        arrays. Where the elements are columns already, no Python object is made for each. A partition may be
+        cut into batches anywhere: `f` must not depend on it.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(batch)`` or ``f(batch, ctx)``, of a 1-dimensional array or a tuple of such of one length; returns the
+            like, of any length. Rows of an array with more dimensions are arrays.
+        dtype : type, optional
+            ``object``: elements of any kind arrive as they are, in an array of objects.
+        depends_on : path or sequence of path, optional
+            As of `map`.
+
+        Returns
+        -------
+        TSet
+            With as many partitions. Elements are of Python's own types where NumPy's dtype is, else NumPy's scalars.
+
+        Raises
+        ------
+        TypeError
+            When it is computed: a batch has elements of several kinds, None, or ints beyond 64 bits.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-batches") as env:
+        ...     env.range(4, parallelism=2).map_batches(lambda batch: batch * 2.5).collect()
+        [0.0, 2.5, 5.0, 7.5]
+        """
+        if dtype not in (None, object):
+            raise ConfigurationError(
+                f"map_batches() takes dtype=object or none, and was given {dtype!r}"
+            )
+        as_objects = dtype is object
+        node = self._transform(MAP_BATCHES, f, depends_on, as_objects=as_objects)
+        return TSet(self._env, node)
+
     def map_to_tuple(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> KeyedTSet:
         """Give the pair ``(key, value)`` that ``f(x)`` returns for every element.
 
@@ -266,6 +319,104 @@ class TSet:
         10
         """
         return TSet(self._env, self._exchange(REDUCE, f, 1, depends_on))
+
+    def partition(
+        self,
+        f: Callable[[Any], int],
+        parallelism: int | None = None,
+        *,
+        depends_on: Urls | None = None,
+    ) -> Self:
+        """Move every element to the partition that ``f(x)`` names.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(x) -> int``, from 0 to below the number of partitions.
+        parallelism : int, optional
+            Number of partitions. Default: as many as there are.
+        depends_on : path or sequence of path, optional
+            As of `map`.
+
+        Returns
+        -------
+        TSet
+            Elements of a partition are in the order of the partitions that they came from; keyed if this one is.
+
+        Raises
+        ------
+        TypeError, UsageError
+            When it is computed: ``f(x)`` is not an int, or there is no such partition.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-partition") as env:
+        ...     env.range(6, parallelism=3).partition(lambda i: i % 2, 2).collect()
+        [0, 2, 4, 1, 3, 5]
+        """
+        number = self.parallelism if parallelism is None else a_number(parallelism, least=1)
+        if number is None:
+            raise ConfigurationError(
+                f"partition() takes a number of partitions from 1 on, and was given {parallelism!r}"
+            )
+        return self._like(self._exchange(PARTITION, f, number, depends_on))
+
+    def add_input(self, name: str, stored: CachedTSet | PersistedTSet) -> Self:
+        """Let the function see cached or persisted elements, as ``ctx.get_input(name)``.
+
+        Bound late, as in Twister2: what is bound to the name when an action runs, or when a cache or a persist is
+        made, counts; so a loop may bind it anew.
+
+        Parameters
+        ----------
+        name : str
+            What the function asks for.
+        stored : CachedTSet or PersistedTSet
+            With as many partitions as this one, of which each sees the one of its number; or with one partition,
+            which all see.
+
+        Returns
+        -------
+        TSet
+            This one.
+
+        Raises
+        ------
+        UsageError
+            The function takes no ``ctx``, or the elements are not stored.
+        ConfigurationError
+            It has another number of partitions.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-input") as env:
+        ...     limit = env.parallelize([3], 1).cache()
+        ...     small = env.range(6, parallelism=2).filter(lambda i, ctx: i < ctx.get_input("limit").first())
+        ...     small.add_input("limit", limit).collect()
+        [0, 1, 2]
+        """
+        _check_name("add_input()", name)
+        node = self._node
+        if isinstance(node, Stored) or not any(map(_sees_ctx, node.functions.values())):
+            raise UsageError(
+                f"add_input({name!r}) of {self.name}, whose function takes no ctx and could not ask for it: call it on "
+                "the result of an operation with a function f(x, ctx) or f(itr, ctx)"
+            )
+        if not isinstance(stored, CachedTSet | PersistedTSet):
+            raise UsageError(
+                f"add_input({name!r}) takes cached or persisted elements, and was given {stored!r}: call its cache() or "
+                "persist() first"
+            )
+        self._env._check_own(stored)
+        if stored.parallelism not in (1, self.parallelism):
+            raise ConfigurationError(
+                f"add_input({name!r}): {stored.name} has {stored.parallelism} partitions and {self.name} has "
+                f"{self.parallelism}: give one as many as the other, or one partition"
+            )
+        node.sides[name] = stored._node
+        return self
 
     # Actions ------------------------------------------------------------------------------------
 
@@ -567,6 +718,43 @@ class KeyedTSet(TSet):
         """
         node = self._exchange(KEYED_REDUCE, f, self.parallelism, depends_on)
         return KeyedTSet(self._env, node)
+
+    def join(self, right: KeyedTSet) -> TSet:
+        """Join the pairs of two keyed TSets whose keys are equal.
+
+        Parameters
+        ----------
+        right : KeyedTSet
+            The other; each of its partitions is held in memory while it is joined.
+
+        Returns
+        -------
+        TSet
+            A ``JoinedTuple(key, left, right)`` for each two pairs with equal keys, with as many partitions as this one.
+
+        Raises
+        ------
+        TypeError
+            When it is computed: a key is of a type that cannot be hashed the same everywhere, or an element is no
+            pair.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-join") as env:
+        ...     ages = env.parallelize({"ann": 31, "bob": 27}, 2)
+        ...     towns = env.parallelize({"ann": "Ulm", "eve": "Bonn"}, 1)
+        ...     ages.join(towns).collect()
+        [JoinedTuple(key='ann', left=31, right='Ulm')]
+        """
+        if not isinstance(right, KeyedTSet):
+            raise UsageError(
+                f"join() takes a KeyedTSet, and was given {right!r}: call map_to_tuple(f) on it first, with an f that "
+                "gives (key, value)"
+            )
+        self._env._check_own(right)
+        inputs = (self._node, right._node)
+        return TSet(self._env, Exchange(operator=JOIN, inputs=inputs, parallelism=self.parallelism))
 
     @property
     def _cached_class(self) -> type[CachedTSet]:

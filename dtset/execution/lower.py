@@ -215,9 +215,17 @@ class _Lowering:
     readings: dict[Mark, _Reading] = field(default_factory=dict)
 
     def stage(
-        self, node: Node, output: Output, partitions: Sequence[int], tasks: int
+        self,
+        node: Node,
+        output: Output,
+        partitions: Sequence[int],
+        tasks: int,
+        part: str | None = None,
     ) -> list[tuple[Key, Sequence[int]]]:
-        """Add the tasks of the stage that ends at a node; return their keys and partitions."""
+        """Add the tasks of the stage that ends at a node; return their keys and partitions.
+
+        `part` tells it from other stages that end there.
+        """
         steps: list[CallSpec[Step]] = []
         sides: list[tuple[CallSpec[Any], Mapping[str, Node]]] = []
         at = node
@@ -228,7 +236,15 @@ class _Lowering:
             at = at.inputs[0]
         if isinstance(at, Source) and at.mark not in self.at_hand:
             sides.append((self.spec_of(at), at.sides))
-        return self.add(self.reading(at), steps[::-1], output, partitions, tasks, node.mark, sides)
+        return self.add(
+            self.reading(at),
+            steps[::-1],
+            output,
+            partitions,
+            tasks,
+            part or str(node.mark.number),
+            sides,
+        )
 
     def add(
         self,
@@ -237,7 +253,7 @@ class _Lowering:
         output: Output,
         partitions: Sequence[int],
         tasks: int,
-        part: object,
+        part: str,
         sides: Sequence[tuple[CallSpec[Any], Mapping[str, Node]]] = (),
     ) -> list[tuple[Key, Sequence[int]]]:
         """Add the tasks of a stage; return their keys and partitions."""
@@ -245,8 +261,7 @@ class _Lowering:
         wanted = set(partitions)
         last = type(output).__name__.removesuffix("Output").lower()
         labels = [reading.name, *(step.label for step in steps), last]
-        token = part.number if isinstance(part, Mark) else part
-        name = f"{_task_name(labels)}-{self.settings.action}-{token}"
+        name = f"{_task_name(labels)}-{self.settings.action}-{part}"
         keys: list[tuple[Key, Sequence[int]]] = []
         for index, group in enumerate(groups):
             own = [partition for partition in group if partition in wanted]
@@ -320,12 +335,12 @@ class _Lowering:
             output = SendOutput(spec, sources, targets, side)
             # Every map task sends to every group of targets: fewer, larger groups keep the graph small.
             tasks = self.tasks if mover.is_merging else 2 * self.threads
-            sent += self.stage(above, output, range(sources), tasks)
+            sent += self.stage(above, output, range(sources), tasks, f"{spec.key}-{side}")
         while targets > node.parallelism:
             reading = self.received(spec, 1, sent, targets, is_last=False)
             sources, targets = targets, -(-targets // _ARITY)
             output = SendOutput(spec, sources, targets)
-            part = f"{node.mark.number}-{sources}"
+            part = f"{spec.key}-of-{sources}"
             sent = self.add(reading, (), output, range(sources), self.tasks, part)
         return self.received(spec, len(node.inputs), sent, node.parallelism, is_last=True)
 

@@ -116,7 +116,7 @@ class Source:
     data: SourceData | None = None
     functions: Mapping[str, UserFunction] = field(default_factory=dict)
     params: Mapping[str, object] = field(default_factory=dict)
-    sides: Mapping[str, Node] = field(default_factory=dict)
+    sides: dict[str, Node] = field(default_factory=dict)
     files: FunctionFiles | None = None
     name: str | None = None
     mark: Mark = field(default_factory=Mark)
@@ -143,7 +143,7 @@ class Apply:
     inputs: tuple[Node, ...]
     functions: Mapping[str, UserFunction] = field(default_factory=dict)
     params: Mapping[str, object] = field(default_factory=dict)
-    sides: Mapping[str, Node] = field(default_factory=dict)
+    sides: dict[str, Node] = field(default_factory=dict)
     files: FunctionFiles | None = None
     name: str | None = None
     mark: Mark = field(default_factory=Mark)
@@ -175,7 +175,7 @@ class Exchange:
     parallelism: int
     functions: Mapping[str, UserFunction] = field(default_factory=dict)
     params: Mapping[str, object] = field(default_factory=dict)
-    sides: Mapping[str, Node] = field(default_factory=dict)
+    sides: dict[str, Node] = field(default_factory=dict)
     files: FunctionFiles | None = None
     name: str | None = None
     mark: Mark = field(default_factory=Mark)
@@ -202,7 +202,7 @@ class Zip:
     parallelism: int
     functions: Mapping[str, UserFunction] = field(default_factory=dict)
     params: Mapping[str, object] = field(default_factory=dict)
-    sides: Mapping[str, Node] = field(default_factory=dict)
+    sides: dict[str, Node] = field(default_factory=dict)
     files: FunctionFiles | None = None
     name: str | None = None
     mark: Mark = field(default_factory=Mark)
@@ -242,7 +242,7 @@ class Stored:
         return "persist" if self.durable else "cache"
 
     @property
-    def sides(self) -> Mapping[str, Node]:
+    def sides(self) -> dict[str, Node]:
         """The side inputs that are bound to it: none."""
         return {}
 

@@ -26,6 +26,7 @@ class Form(Enum):
     ELEMENT = "f(x) or f(x, ctx)"
     ELEMENT_COLLECTOR = "f(x, collector)"
     EXPAND = "f(x) returning an iterable"
+    BATCH = "f(batch) or f(batch, ctx)"
     PAIR = "f(a, b)"
     PARTITION = "f(itr) or f(itr, ctx)"
 

@@ -1,0 +1,81 @@
+"""`partition`: elements go where a function of the user's says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dtset import ConfigurationError, KeyedTSet, TSetEnvironment, UsageError
+from dtset.operators.partitioning import dealt_out
+from dtset.storage.batch import Rows
+from dtset.storage.columns import to_columns
+
+
+@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 4))), st.booleans())
+def test_each_element_is_dealt_to_its_target_in_order(pairs, as_columns):
+    elements, targets = [e for e, _ in pairs], [t for _, t in pairs]
+    batch = to_columns(elements) if as_columns else Rows(elements)
+    dealt = {target: part.rows() for target, part in dealt_out(batch, targets)}
+    assert dealt == {
+        target: [e for e, t in pairs if t == target] for target in sorted(set(targets))
+    }
+
+
+def partitions(tset):
+    """Elements by partition."""
+    return tset.compute(lambda itr, ctx: (ctx.index, list(itr))).collect()
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_elements_are_where_the_function_says_in_the_order_they_came_from(env, number):
+    tset = env.range(40, parallelism=3).map(lambda i: (i, str(i)))
+    dealt = tset.partition(lambda pair: pair[0] % number, number)
+    expected = [(p, [(i, str(i)) for i in range(p, 40, number)]) for p in range(number)]
+    assert partitions(dealt) == expected
+
+
+def test_a_keyed_tset_stays_keyed_and_keeps_its_number_of_partitions(env):
+    pairs = env.parallelize({"a": 1, "b": 2, "c": 3}, 3).partition(lambda pair: pair[1] - 1)
+    assert isinstance(pairs, KeyedTSet)
+    assert partitions(pairs) == [(0, [("a", 1)]), (1, [("b", 2)]), (2, [("c", 3)])]
+
+
+@pytest.mark.parametrize(
+    ("given_number", "error", "said"),
+    [
+        (2, UsageError, "gave 2 for 5: the partitions are 0 to 1"),
+        (-1, UsageError, "gave -1"),
+        ("x", TypeError, "gave 'x' for 5"),
+        (0.0, TypeError, "gave 0.0"),
+    ],
+)
+def test_what_is_not_a_partition_is_an_error_that_says_where(env, given_number, error, said):
+    tset = env.parallelize([5], 2).partition(lambda i: given_number, 2)
+    with pytest.raises(error, match=said) as caught:
+        tset.collect()
+    assert any("partition" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, "2", True])
+def test_a_number_of_partitions_is_checked_at_once(env, number):
+    with pytest.raises(ConfigurationError, match="from 1 on"):
+        env.range(3).partition(lambda i: 0, number)
+
+
+def test_numpy_integers_are_partitions(env):
+    assert env.range(4).partition(lambda i: np.int64(i % 2), 2).collect() == [0, 2, 1, 3]
+
+
+def test_a_restart_finds_it_and_an_edit_does_not(store):
+    def run(function):
+        with TSetEnvironment(store=store, job_id="deal", cluster="synchronous") as env:
+            dealt = env.range(20, parallelism=4).partition(function, 2).persist("dealt")
+            return dealt.hit, dealt.collect()
+
+    evens = [*range(0, 20, 2), *range(1, 20, 2)]
+    assert run(lambda i: i % 2) == (False, evens)
+    assert run(lambda i: i % 2) == (True, evens)
+    hit, found = run(lambda i: 1 - i % 2)
+    assert (hit, found) == (False, [*range(1, 20, 2), *range(0, 20, 2)])

@@ -1,0 +1,113 @@
+"""`add_input`: stored elements that a function asks for by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from dtset import ConfigurationError, DataPartition, TSetEnvironment, UsageError
+
+
+def near(x, ctx):
+    """The element, and the nearest of the centers."""
+    return min(ctx.get_input("centers").consumer(), key=lambda center: abs(center - x)), x
+
+
+@pytest.mark.parametrize("kept", ["cache", "persist"])
+def test_every_partition_sees_an_input_of_one_partition(env, kept):
+    centers = getattr(env.parallelize([0, 10], 1), kept)()
+    found = env.range(12, parallelism=3).map(near).add_input("centers", centers).collect()
+    assert found == [(0 if x <= 5 else 10, x) for x in range(12)]
+
+
+@pytest.mark.parametrize("kept", ["cache", "persist"])
+def test_each_partition_sees_the_one_of_its_number(env, kept):
+    names = getattr(env.parallelize("abc", 3), kept)()
+
+    def named(x, ctx):
+        part = ctx.get_input("names")
+        assert isinstance(part, DataPartition)
+        assert part.id == ctx.index
+        return part.first(), x
+
+    found = env.range(3, parallelism=3).map(named).add_input("names", names).collect()
+    assert found == [("a", 0), ("b", 1), ("c", 2)]
+
+
+def test_a_loop_may_bind_anew_what_was_built_once(env):
+    points = env.parallelize([1.0, 2.0, 9.0, 11.0], 2).cache()
+    mapped = points.map_to_tuple(lambda x, ctx: (near(x, ctx)[0], (x, 1)))
+    sums = mapped.keyed_reduce(lambda a, b: (a[0] + b[0], a[1] + b[1]))
+    moved = sums.map(lambda pair: pair[1][0] / pair[1][1])
+    centers = env.parallelize([0.0, 3.0], 1).cache()
+    seen = []
+    for _ in range(4):
+        mapped.add_input("centers", centers)
+        centers = moved.partition(lambda _: 0, 1).cache()
+        seen.append(sorted(centers.collect()))
+    assert seen == [[1.0, 22 / 3], [1.5, 10.0], [1.5, 10.0], [1.5, 10.0]]
+
+
+def test_a_lazy_persist_keeps_what_was_bound_when_it_was_made(env):
+    ones, twos = env.parallelize([1], 1).cache(), env.parallelize([2], 1).cache()
+    tset = env.range(2, parallelism=1).map(lambda i, ctx: ctx.get_input("n").first())
+    tset.add_input("n", ones)
+    first = tset.lazy_persist()
+    tset.add_input("n", twos)
+    assert first.collect() == [1, 1]
+    assert tset.collect() == [2, 2]
+
+
+def test_what_is_bound_is_part_of_the_fingerprint(store):
+    def run(limit):
+        with TSetEnvironment(store=store, job_id="bound", cluster="synchronous") as env:
+            bound = env.parallelize([limit], 1).persist("limit")
+            tset = env.range(9, parallelism=2).filter(lambda i, ctx: i < ctx.get_input("n").first())
+            made = tset.add_input("n", bound).persist("small")
+            return made.hit, made.collect()
+
+    assert run(3) == (False, [0, 1, 2])
+    assert run(3) == (True, [0, 1, 2])
+    assert run(4) == (False, [0, 1, 2, 3])
+
+
+def test_a_source_and_a_compute_see_inputs_too(env):
+    numbers = env.parallelize([4, 5], 1).cache()
+    source = env.create_source(lambda ctx: ctx.get_input("numbers"), 2)
+    assert source.add_input("numbers", numbers).collect() == [4, 5, 4, 5]
+    totals = env.range(4, parallelism=2).compute(
+        lambda itr, ctx: sum(itr) + sum(ctx.get_input("numbers"))
+    )
+    assert totals.add_input("numbers", numbers).collect() == [10, 14]
+
+
+def test_partitions_say_what_they_have(env):
+    empty = env.parallelize([], 1).cache()
+    tset = env.range(1, parallelism=1).map(
+        lambda i, ctx: (ctx.get_input("e").first_or_default("none"), list(ctx.get_input("e")))
+    )
+    assert tset.add_input("e", empty).collect() == [("none", [])]
+    first = env.range(1, parallelism=1).map(lambda i, ctx: ctx.get_input("e").first())
+    with pytest.raises(ValueError, match="no elements"):
+        first.add_input("e", empty).collect()
+
+
+def test_an_input_that_is_not_there_is_named(env):
+    tset = env.range(1, parallelism=1).map(lambda i, ctx: ctx.get_input("centres"))
+    tset.add_input("centers", env.range(1, parallelism=1).cache())
+    with pytest.raises(KeyError, match=r"no input 'centres', but \['centers'\]"):
+        tset.collect()
+
+
+def test_what_cannot_be_an_input_is_refused_at_once(env, store):
+    takes = env.range(4, parallelism=4).map(lambda i, ctx: i)
+    with pytest.raises(UsageError, match="cache"):
+        takes.add_input("x", env.range(4, parallelism=4))
+    with pytest.raises(ConfigurationError, match="2 partitions and map has 4"):
+        takes.add_input("x", env.range(4, parallelism=2).cache())
+    with pytest.raises(UsageError, match="takes no ctx"):
+        env.range(3).map(str).add_input("x", env.range(3).cache())
+    with (
+        TSetEnvironment(store=store, job_id="other", cluster="synchronous") as other,
+        pytest.raises(UsageError, match="another environment"),
+    ):
+        takes.add_input("x", other.range(4, parallelism=4).cache())
