@@ -67,11 +67,11 @@ def encode_block(
     described = json.dumps(header, separators=(",", ":")).encode("ascii")
     arrays = [array.view(np.uint8) for part in segments for array in part.arrays]
     described += b" " * _padding(_HEAD.size + len(described))
-    pieces: list[bytes | Array] = [_HEAD.pack(_MAGIC, len(described)), described]
+    pieces: list[Any] = [_HEAD.pack(_MAGIC, len(described)), described]
     for array in arrays:
         pieces += [array, bytes(_padding(array.nbytes))]
     crc = reduce(google_crc32c.extend, pieces, 0)
-    return b"".join([*map(memoryview, pieces), _CRC.pack(crc)])
+    return b"".join([*pieces, _CRC.pack(crc)])
 
 
 def _padding(length: int) -> int:
