@@ -71,7 +71,7 @@ def encode_block(
     for array in arrays:
         pieces += [array, bytes(_padding(array.nbytes))]
     crc = reduce(google_crc32c.extend, pieces, 0)
-    return b"".join([*(memoryview(piece) for piece in pieces), _CRC.pack(crc)])
+    return b"".join([*pieces, _CRC.pack(crc)])
 
 
 def _padding(length: int) -> int:

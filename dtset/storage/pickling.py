@@ -216,11 +216,15 @@ def typed_rows(arrays: tuple[Array, ...]) -> Iterator[tuple[int, Any, int]]:
     >>> list(typed_rows(dump_rows([[1], 7, "abc", 10**30, ([],)]).arrays))
     [(1, 7, 8), (2, 'abc', 11)]
     """
-    offsets, data = arrays
-    for row in _perhaps_typed(offsets, data).tolist():
-        pickled = data[offsets[row] : offsets[row + 1]].tobytes()
+    rows = _perhaps_typed(*arrays).tolist()
+    offsets, data = (arrays[0].tolist(), arrays[1].tobytes()) if rows else ([], b"")
+    for row in rows:
+        pickled = data[offsets[row] : offsets[row + 1]]
         try:
-            element = _PlainUnpickler(io.BytesIO(pickled)).load()
+            plain = _STACK_GLOBAL not in pickled
+            element = (
+                pickle.loads(pickled) if plain else _PlainUnpickler(io.BytesIO(pickled)).load()
+            )
         except _NotPlainError:
             continue
         weight = element_weight(element)
