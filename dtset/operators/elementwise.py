@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import compress, repeat
+from itertools import repeat
 from typing import Any
-
-import numpy as np
 
 from dtset.operators.call import FUNCTION, Call
 from dtset.operators.kernels.batching import Batches
@@ -17,7 +15,7 @@ from dtset.operators.kernels.pairs import paired
 from dtset.operators.operator import Step
 from dtset.plan.context import TSetContext
 from dtset.plan.user_function import Accepted, Form
-from dtset.storage.batch import Rows
+from dtset.storage.batch import Rows, chosen
 
 __all__ = ["ELEMENT", "FILTER", "FLAT_MAP", "MAP", "MAP_TO_TUPLE", "visited"]
 
@@ -56,10 +54,8 @@ def filtered(function: Callable[..., Any], ctx: TSetContext | None, place: Place
         elements = batch.rows()
         kept = _called(function, elements, ctx, place)
         with place.noting():
-            if batch.columns() is None:
-                yield Rows(list(compress(elements, kept)))
-            else:
-                yield batch.take(np.fromiter(map(bool, kept), np.bool_, len(batch)))
+            survivors = chosen(batch, kept)
+        yield survivors
 
 
 def expanded(function: Callable[[Any], Iterable[Any]], place: Place, limit: int) -> Handler:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, compress
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ from dtset.storage.kinds import Array, Unfit
 from dtset.storage.pickling import ClassResolver, dump_rows, present_class
 from dtset.storage.schema import PICKLED
 
-__all__ = ["Batch", "Columns", "Encoder", "Rows", "joined", "rows_of"]
+__all__ = ["Batch", "Columns", "Encoder", "Rows", "chosen", "joined", "rows_of", "typed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Rows:
     ----------
     elements : list
         The elements; not to be written to.
+    typed : callable, optional
+        Gives the same as columns, where they were chosen from some.
 
     Examples
     --------
@@ -35,6 +37,7 @@ class Rows:
     """
 
     elements: list[Any]
+    typed: Callable[[], Columns | None] | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.elements)
@@ -43,8 +46,9 @@ class Rows:
         """Return the elements; not to be written to."""
         return self.elements
 
-    def columns(self) -> None:
-        """Return nothing: there are none."""
+    def columns(self) -> Columns | None:
+        """Return the batch as columns, None if that would be to encode it."""
+        return None if self.typed is None else self.typed()
 
     def __getitem__(self, rows: slice) -> Rows:
         return Rows(self.elements[rows])
@@ -55,6 +59,29 @@ class Rows:
 
 
 Batch: TypeAlias = Rows | Columns
+
+
+def typed(batch: Batch) -> Batch:
+    """Return a batch as columns where it has some."""
+    columns = batch.columns()
+    return batch if columns is None else columns
+
+
+def chosen(batch: Batch, flags: Sequence[object]) -> Rows:
+    """Return the elements whose flags are true; taken from columns only where somebody wants those.
+
+    Examples
+    --------
+    >>> chosen(to_columns([1, 2, 3]), [True, 0, 1]).columns().arrays
+    (array([1, 3]),)
+    """
+
+    def taken() -> Columns | None:
+        columns = batch.columns()
+        mask = np.fromiter(map(bool, flags), np.bool_, len(flags))
+        return None if columns is None else columns.take(mask)
+
+    return Rows(list(compress(batch.rows(), flags)), taken)
 
 
 def rows_of(batches: Iterable[Batch]) -> Iterator[Any]:
@@ -76,6 +103,7 @@ def joined(batches: Sequence[Batch]) -> Batch:
     >>> joined([Rows([1]), Rows(["a"])]).rows()
     [1, 'a']
     """
+    batches = list(map(typed, batches))
     columns = [batch for batch in batches if isinstance(batch, Columns)]
     if len(columns) == len(batches) and len({batch.schema for batch in columns}) == 1:
         return concatenate(columns)
@@ -115,6 +143,7 @@ class Encoder:
         UsageError
             The elements would have to be pickled and may not, or cannot be pickled and unpickled.
         """
+        batch = typed(batch)
         if isinstance(batch, Rows):
             return self._from_rows(batch)[0]
         columns = narrow(batch)

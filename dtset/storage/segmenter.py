@@ -8,7 +8,7 @@ from functools import reduce
 
 import numpy as np
 
-from dtset.storage.batch import Batch, Encoder, Rows
+from dtset.storage.batch import Batch, Encoder, Rows, typed
 from dtset.storage.columns import Columns, concatenate, widen
 from dtset.storage.kinds import Array
 from dtset.storage.schema import PICKLED, Schema, fits, join
@@ -99,6 +99,7 @@ class Segmenter:
 
     def feed(self, batch: Batch) -> Iterator[RowGroup]:
         """Add elements, and give the groups that are complete."""
+        batch = typed(batch)
         if isinstance(batch, Rows):
             start = 0
             while start < len(batch):
