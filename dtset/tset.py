@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
@@ -19,7 +19,8 @@ from dtset.operators.operator import Action, Mover, Step, function_of
 from dtset.operators.partitioning import PARTITION
 from dtset.operators.partitionwise import COMPUTE, SINK
 from dtset.operators.reductions import KEYED_REDUCE, REDUCE
-from dtset.plan.nodes import Apply, Exchange, Node, Stored, snapshot_of_sides
+from dtset.operators.unions import UNION
+from dtset.plan.nodes import Apply, Exchange, Node, Stored, Zip, snapshot_of_sides
 from dtset.plan.user_function import UserFunction
 
 if TYPE_CHECKING:
@@ -361,6 +362,51 @@ class TSet:
                 f"partition() takes a number of partitions from 1 on, and was given {parallelism!r}"
             )
         return self._like(self._exchange(PARTITION, f, number, depends_on))
+
+    def union(self, other: TSet | Sequence[TSet]) -> TSet:
+        """Put partitions of several TSets together, those of the same number.
+
+        Parameters
+        ----------
+        other : TSet or sequence of TSet
+            With as many partitions as this one.
+
+        Returns
+        -------
+        TSet
+            With as many partitions: in each, the elements of this one's, then those of the others'; keyed if all are.
+
+        Raises
+        ------
+        ConfigurationError
+            One has another number of partitions.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-union") as env:
+        ...     env.range(4, parallelism=2).union(env.parallelize("ab", 2)).collect()
+        [0, 1, 'a', 2, 3, 'b']
+        """
+        others = [other] if isinstance(other, TSet) else list(other)
+        for tset in others:
+            if not isinstance(tset, TSet):
+                raise UsageError(
+                    f"union() takes a TSet, or a sequence of such, and was given {tset!r}"
+                )
+            self._env._check_own(tset)
+            if tset.parallelism != self.parallelism:
+                raise ConfigurationError(
+                    f"union() puts partitions of the same number together: {self.name} has {self.parallelism} partitions "
+                    f"and {tset.name} has {tset.parallelism}. Give their sources the same parallelism="
+                )
+        node = Zip(
+            operator=UNION,
+            inputs=(self._node, *(tset._node for tset in others)),
+            parallelism=self.parallelism,
+        )
+        are_keyed = all(isinstance(tset, KeyedTSet) for tset in others)
+        return self._like(node) if are_keyed else TSet(self._env, node)
 
     def add_input(self, name: str, stored: CachedTSet | PersistedTSet) -> Self:
         """Let the function see cached or persisted elements, as ``ctx.get_input(name)``.

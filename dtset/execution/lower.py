@@ -20,6 +20,7 @@ from dtset.execution.side_inputs import SideInput
 from dtset.execution.stage import TaskSettings
 from dtset.execution.task_exchange import ReceiveInput, SendOutput, split_group
 from dtset.execution.tasks import Stage, classes_in, run_group
+from dtset.execution.zip_input import Branch, ZipInput
 from dtset.operators.call import CallSpec
 from dtset.operators.operator import Step
 from dtset.plan.nodes import (
@@ -29,6 +30,7 @@ from dtset.plan.nodes import (
     Node,
     Source,
     Stored,
+    Zip,
     described,
     is_link,
     topological,
@@ -117,13 +119,16 @@ class _Reading:
     upstream_of : callable
         The keys that the task depends on, by its partitions.
     groups : sequence of sequence of int, optional
-        Which partitions have to be of one task.
+        Which partitions are best of one task.
+    callers : tuple of str
+        Keys of the operators that run while it is read.
     """
 
     name: str
     input_of: Callable[[Sequence[int]], Input]
     upstream_of: Callable[[Sequence[int]], Sequence[Key]]
     groups: Sequence[Sequence[int]] | None = None
+    callers: tuple[str, ...] = ()
 
 
 def grouped(partitions: Sequence[int], groups: int) -> list[Sequence[int]]:
@@ -213,6 +218,8 @@ class _Lowering:
     files: tuple[ExpectedFiles, ...]
     graph: Graph = field(default_factory=dict)
     readings: dict[Mark, _Reading] = field(default_factory=dict)
+    # Of each operator in the graph, the side inputs.
+    sides: dict[str, Mapping[str, Node]] = field(default_factory=dict)
 
     def stage(
         self,
@@ -226,25 +233,18 @@ class _Lowering:
 
         `part` tells it from other stages that end there.
         """
+        reading, steps = self.chain(node)
+        return self.add(reading, steps, output, partitions, tasks, part or str(node.mark.number))
+
+    def chain(self, node: Node) -> tuple[_Reading, list[CallSpec[Step]]]:
+        """Where the stage that ends at a node begins, and the steps from there on."""
         steps: list[CallSpec[Step]] = []
-        sides: list[tuple[CallSpec[Any], Mapping[str, Node]]] = []
-        at = node
-        while isinstance(at, Apply) and at.mark not in self.readings:
-            if not is_link(at):
-                steps.append(self.spec_of(at))
-                sides.append((steps[-1], at.sides))
-            at = at.inputs[0]
-        if isinstance(at, Source) and at.mark not in self.at_hand:
-            sides.append((self.spec_of(at), at.sides))
-        return self.add(
-            self.reading(at),
-            steps[::-1],
-            output,
-            partitions,
-            tasks,
-            part or str(node.mark.number),
-            sides,
-        )
+        while isinstance(node, Apply) and node.mark not in self.readings:
+            if not is_link(node):
+                steps.append(self.spec_of(node))
+                self.sides[steps[-1].key] = node.sides
+            node = node.inputs[0]
+        return self.reading(node), steps[::-1]
 
     def add(
         self,
@@ -254,7 +254,6 @@ class _Lowering:
         partitions: Sequence[int],
         tasks: int,
         part: str,
-        sides: Sequence[tuple[CallSpec[Any], Mapping[str, Node]]] = (),
     ) -> list[tuple[Key, Sequence[int]]]:
         """Add the tasks of a stage; return their keys and partitions."""
         groups = reading.groups or grouped(partitions, tasks)
@@ -269,9 +268,9 @@ class _Lowering:
                 continue
             key: Key = (name, _rank(index, len(groups)))
             beside = [
-                self.side_input(spec, name, stored, own)
-                for spec, bound in sides
-                for name, stored in bound.items()
+                self.side_input(key, name, stored, own)
+                for key in (*reading.callers, *(step.key for step in steps))
+                for name, stored in self.sides.get(key, {}).items()
             ]
             stage = Stage(
                 reading.input_of(own),
@@ -294,7 +293,7 @@ class _Lowering:
         return keys
 
     def side_input(
-        self, spec: CallSpec[Any], name: str, stored: Node, partitions: Sequence[int]
+        self, key: str, name: str, stored: Node, partitions: Sequence[int]
     ) -> tuple[SideInput, Sequence[Key]]:
         """Return what a task reads of a side input, and the keys that it depends on for it."""
         own = [0] if stored.parallelism == 1 else partitions
@@ -303,7 +302,7 @@ class _Lowering:
         found = reading.input_of(own)
         if not isinstance(found, LoadInput | BlockInput):
             raise AssertionError(f"{described(stored)} is not stored, and is a side input")
-        return SideInput(spec.key, name, found, stored.parallelism, len(upstream)), upstream
+        return SideInput(key, name, found, stored.parallelism, len(upstream)), upstream
 
     def reading(self, node: Node) -> _Reading:
         """Where the elements of a node that begins a stage come from."""
@@ -316,8 +315,39 @@ class _Lowering:
         if isinstance(at_hand, KeptBlocks):
             self.graph.update(at_hand.entries)
             return _blocks(name, list(zip(at_hand.entries, at_hand.groups, strict=True)))
-        source = SourceInput(self.spec_of(node))
-        return _Reading(name, lambda _: source, _nothing)
+        spec = self.spec_of(node)
+        if isinstance(node, Zip):
+            return self.zipped(node, spec)
+        self.sides[spec.key] = node.sides
+        source = SourceInput(spec)
+        return _Reading(name, lambda _: source, _nothing, callers=(spec.key,))
+
+    def zipped(self, node: Zip, spec: CallSpec[Any]) -> _Reading:
+        """Where the elements of partitions put together come from: all that is above them runs in the same task."""
+        chains = [self.chain(above) for above in node.inputs]
+
+        def input_of(partitions: Sequence[int]) -> ZipInput:
+            return ZipInput(
+                spec,
+                tuple(
+                    Branch(
+                        reading.input_of(partitions),
+                        tuple(steps),
+                        len(reading.upstream_of(partitions)),
+                    )
+                    for reading, steps in chains
+                ),
+            )
+
+        def upstream_of(partitions: Sequence[int]) -> list[Key]:
+            return [key for reading, _ in chains for key in reading.upstream_of(partitions)]
+
+        callers = [
+            key
+            for reading, steps in chains
+            for key in (*reading.callers, *(step.key for step in steps))
+        ]
+        return _Reading(spec.operator.name, input_of, upstream_of, callers=tuple(callers))
 
     def fan_out(self, node: Node) -> _Reading:
         """Add the stage of a node that several others read: it is computed once, and kept in memory meanwhile."""
@@ -361,12 +391,18 @@ class _Lowering:
         def upstream_of(partitions: Sequence[int]) -> list[Key]:
             if len(groups) == 1:
                 return [key for key, _ in sent]
-            index = next(at for at, group in enumerate(groups) if partitions[0] in group)
             pieces: list[Key] = []
-            for number, (key, _) in enumerate(sent):
-                piece: Key = (f"send-{self.settings.action}-{spec.key}-{targets}", number, index)
-                self.graph[piece] = Task(piece, split_group, TaskRef(key), groups[index])
-                pieces.append(piece)
+            for index, group in enumerate(groups):
+                if set(group).isdisjoint(partitions):
+                    continue
+                for number, (key, _) in enumerate(sent):
+                    piece: Key = (
+                        f"send-{self.settings.action}-{spec.key}-{targets}",
+                        number,
+                        index,
+                    )
+                    self.graph[piece] = Task(piece, split_group, TaskRef(key), groups[index])
+                    pieces.append(piece)
             return pieces
 
         return _Reading(spec.operator.name, lambda _: received, upstream_of, groups)

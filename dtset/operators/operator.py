@@ -17,7 +17,7 @@ from dtset.plan.nodes import Content
 from dtset.plan.user_function import Accepted, UserFunction, user_function
 from dtset.storage.batch import Batch
 
-__all__ = ["Action", "Mover", "Pull", "Reader", "Step", "function_of"]
+__all__ = ["Action", "Mover", "Pull", "Reader", "Step", "Zipper", "function_of"]
 
 Pull: TypeAlias = Callable[[Batches], Batches]
 
@@ -80,6 +80,26 @@ class Mover:
     content: Content = Content.ELEMENTS
     is_link: bool = field(default=False, init=False)
     is_independent: bool = field(default=False, init=False)
+
+
+@dataclass(frozen=True)
+class Zipper:
+    """An operator that puts partitions of the same number of several inputs together.
+
+    Parameters
+    ----------
+    name
+        As of `Step`.
+    put : callable
+        Gives, for the batches of each input's partition and a call, the batches of the result's.
+    """
+
+    name: str
+    put: Callable[[Sequence[Batches], Call], Batches]
+    takes: Mapping[str, Accepted] = field(default_factory=dict, init=False, repr=False)
+    is_link: bool = field(default=False, init=False)
+    is_independent: bool = field(default=True, init=False)
+    content: Content = field(default=Content.ELEMENTS, init=False)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,20 @@
+"""Partitions of several TSets put together, those of the same number: union."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dtset.operators.call import Call
+from dtset.operators.kernels.batching import Batches
+from dtset.operators.operator import Zipper
+
+__all__ = ["UNION"]
+
+
+def _one_after_the_other(streams: Sequence[Batches], call: Call) -> Batches:
+    """Give the batches of the first input, then those of the next."""
+    for stream in streams:
+        yield from stream
+
+
+UNION = Zipper("union", _one_after_the_other)

@@ -1,0 +1,62 @@
+"""`union`: partitions of the same number of several TSets put together."""
+
+from __future__ import annotations
+
+import pytest
+
+from dtset import ConfigurationError, KeyedTSet, TSet, TSetEnvironment, UsageError
+
+
+def partitions(tset):
+    """Elements by partition."""
+    return tset.compute(lambda itr, ctx: (ctx.index, list(itr))).collect()
+
+
+def test_partitions_of_the_same_number_are_put_together_in_order(env):
+    a, b, c = (env.range(start, start + 4, parallelism=2) for start in (0, 10, 20))
+    both = a.map(lambda i: -i).union([b.filter(lambda i: i % 2), c])
+    assert partitions(both) == [(0, [0, -1, 11, 20, 21]), (1, [-2, -3, 13, 22, 23])]
+
+
+@pytest.mark.parametrize("cluster", ["synchronous", "threads"])
+def test_below_and_above_exchanges_caches_and_itself(store, cluster):
+    with TSetEnvironment(store=store, job_id="union", cluster=cluster) as env:
+        pairs = env.range(40, parallelism=5).map_to_tuple(lambda i: (i % 7, i))
+        sums = pairs.keyed_reduce(lambda a, b: a + b)
+        cached = pairs.cache()
+        whole = sums.union(cached).union(pairs).union(sums)
+        expected = sorted(
+            2 * [(k, sum(range(k, 40, 7))) for k in range(7)] + 2 * [(i % 7, i) for i in range(40)]
+        )
+        assert sorted(whole.collect()) == expected
+        assert sorted(whole.persist().collect()) == expected
+        again = whole.keyed_reduce(lambda a, b: a + b)
+        assert sorted(again.collect()) == [(k, 4 * sum(range(k, 40, 7))) for k in range(7)]
+
+
+def test_it_stays_keyed_if_all_are(env):
+    pairs = env.parallelize({"a": 1, "b": 2}, 2)
+    assert isinstance(pairs.union(pairs), KeyedTSet)
+    assert type(pairs.union(env.range(2, parallelism=2))) is TSet
+
+
+def test_its_functions_see_side_inputs(env):
+    one = env.parallelize([1], 1).cache()
+    a = env.range(2, parallelism=2).map(lambda i, ctx: i + ctx.get_input("n").first())
+    b = env.create_source(lambda ctx: ctx.get_input("n"), 2)
+    both = a.add_input("n", one).union(b.add_input("n", one))
+    assert both.collect() == [1, 1, 2, 1]
+
+
+def test_other_numbers_of_partitions_are_refused(env):
+    with pytest.raises(ConfigurationError, match="2 partitions and range has 3"):
+        env.range(4, parallelism=2).union(env.range(4, parallelism=3))
+    with pytest.raises(UsageError, match="takes a TSet"):
+        env.range(4).union([[1, 2]])
+
+
+def test_an_exception_names_the_branch_it_came_from(env):
+    broken = env.range(2, parallelism=2).map(lambda i: 1 // i)
+    with pytest.raises(ZeroDivisionError) as caught:
+        env.range(2, parallelism=2).union(broken).collect()
+    assert any("map <lambda>, partition 0, element 0" in note for note in caught.value.__notes__)
