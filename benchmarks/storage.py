@@ -38,6 +38,14 @@ def read(store: ObjectStore, path: str, summary: PartitionSummary) -> int:
     return sum(1 for _ in rows_of(read_partition(store, path, summary)))
 
 
+def copy(store: ObjectStore, path: str, summary: PartitionSummary) -> PartitionSummary:
+    """Read a partition and write it elsewhere, as a persist of a load does."""
+    writer = PartitionWriter(store, path)
+    for batch in read_partition(store, "read", summary):
+        writer.append(batch)
+    return writer.finish()
+
+
 def best(call: Callable[[int], object]) -> float:
     seconds = []
     for number in range(ROUNDS):
@@ -58,15 +66,18 @@ def large(store: ObjectStore) -> None:
         "100 k objects (pickled)": [Record(i) for i in range(MILLION // 10)],
         "100 k dicts (pickled)": [{"a": i, "b": str(i)} for i in range(MILLION // 10)],
     }
-    print(f"{'elements':28} {'write':>8} {'read':>8} {'block':>8} {'unblock':>8}  ms      MB")
+    print(
+        f"{'elements':28} {'write':>8} {'read':>8} {'copy':>8} {'block':>8} {'unblock':>8}  ms      MB"
+    )
     for name, elements in kinds.items():
         written = best(lambda n, e=elements: write(store, f"{n}", e, 8192))
         summary = write(store, "read", elements, 8192)
         loaded = best(lambda _, s=summary: read(store, "read", s))
+        copied = best(lambda n, s=summary: copy(store, f"{n}", s))
         blocked = best(lambda _, e=elements: encode_block(Rows(e)))
         block = encode_block(Rows(elements))
         unblocked = best(lambda _, b=block: list(rows_of(decode_block(b))))
-        times = " ".join(f"{t * 1000:8.1f}" for t in (written, loaded, blocked, unblocked))
+        times = " ".join(f"{t * 1000:8.1f}" for t in (written, loaded, copied, blocked, unblocked))
         print(f"{name:28} {times}   {summary.nbytes / 1e6:8.2f}")
 
 

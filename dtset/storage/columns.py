@@ -311,8 +311,10 @@ def narrow(columns: Columns) -> Columns:
 def _unpickled(columns: Columns) -> Columns:
     """Return typed columns if the elements have some: their neighbours were why they were pickled."""
     elements: list[Any] = []
+    types = {_NoneType}
     for row, element, _ in typed_rows(columns.arrays):
-        if row != len(elements):
+        types.add(type(element))
+        if row != len(elements) or len(types) > 2:
             break
         elements.append(element)
     if len(elements) == columns.length:
