@@ -132,7 +132,7 @@ def run(launch: Launch) -> int:
 @contextmanager
 def _report_file() -> Iterator[Path]:
     """Where a script tells of its runs: in memory, where there are such files, as a store's URL may hold a password."""
-    from dtset.execution.left_folders import folder_prefix
+    from dtset.execution.workers.left_folders import folder_prefix
 
     with tempfile.TemporaryDirectory(prefix=folder_prefix()) as folder:
         path = Path(folder) / "runs"

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from dask._task_spec import Task, TaskRef
 
-from dtset.execution.process_state import undisturbed
 from dtset.execution.results import GroupResult
-from dtset.execution.scheduler import DistributedScheduler, Graph, Key
+from dtset.execution.schedulers.process_state import undisturbed
+from dtset.execution.schedulers.scheduler import DistributedScheduler, Graph, Key
 from dtset.execution.tasks import partition_results, run_group, together
 
 if TYPE_CHECKING:
-    from dtset.execution.local_processes import LocalProcesses
+    from dtset.execution.workers.local_processes import LocalProcesses
 
 __all__ = ["EmbeddedScheduler", "StartedWorkers"]
 
@@ -247,7 +247,7 @@ class _Memory:
     """How much of the memory that was free at first this process has taken since."""
 
     def __init__(self) -> None:
-        from dtset.execution.memory import free_memory, used_memory
+        from dtset.execution.schedulers.memory import free_memory, used_memory
 
         self._used = used_memory
         self._most = used_memory() + _MOST_OF_MEMORY * free_memory()

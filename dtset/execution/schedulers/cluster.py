@@ -16,15 +16,15 @@ import dask.config
 from dask.system import CPU_COUNT
 
 from dtset.errors import ConfigurationError, DTSetError, UsageError
-from dtset.execution.embedded import EmbeddedScheduler, StartedWorkers
-from dtset.execution.scheduler import (
+from dtset.execution.forwarding.silence import silenced
+from dtset.execution.schedulers.embedded import EmbeddedScheduler, StartedWorkers
+from dtset.execution.schedulers.scheduler import (
     SYNCHRONOUS,
     DistributedScheduler,
     LocalScheduler,
     Scheduler,
 )
-from dtset.execution.silence import silenced
-from dtset.execution.worker import running_worker
+from dtset.execution.workers.worker import running_worker
 from dtset.settings import setting, whole_number
 
 __all__ = ["Cluster", "choose_cluster"]
@@ -266,7 +266,7 @@ def _local_processes(resources: Sequence[Mapping[str, Any]]) -> Cluster:
     kind = _counted(count)
 
     def connect(run_id: str) -> tuple[Scheduler, Sequence[Any]]:
-        from dtset.execution.local_processes import LocalProcesses
+        from dtset.execution.workers.local_processes import LocalProcesses
 
         processes = LocalProcesses(instances)
         client = processes.start()
@@ -279,7 +279,7 @@ def _embedded(count: int) -> Cluster:
     """Make use of this process and, when there is much to do, of worker processes on this machine."""
 
     def connect(run_id: str) -> tuple[Scheduler, Sequence[Any]]:
-        from dtset.execution.local_processes import LocalProcesses
+        from dtset.execution.workers.local_processes import LocalProcesses
 
         kind = _counted(count)
         processes = LocalProcesses([(count, 1, None)])

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from dtset.execution.worker import running_worker
+from dtset.execution.workers.worker import running_worker
 
 __all__ = ["DriverLogging", "driver_logging", "forwarded", "handled", "to_driver", "topic_of"]
 

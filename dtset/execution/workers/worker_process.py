@@ -16,7 +16,7 @@ from distributed import Worker
 
 # What the first task needs.
 import dtset.execution.tasks  # noqa: F401
-from dtset.execution import unix_sockets
+from dtset.execution.workers import unix_sockets
 
 __all__ = ["run"]
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from dtset.execution.logs import to_driver
+from dtset.execution.forwarding.logs import to_driver
 
 __all__ = ["captured", "write_out"]
 

@@ -13,10 +13,10 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from dtset.errors import DTSetError, UsageError
-from dtset.execution.logs import handled, topic_of
-from dtset.execution.printing import write_out
-from dtset.execution.process_state import undisturbed
-from dtset.execution.waiting import LocalWorkers, Waiting, asked
+from dtset.execution.forwarding.logs import handled, topic_of
+from dtset.execution.forwarding.printing import write_out
+from dtset.execution.schedulers.process_state import undisturbed
+from dtset.execution.schedulers.waiting import LocalWorkers, Waiting, asked
 
 if TYPE_CHECKING:
     from distributed import Client, Future

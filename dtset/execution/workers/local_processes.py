@@ -20,15 +20,15 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import dask.config
 from dask.utils import format_bytes
 
-from dtset.execution import keeper
-from dtset.execution.left_folders import folder_prefix
-from dtset.execution.process_state import working_folder
-from dtset.execution.waiting import WorkersGoneError
+from dtset.execution.schedulers.process_state import working_folder
+from dtset.execution.schedulers.waiting import WorkersGoneError
+from dtset.execution.workers import keeper
+from dtset.execution.workers.left_folders import folder_prefix
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from dtset.execution.driver_scheduler import DriverScheduler
+    from dtset.execution.workers.driver_scheduler import DriverScheduler
 
 __all__ = ["LocalProcesses"]
 
@@ -125,7 +125,7 @@ class LocalProcesses:
                 self._make_folders()
                 self._start_keeper()
             # Workers import what they need while this process does.
-            from dtset.execution.driver_scheduler import DriverScheduler, most_memory
+            from dtset.execution.workers.driver_scheduler import DriverScheduler, most_memory
 
             with self._making:
                 self._check_open()
