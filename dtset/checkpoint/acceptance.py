@@ -18,18 +18,7 @@ __all__ = ["Acceptance", "accept", "find_accepted", "read_acceptance"]
 class Acceptance:
     """A user's word.
 
-    Parameters
-    ----------
-    job, fingerprint, name : str
-        The TSet that a program asks for.
-    data : str
-        Fingerprint under which the data lie that count for it.
-    why : str
-        In what the program differs from the one that made them.
-    by : str
-        Who said so, as ``user@host``.
-    created : float
-        When, as seconds since the epoch.
+    `data` is the fingerprint under which the data lie, `why` in what the program differs from the one that made them.
     """
 
     job: str

@@ -19,23 +19,7 @@ __all__ = ["Part", "commit_part", "find_part", "read_elements", "read_parts"]
 
 @dataclass(frozen=True)
 class Part:
-    """A committed partition: which attempt holds it, and what it wrote.
-
-    Parameters
-    ----------
-    partition : int
-        Number of the partition, from 0.
-    attempt : str
-        The attempt whose data counts.
-    run_id : str
-        The run that wrote it.
-    seconds : float
-        How long the attempt took.
-    summary : PartitionSummary
-        Rows, bytes, digest, and all that reading needs.
-    classes : mapping of str to str
-        Fingerprints of the user's classes that occur in it, by ``module:qualname``.
-    """
+    """A committed partition: which attempt holds it, and what it wrote."""
 
     partition: int
     attempt: str

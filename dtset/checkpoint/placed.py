@@ -40,16 +40,7 @@ def find_note(store: ObjectStore, path: str) -> dict[str, Any] | None:
 def find_placed(store: ObjectStore, path: str, *, said: str, way_out: str) -> dict[str, Any] | None:
     """Find a record; a torn one counts as absent.
 
-    Parameters
-    ----------
-    store : ObjectStore
-        Where to look.
-    path : str
-        The record's path.
-    said : str
-        What messages call it.
-    way_out : str
-        What to do with one that is not of this path.
+    Messages call it what is `said`, and give the `way_out` for one that is not of this path.
 
     Raises
     ------

@@ -50,14 +50,7 @@ class Variable:
 class Commit:
     """Driver state as it was committed.
 
-    Parameters
-    ----------
-    number : int
-        Which commit of the job, from 1.
-    run_id : str
-        The run that made it.
-    variables : mapping of str to Variable
-        All variables of the job; those that a run has not named keep the program that made them.
+    Variables that a run has not named keep the program that made them.
     """
 
     number: int

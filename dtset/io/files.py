@@ -83,22 +83,8 @@ _SIGNED = frozenset(
 class DataFile:
     """A file, in the state in which it was found.
 
-    Parameters
-    ----------
-    name : str
-        Where it lies, as may be shown: a path, or a URL without what is secret in it.
-    size : int
-        Bytes.
-    identity : str
-        Another one whenever the content is another.
-    url : str
-        The URL by which it was found; empty for a file of this machine.
-    path : str
-        Its path in the URL's file system.
-    options : mapping
-        Of the file system.
-    archive : DataFile or None
-        What it is a member of.
+    Its `name` is without what is secret; its `identity` is another one whenever the content is another. The `url` is empty for a
+    file of this machine, and the `archive` is what it is a member of.
     """
 
     name: str

@@ -18,13 +18,7 @@ _NAMES = (str, bytes, os.PathLike)
 
 @dataclass(frozen=True)
 class FunctionFiles:
-    """Files, looked up whenever they are asked for.
-
-    Parameters
-    ----------
-    urls : tuple of str
-        Paths, URLs and globs.
-    """
+    """Files, looked up whenever they are asked for."""
 
     urls: tuple[str, ...] = field(repr=False)
 

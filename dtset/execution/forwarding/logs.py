@@ -26,12 +26,7 @@ _MOST = 2**63
 class DriverLogging:
     """Which process is the driver, and what its logging is set to take.
 
-    Parameters
-    ----------
-    process : str
-        Tells the driver's process from all others.
-    levels : mapping of str to int
-        Level of each logger that has one of its own; the root's by an empty name.
+    The root's level is by an empty name.
     """
 
     process: str

@@ -41,21 +41,8 @@ _logger = logging.getLogger("dtset")
 class Cluster:
     """Where a job runs; nothing is started or reached before there is something to compute.
 
-    Parameters
-    ----------
-    kind : str
-        What the banner calls it.
-    connect : callable
-        Returns what runs Dask graphs, and what to close in the end, outermost last.
-    known_threads : int, optional
-        Number of worker threads, where it is known before anything is started or reached.
-    in_process : bool
-        Whether tasks run in the driver's own process.
-
-    Attributes
-    ----------
-    spares_this_process : bool
-        Whether nothing is to run in the driver's own process that can run elsewhere.
+    `connect` returns what runs Dask graphs, and what to close in the end, outermost last. If it `spares_this_process`, nothing
+    runs in it that can run elsewhere.
     """
 
     kind: str
@@ -122,21 +109,7 @@ def choose_cluster(
 ) -> Cluster:
     """Choose where a job runs: what is said more closely wins.
 
-    Parameters
-    ----------
-    cluster : object
-        A `distributed.Client`, a Cluster object, a scheduler address, the name of a scheduler of
-        Dask's, or None.
-    resources : sequence of mapping, optional
-        Twister2's form, ``[{"cpu": 1, "ram": 512, "instances": 4}]``, ram in MiB: starts so many
-        worker processes on this machine.
-    told : mapping, optional
-        What the command line said: its ``cluster`` or its number of ``workers``. It wins over
-        `resources`, which programs written for another machine have in them.
-
-    Returns
-    -------
-    Cluster
+    What the command line `told` wins over `resources`, which programs written for another machine have in them.
 
     Raises
     ------

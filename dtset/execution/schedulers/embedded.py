@@ -40,15 +40,7 @@ _SWITCH_INTERVAL = 1e-4
 
 
 class StartedWorkers:
-    """Worker processes that are started when they are first wanted, in a thread of its own.
-
-    Parameters
-    ----------
-    processes : LocalProcesses
-        The processes.
-    start : callable
-        Starts them; returns what runs graphs on them.
-    """
+    """Worker processes that are started when they are first wanted, in a thread of its own."""
 
     def __init__(
         self, processes: LocalProcesses, start: Callable[[], DistributedScheduler]
@@ -100,17 +92,7 @@ class _Kept:
 
 
 class EmbeddedScheduler:
-    """Runs graphs in this process, and what takes long on worker processes.
-
-    Parameters
-    ----------
-    kind : str
-        What the banner calls it.
-    known_threads : int
-        Number of the workers' threads, whether they are up or not.
-    workers : StartedWorkers
-        Where to go over to.
-    """
+    """Runs graphs in this process, and what takes long on worker processes."""
 
     # What may run on a worker has to bring along what it prints.
     concurrent = True

@@ -117,16 +117,7 @@ class LocalScheduler:
 class DistributedScheduler:
     """A cluster of Dask's, reached through a client.
 
-    Parameters
-    ----------
-    kind : str
-        What the banner calls it.
-    client : distributed.Client
-        The client to submit with.
-    run_id : str
-        Names the topic under which workers send what user functions print.
-    workers : LocalWorkers, optional
-        The cluster's workers, where they are dtset's own.
+    The run's ID names the topic under which workers send what user functions print.
     """
 
     concurrent = True

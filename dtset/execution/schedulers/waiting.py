@@ -56,19 +56,7 @@ def asked(client: Client, ask: Callable[[], Awaitable[Any]]) -> Future[Any]:
 
 
 class Waiting:
-    """Looks at a cluster while something is waited for.
-
-    Parameters
-    ----------
-    kind : str
-        What the cluster is called.
-    client : distributed.Client
-        Reaches it.
-    workers : LocalWorkers or None
-        Its workers, where they are dtset's own.
-    for_tasks : bool
-        Whether tasks are waited for.
-    """
+    """Looks at a cluster while something is waited for."""
 
     def __init__(
         self, kind: str, client: Client, workers: LocalWorkers | None, *, for_tasks: bool

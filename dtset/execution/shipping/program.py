@@ -29,13 +29,7 @@ _KEPT = 8
 
 @dataclass
 class Program:
-    """The objects of one shipment, with copies of the user's modules that are theirs alone.
-
-    Attributes
-    ----------
-    objects : mapping of str to object
-        What was shipped, by key.
-    """
+    """The objects of one shipment, with copies of the user's modules that are theirs alone."""
 
     objects: Mapping[str, Any]
     _modules: Mapping[str, ModuleType] = field(repr=False)
@@ -44,11 +38,6 @@ class Program:
 
     def resolve(self, module: str, qualname: str) -> object:
         """Find what a pickle refers to by name: the shipment's own class or function.
-
-        Parameters
-        ----------
-        module, qualname : str
-            As in a pickle, `("__main__", "Rec")`.
 
         Raises
         ------
@@ -128,13 +117,7 @@ class Program:
 def receive(shipment: Shipment, action: str = "") -> Program:
     """Load a shipment, or return the program that this process has loaded from it before.
 
-    Parameters
-    ----------
-    shipment : Shipment
-        What `ship` made, in this process or in another.
-    action : str
-        What it is loaded for. Each action has a program of its own, so that what one leaves behind
-        in globals is not seen by the next.
+    Each action has a program of its own, so that what one leaves behind in globals is not seen by the next.
 
     Raises
     ------

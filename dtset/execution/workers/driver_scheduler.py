@@ -51,17 +51,7 @@ class Observer(Protocol):
 
 
 class DriverScheduler:
-    """A running scheduler.
-
-    Parameters
-    ----------
-    path : str
-        The socket it listens on.
-    folder : str
-        Where it keeps files.
-    observer : Observer
-        Told of workers.
-    """
+    """A running scheduler."""
 
     def __init__(self, path: str, folder: str, observer: Observer) -> None:
         unix_sockets.register()

@@ -88,12 +88,7 @@ class LocalProcesses:
     """Worker processes, the scheduler in this process that they work for, and the folder of their files.
 
     They talk over sockets in that folder, which nobody else may enter. All methods may be called from any
-    thread, `close` while another thread is in `start`.
-
-    Parameters
-    ----------
-    instances : sequence of (int, int, int or None)
-        For each kind of worker: number of processes, threads of each, bytes of memory of each.
+    thread, `close` while another thread is in `start`. An instance is a number of processes, threads and bytes of memory of each.
     """
 
     def __init__(self, instances: Sequence[tuple[int, int, int | None]]) -> None:
