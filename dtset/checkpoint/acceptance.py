@@ -41,13 +41,7 @@ def accept(
 
 
 def read_acceptance(store: ObjectStore, job_id: str, fingerprint: str) -> Acceptance | None:
-    """Read the user's word for a TSet; None if there is none, or a torn one.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        The record is whole, but of another format or another TSet than its path says.
-    """
+    """Read the user's word for a TSet; None if there is none, or a torn one. One that is not of its path is an error."""
     path = accepted_path(job_id, fingerprint)
     record = find_placed(
         store,

@@ -69,12 +69,7 @@ class Job:
 def find_job(store: ObjectStore, job_id: str) -> Job | None:
     """Find a job; None if there is none of this ID.
 
-    Where its record is torn, gone or another job's, the last run's record tells what it said.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        The record is of another format.
+    Where its record is torn, gone or another job's, the last run's record tells what it said; one of another format is an error.
     """
     recorded = _recorded(store, check_job_id(job_id))
     return _told_by_runs(store, job_id) if recorded is None else recorded
@@ -106,13 +101,7 @@ def _told_by_runs(store: ObjectStore, job_id: str) -> Job | None:
 
 
 def read_job(store: ObjectStore, job_id: str) -> Job:
-    """Read a job.
-
-    Raises
-    ------
-    JobNotFoundError
-        There is none of this ID.
-    """
+    """Read a job."""
     job = find_job(store, job_id)
     if job is None:
         raise JobNotFoundError(

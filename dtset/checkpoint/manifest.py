@@ -109,13 +109,7 @@ class Manifest:
 
 
 def find_manifest(store: ObjectStore, job_id: str, fingerprint: str) -> Manifest | None:
-    """Find a committed TSet; a torn record counts as absent.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        The record is whole, but of another format or another TSet than its path says.
-    """
+    """Find a committed TSet; a torn record counts as absent, one of another format or path is an error."""
     path = manifest_path(job_id, fingerprint)
     record = find_placed(
         store,

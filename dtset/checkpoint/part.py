@@ -57,13 +57,7 @@ class Part:
 
 
 def find_part(store: ObjectStore, generation_path: str, partition: int) -> Part | None:
-    """Find the commit of a partition; a torn record counts as absent.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        The record is whole, but of another format or another place than its path says.
-    """
+    """Find the commit of a partition; a torn record counts as absent, one of another format or path is an error."""
     record = find_placed(
         store,
         part_path(generation_path, partition),
@@ -117,13 +111,7 @@ def read_elements(
     resolver: ClassResolver,
     allow_pickle: bool,
 ) -> Generator[list[Any], None, None]:
-    """Batches of the elements of a committed partition.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        What is stored is not what its record says: names job, TSet and partition.
-    """
+    """Batches of the elements of a committed partition; an error in them names job, TSet and partition."""
     path = part.path(generation_path)
     batches = read_partition(
         store, path, part.summary, resolver=resolver, allow_pickle=allow_pickle

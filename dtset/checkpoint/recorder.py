@@ -37,19 +37,12 @@ class RunRecorder:
 
     In a store that one may only read there are none, if it has the job; that is said once.
 
-    With `exclusive`, no other run of the job may be alive. One elsewhere that has said nothing for `timeout` seconds counts as
-    interrupted. What is not `recorded` is no run of the job: what a spawned process makes while it imports its parent's script is
+    With `exclusive`, another run of the job that is alive is an error. One elsewhere that has said nothing for
+    `timeout` seconds counts as interrupted. What is not `recorded` is no run of the job: what a spawned process makes while it imports its parent's script is
     part of the parent's run, which is alive as long, and has no say in how the job ended or is restarted.
 
     When it began, there were of each run of the job the objects in `runs`; one `has_died` if it ended without a word, and none has
     completed since.
-
-    Raises
-    ------
-    JobRunningError
-        With `exclusive`: another run is alive.
-    ReadOnlyStoreError
-        The store may only be read, and does not have the job.
     """
 
     def __init__(

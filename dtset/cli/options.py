@@ -86,11 +86,6 @@ def configured_store(url: str | None, *, create: bool = False) -> ObjectStore:
 
     A local folder that is not there is an error, unless it is to be created.
 
-    Raises
-    ------
-    StoreError
-        It is not there, or a package for its URL is missing.
-
     Examples
     --------
     >>> configured_store("memory://doctest-options").url

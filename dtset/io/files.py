@@ -107,13 +107,6 @@ def find_files(urlpath: Urls, storage_options: Mapping[str, Any]) -> list[DataFi
 
     What exists by a name is meant by it, also where it could be read as a glob. Wildcards match as in a
     shell: no hidden files and folders, unless the dot is written.
-
-    Raises
-    ------
-    FileNotFoundError
-        A URL or a glob names no file.
-    ConfigurationError
-        There is no URL, or the package for one is missing.
     """
     files = []
     for name in _names(urlpath):
@@ -150,13 +143,7 @@ def opened(file: DataFile) -> Iterator[Any]:
 
 
 def check_unchanged(file: DataFile) -> None:
-    """Make sure that a file is in the state in which it was found.
-
-    Raises
-    ------
-    SourceChangedError
-        It is not, or it is gone.
-    """
+    """Make sure that a file is in the state in which it was found."""
     whole = file
     while whole.archive is not None:
         whole = whole.archive

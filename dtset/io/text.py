@@ -140,15 +140,7 @@ def text_source(
     errors: str,
     storage_options: Mapping[str, Any],
 ) -> TextSource:
-    """Find text files, and cut them into partitions.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ConfigurationError
-        There is no such encoding or error handler, or a package is missing.
-    """
+    """Find text files, and cut them into partitions."""
     try:
         name = codecs.lookup(encoding).name
         codecs.lookup_error(errors)

@@ -110,11 +110,6 @@ def choose_cluster(
     """Choose where a job runs: what is said more closely wins.
 
     What the command line `told` wins over `resources`, which programs written for another machine have in them.
-
-    Raises
-    ------
-    ConfigurationError
-        The cluster or the resources are in no known form.
     """
     if running_worker() is not None:
         raise UsageError(

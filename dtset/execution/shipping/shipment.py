@@ -43,13 +43,6 @@ def ship(
 
     `classes` are those that stored data refer to, by module and qualified name.
 
-    Raises
-    ------
-    FingerprintError
-        If something that is reached cannot be sent, with the path to it.
-    CodeMismatchError
-        If the present program has no class of a name in `classes`.
-
     Examples
     --------
     >>> from dtset.execution.shipping.program import receive
@@ -195,13 +188,7 @@ def _drop(buffer: object) -> bool:
 
 
 def load(data: bytes) -> loading.Loader:
-    """Load what `_pack` made.
-
-    Raises
-    ------
-    CodeMismatchError
-        If another version of dtset made it, or something that it needs is not installed.
-    """
+    """Load what `_pack` made."""
     form, *rest = pickle.loads(data)
     if form != FORMAT:
         raise CodeMismatchError(

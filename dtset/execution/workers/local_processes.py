@@ -107,13 +107,7 @@ class LocalProcesses:
         self._last_end: str | None = None
 
     def start(self) -> Client:
-        """Start all; return a client when all workers are up, or those that are not have been given up.
-
-        Raises
-        ------
-        WorkersGoneError
-            No worker could be started, or `close` was called meanwhile.
-        """
+        """Start all; return a client when all workers are up, or those that are not have been given up."""
         try:
             with self._making:
                 self._check_open()
