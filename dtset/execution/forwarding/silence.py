@@ -3,44 +3,36 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+
+from dtset.execution.forwarding.shared import SharedChange
 
 __all__ = ["silenced"]
 
-_SILENT = logging.CRITICAL + 1
-
-_silencing = threading.Lock()
-_silenced: dict[str, int] = {}
-_silencers = 0
+_before: dict[logging.Logger, int] = {}
 
 
-@contextmanager
-def silenced() -> Iterator[None]:
+def silenced() -> AbstractContextManager[None]:
     """Let Dask log nothing: what happens to workers of ours is said in words of ours.
 
     Dask's own clusters do the same with the logs of the process they are started in.
     """
-    global _silencers
-    with _silencing:
-        _silencers += 1
-        if _silencers == 1:
-            names = [name for name in logging.root.manager.loggerDict if _is_dasks(name)]
-            _silenced.update({name: logging.getLogger(name).level for name in names})
-            for name in names:
-                if _silenced[name] or name in ("distributed", "tornado"):
-                    logging.getLogger(name).setLevel(_SILENT)
-    try:
-        yield
-    finally:
-        with _silencing:
-            _silencers -= 1
-            if not _silencers:
-                for name, level in _silenced.items():
-                    logging.getLogger(name).setLevel(level)
-                _silenced.clear()
+    return _silence.made(_be_silent)
 
 
-def _is_dasks(name: str) -> bool:
-    return name.partition(".")[0] in ("distributed", "tornado")
+def _be_silent() -> None:
+    for name in () if _before else list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado"):
+            logger = logging.getLogger(name)
+            _before[logger] = logger.level
+            if logger.level or name in ("distributed", "tornado"):
+                logger.setLevel(logging.CRITICAL + 1)
+
+
+def _put_back() -> None:
+    for logger, level in _before.items():
+        logger.setLevel(level)
+    _before.clear()
+
+
+_silence = SharedChange(_put_back)
