@@ -33,13 +33,13 @@ from dtset.checkpoint.state import State
 from dtset.diagnostics.banner import banner, environment_lines, miss_line, persist_line
 from dtset.diagnostics.console import attach_console
 from dtset.errors import ConfigurationError, TSetNotFoundError, UsageError
-from dtset.execution.cluster import choose_cluster
 from dtset.execution.inline import snapshot
-from dtset.execution.left_folders import remove_left_folders
-from dtset.execution.parent_watch import end_with
 from dtset.execution.preview import RunPlan, preview
 from dtset.execution.run import Persisted, Run
+from dtset.execution.schedulers.cluster import choose_cluster
 from dtset.execution.stage import TaskSettings
+from dtset.execution.workers.left_folders import remove_left_folders
+from dtset.execution.workers.parent_watch import end_with
 from dtset.fingerprint.script import script_file
 from dtset.io.function_files import function_files
 from dtset.main_module import show_main

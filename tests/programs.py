@@ -88,7 +88,7 @@ def keeper_of(driver: int) -> psutil.Process | None:
     """The process that keeps the workers which a driver started."""
     for child in psutil.Process(driver).children():
         with suppress(psutil.NoSuchProcess):
-            if "dtset.execution.keeper" in child.cmdline():
+            if "dtset.execution.workers.keeper" in child.cmdline():
                 return child
     return None
 

@@ -18,18 +18,7 @@ __all__ = ["Acceptance", "accept", "find_accepted", "read_acceptance"]
 class Acceptance:
     """A user's word.
 
-    Parameters
-    ----------
-    job, fingerprint, name : str
-        The TSet that a program asks for.
-    data : str
-        Fingerprint under which the data lie that count for it.
-    why : str
-        In what the program differs from the one that made them.
-    by : str
-        Who said so, as ``user@host``.
-    created : float
-        When, as seconds since the epoch.
+    `data` is the fingerprint under which the data lie, `why` in what the program differs from the one that made them.
     """
 
     job: str
@@ -52,13 +41,7 @@ def accept(
 
 
 def read_acceptance(store: ObjectStore, job_id: str, fingerprint: str) -> Acceptance | None:
-    """Read the user's word for a TSet; None if there is none, or a torn one.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        The record is whole, but of another format or another TSet than its path says.
-    """
+    """Read the user's word for a TSet; None if there is none, or a torn one. One that is not of its path is an error."""
     path = accepted_path(job_id, fingerprint)
     record = find_placed(
         store,

@@ -20,18 +20,8 @@ __all__ = ["Missed", "Reason", "difference_said", "explained"]
 class Missed:
     """A TSet that the store does not have, or has in part.
 
-    Parameters
-    ----------
-    fingerprint : str
-        What it was looked for under.
-    partitions, found : int
-        How many partitions it has, and how many of them are there.
-    lineage : Lineage
-        What it is to be made from.
-    classes : sequence of str
-        What has become of classes of its elements since they were stored, in words.
-    refresh : bool
-        Whether it is there, and was to be computed again.
+    `classes` says what has become of classes of its elements since they were stored; with `refresh` it is there, and was to be
+    computed again.
     """
 
     fingerprint: str
@@ -51,12 +41,7 @@ class Missed:
 class Reason:
     """Why a TSet is missing.
 
-    Parameters
-    ----------
-    words : str
-        Such as ``"global THRESHOLD in etl.clean: 5 → 6"``.
-    before : str or None
-        Fingerprint of what it was compared with.
+    `before` is the fingerprint of what it was compared with.
     """
 
     words: str
@@ -68,16 +53,7 @@ def explained(
 ) -> Reason:
     """Say why a TSet is missing.
 
-    Parameters
-    ----------
-    store : ObjectStore
-        Where the job lies.
-    job_id : str
-        The job.
-    missed : Missed
-        The TSet.
-    predecessors : iterable of Past
-        Who came before it, as `History.predecessors` gives them.
+    `predecessors` are who came before it, as `History.predecessors` gives them.
     """
     if missed.refresh:
         return Reason("it was to be computed again (refresh=True)")

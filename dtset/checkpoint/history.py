@@ -22,18 +22,7 @@ _MOST_RUNS = 20
 class Past:
     """A TSet that a run persisted, or began to.
 
-    Parameters
-    ----------
-    name : str
-        What it was called.
-    place : int
-        The how-manieth persist of its run it was, from 0.
-    fingerprint : str
-        Where it lies.
-    shares_name : bool
-        Whether its run persisted others of its name.
-    committed : bool
-        Whether its run came to its end, or found it.
+    `place` is the how-manieth persist of its run it was, from 0; with `shares_name` its run persisted others of its name.
     """
 
     name: str
@@ -48,12 +37,7 @@ class History:
 
     Several threads may use it: a place is given away once, and each earlier run is read once.
 
-    Parameters
-    ----------
-    store : ObjectStore
-        Where the job lies.
-    job_id, run_id : str
-        The job, and the present run, which is not read; empty if there is none.
+    Earlier runs are read; the present one is not, and its ID is empty if there is none.
     """
 
     def __init__(self, store: ObjectStore, job_id: str, run_id: str = "") -> None:
@@ -97,18 +81,8 @@ class History:
     def predecessors(self, name: str, place: int) -> Iterator[Past]:
         """Find who came before a TSet: by its name, then by its place.
 
-        Parameters
-        ----------
-        name : str
-            What it is called.
-        place : int
-            Its place in its run.
-
-        Yields
-        ------
-        Past
-            Of this name: the one at the same place of the last run that has it, this run's own last, then the
-            others, of later runs and nearer places first. Then, whatever they are called, those at the same place.
+        Of this name: the one at the same place of the last run that has it, this run's own last, then the
+        others, of later runs and nearer places first. Then, whatever they are called, those at the same place.
         """
         last = next(self.named(name, place, _MOST_RUNS), None)
         if last is not None and last.place == place:

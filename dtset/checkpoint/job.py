@@ -24,24 +24,9 @@ _logger = logging.getLogger("dtset")
 class Program:
     """How a run was started, so that it can be started again.
 
-    Parameters
-    ----------
-    command : sequence of str
-        What followed the interpreter's name: its options, a script or ``-m MODULE`` or ``-c CODE``, and
-        arguments. Empty in a notebook or an interactive session; begins with ``-`` for standard input.
-        In a record, without what is secret in it.
-    folder : str
-        The working directory it was started in.
-    script : str or None
-        Absolute path of the file that runs, if an argument of the command is its path.
-    copy : str or None
-        Path, in the store, of the copy of that file as it was run.
-    twister2 : bool
-        Whether Twister2's imports resolve to dtset.
-    cluster, workers : str or int or None
-        What the command line said of where to run.
-    withheld : bool
-        Whether something secret is left out of the command, so that it cannot be given again.
+    The `command` is what followed the interpreter's name: empty in a session, beginning with ``-`` for standard input. The
+    `script` is the absolute path of the file that runs, if an argument is its path; `copy` is the path of its copy in the
+    store. What is secret is left out of a record, and it is `withheld` then, so that it cannot be started again.
 
     Examples
     --------
@@ -72,19 +57,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Job:
-    """A job: its name, and what restarts keep.
-
-    Parameters
-    ----------
-    job_id, name : str
-        How it is called.
-    parallelism : int
-        Default number of partitions of its sources.
-    created : float
-        Seconds since the epoch.
-    versions : dict of str to str
-        Versions of Python and of the libraries that data depend on.
-    """
+    """A job: its name, and what restarts keep."""
 
     job_id: str
     name: str
@@ -96,12 +69,7 @@ class Job:
 def find_job(store: ObjectStore, job_id: str) -> Job | None:
     """Find a job; None if there is none of this ID.
 
-    Where its record is torn, gone or another job's, the last run's record tells what it said.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        The record is of another format.
+    Where its record is torn, gone or another job's, the last run's record tells what it said; one of another format is an error.
     """
     recorded = _recorded(store, check_job_id(job_id))
     return _told_by_runs(store, job_id) if recorded is None else recorded
@@ -133,13 +101,7 @@ def _told_by_runs(store: ObjectStore, job_id: str) -> Job | None:
 
 
 def read_job(store: ObjectStore, job_id: str) -> Job:
-    """Read a job.
-
-    Raises
-    ------
-    JobNotFoundError
-        There is none of this ID.
-    """
+    """Read a job."""
     job = find_job(store, job_id)
     if job is None:
         raise JobNotFoundError(

@@ -18,17 +18,7 @@ _logger = logging.getLogger("dtset")
 
 
 class Journal:
-    """Notes what becomes of each persist of a run, and explains it by what came before.
-
-    Parameters
-    ----------
-    store : ObjectStore
-        Where the job lies.
-    job_id, run_id : str
-        The job and the run.
-    note : callable
-        Writes an event to the run's records.
-    """
+    """Notes what becomes of each persist of a run, and explains it by what came before."""
 
     def __init__(
         self, store: ObjectStore, job_id: str, run_id: str, note: Callable[..., None]

@@ -30,11 +30,6 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 def check_job_id(job_id: str) -> str:
     """Return the job ID if it can name a folder in every store.
 
-    Raises
-    ------
-    ConfigurationError
-        It is empty, too long, or has characters such as ``/`` in it.
-
     Examples
     --------
     >>> check_job_id("etl-2026.1")

@@ -17,17 +17,7 @@ __all__ = ["Lineage", "find_lineage", "write_lineage"]
 
 @dataclass(frozen=True)
 class Lineage:
-    """What a TSet is made from.
-
-    Parameters
-    ----------
-    name : str
-        What it is called.
-    tree : Tree
-        The tree of its fingerprint.
-    sources : mapping of str to SourceText
-        Texts of the user's functions in the tree, as `dtset.fingerprint.sources` gives them.
-    """
+    """What a TSet is made from."""
 
     name: str
     tree: Tree = field(repr=False)

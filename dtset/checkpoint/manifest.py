@@ -20,23 +20,7 @@ __all__ = ["Manifest", "commit_manifest", "find_manifest"]
 
 @dataclass(frozen=True)
 class Manifest:
-    """A committed TSet: everything that is needed to read it.
-
-    Parameters
-    ----------
-    job_id, fingerprint, generation : str
-        Where it lies.
-    name : str
-        The name the user gave it, else that of its last operator.
-    operators : sequence of str
-        The operators from its sources on, as messages call them.
-    parts : sequence of Part
-        The partitions, in order.
-    seconds : float
-        Time that computing took.
-    created : float
-        When it was committed, as seconds since the epoch.
-    """
+    """A committed TSet: everything that is needed to read it."""
 
     job_id: str
     fingerprint: str
@@ -125,13 +109,7 @@ class Manifest:
 
 
 def find_manifest(store: ObjectStore, job_id: str, fingerprint: str) -> Manifest | None:
-    """Find a committed TSet; a torn record counts as absent.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        The record is whole, but of another format or another TSet than its path says.
-    """
+    """Find a committed TSet; a torn record counts as absent, one of another format or path is an error."""
     path = manifest_path(job_id, fingerprint)
     record = find_placed(
         store,

@@ -20,23 +20,7 @@ __all__ = ["Part", "commit_part", "find_part", "read_elements", "read_parts"]
 
 @dataclass(frozen=True)
 class Part:
-    """A committed partition: which attempt holds it, and what it wrote.
-
-    Parameters
-    ----------
-    partition : int
-        Number of the partition, from 0.
-    attempt : str
-        The attempt whose data counts.
-    run_id : str
-        The run that wrote it.
-    seconds : float
-        How long the attempt took.
-    summary : PartitionSummary
-        Rows, bytes, digest, and all that reading needs.
-    classes : mapping of str to str
-        Fingerprints of the user's classes that occur in it, by ``module:qualname``.
-    """
+    """A committed partition: which attempt holds it, and what it wrote."""
 
     partition: int
     attempt: str
@@ -74,13 +58,7 @@ class Part:
 
 
 def find_part(store: ObjectStore, generation_path: str, partition: int) -> Part | None:
-    """Find the commit of a partition; a torn record counts as absent.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        The record is whole, but of another format or another place than its path says.
-    """
+    """Find the commit of a partition; a torn record counts as absent, one of another format or path is an error."""
     record = find_placed(
         store,
         part_path(generation_path, partition),
@@ -134,13 +112,7 @@ def read_elements(
     resolver: ClassResolver,
     allow_pickle: bool,
 ) -> Generator[Batch, None, None]:
-    """Batches of the elements of a committed partition.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        What is stored is not what its record says: names job, TSet and partition.
-    """
+    """Batches of the elements of a committed partition; an error in them names job, TSet and partition."""
     path = part.path(generation_path)
     batches = read_partition(
         store, path, part.summary, resolver=resolver, allow_pickle=allow_pickle

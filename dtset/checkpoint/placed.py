@@ -38,23 +38,9 @@ def find_note(store: ObjectStore, path: str) -> dict[str, Any] | None:
 
 
 def find_placed(store: ObjectStore, path: str, *, said: str, way_out: str) -> dict[str, Any] | None:
-    """Find a record; a torn one counts as absent.
+    """Find a record; a torn one counts as absent, one of another format or path is an error.
 
-    Parameters
-    ----------
-    store : ObjectStore
-        Where to look.
-    path : str
-        The record's path.
-    said : str
-        What messages call it.
-    way_out : str
-        What to do with one that is not of this path.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        The record is whole, but of another format or of another path.
+    Messages call it what is `said`, and give the `way_out` for one that is not of this path.
     """
     record = find_whole(store, path)
     if record is None:

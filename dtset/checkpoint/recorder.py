@@ -37,37 +37,12 @@ class RunRecorder:
 
     In a store that one may only read there are none, if it has the job; that is said once.
 
-    Parameters
-    ----------
-    store : ObjectStore
-        Where they lie.
-    job : Job
-        The job; if it exists already, what its record says counts.
-    run_id : str
-        The run.
-    program : Program
-        How it was started.
-    exclusive : bool
-        Whether no other run of the job may be alive.
-    interval, timeout : float
-        Seconds between heartbeats, and seconds after which a run elsewhere counts as interrupted.
-    recorded : bool
-        Whether this is a run of the job. What a spawned process makes while it imports its parent's script is not:
-        it is part of the parent's run, which is alive as long, and has no say in how the job ended or is restarted.
+    With `exclusive`, another run of the job that is alive is an error. One elsewhere that has said nothing for
+    `timeout` seconds counts as interrupted. What is not `recorded` is no run of the job: what a spawned process makes while it imports its parent's script is
+    part of the parent's run, which is alive as long, and has no say in how the job ended or is restarted.
 
-    Attributes
-    ----------
-    runs : mapping of str to set of str
-        The objects that there were of each run of the job when this one began.
-    has_died : bool
-        Whether a run of the job ended without a word, and none has completed since.
-
-    Raises
-    ------
-    JobRunningError
-        With `exclusive`: another run is alive.
-    ReadOnlyStoreError
-        The store may only be read, and does not have the job.
+    When it began, there were of each run of the job the objects in `runs`; one `has_died` if it ended without a word, and none has
+    completed since.
     """
 
     def __init__(

@@ -23,14 +23,7 @@ FingerprintOf: TypeAlias = Callable[[str, str], str | None]
 class Hit:
     """All of it is there, made by the present program or accepted for it.
 
-    Parameters
-    ----------
-    manifest : Manifest
-        The data.
-    fingerprint : str
-        What they were looked for under: another than the manifest's own if they were accepted.
-    accepted : bool
-        Whether another program made them.
+    `fingerprint` is what it was looked for under: another than the manifest's own if it was accepted.
     """
 
     manifest: Manifest
@@ -42,15 +35,7 @@ class Hit:
 class Miss:
     """Some or no partitions are there.
 
-    Parameters
-    ----------
-    fingerprint : str
-        What to store it under.
-    parts : mapping of int to Part
-        Partitions that an earlier run committed before it died.
-    classes : sequence of str
-        What has become of classes of stored elements since, in words, although nothing that made the elements
-        has changed.
+    `classes` says what has become of classes of stored elements, although nothing that made the elements has changed.
     """
 
     fingerprint: str
@@ -70,23 +55,8 @@ def resolve(
 ) -> Resolution:
     """Look up a persisted TSet.
 
-    Parameters
-    ----------
-    store : ObjectStore
-        Where to look.
-    job_id, fingerprint : str
-        What to look for.
-    generation : str or None
-        The generation whose parts may be reused; None where an exchange decides that at run time.
-    class_fingerprint_of : callable
-        Fingerprint of the present program's class, by module and qualified name; None where the
-        program has no such class.
-
-    Returns
-    -------
-    Hit or Miss
-        A hit whose elements are of classes that have changed since is a miss, stored under a
-        fingerprint of its own, so that reverting the change hits again.
+    The `generation` is that whose parts may be reused; None where an exchange decides that at run time. A hit whose elements
+    are of classes that have changed since is a miss, stored under a fingerprint of its own, so that reverting the change hits again.
     """
     # The present code of classes that the fingerprint stands for already.
     known: dict[str, str | None] = {}

@@ -40,23 +40,8 @@ _logger = logging.getLogger("dtset")
 class RunRecord:
     """A run as its records in the store tell of it.
 
-    Parameters
-    ----------
-    run_id : str
-        Which run of its job.
-    started : float
-        Seconds since the epoch.
-    host, pid, process_started : str, int, str
-        The driver's process; `process_started` tells it from a later one of the same number.
-    processes : str
-        What tells whether a process of this number can be seen from somewhere: the boot of the machine,
-        and the container.
-    program : Program
-        How it was started.
-    job : Job
-        What the job's own record says, so that it can be written again.
-    state : str
-        ``running``, ``completed``, ``failed`` or ``interrupted``.
+    Where its `processes` are the same, its process can be seen; `process_started` tells that from a later one of the same number.
+    The `job` is what the job's own record says, so that it can be written again.
     """
 
     run_id: str
@@ -169,18 +154,7 @@ def read_runs(
 ) -> list[RunRecord]:
     """Read the runs of a job, the oldest first.
 
-    Parameters
-    ----------
-    store : ObjectStore
-        Where the job lies.
-    job_id : str
-        The job.
-    timeout : float
-        Seconds after which a run on another machine that has said nothing counts as interrupted.
-    ended : bool
-        Whether runs that have ended are wanted too.
-    listed : mapping, optional
-        What `list_runs` gave, if it has been asked already.
+    One on another machine that has said nothing for `timeout` seconds counts as interrupted. `listed` is what `list_runs` gave.
     """
     runs = []
     for run_id, names in (list_runs(store, job_id) if listed is None else listed).items():

@@ -29,22 +29,8 @@ __all__ = ["State"]
 class State:
     """Variables of the driver's that survive restarts, once committed.
 
-    Parameters
-    ----------
-    store : ObjectStore
-        Where they lie.
-    job_id, run_id : str
-        Whose they are.
-    runs : mapping of str to collection of str
-        The objects that there were of each run when this one began, as `list_runs` gives them.
-    keep : bool or None
-        What to do with those that a changed program committed: True keeps, False resets them.
-    allow_pickle : bool
-        Whether values that have no typed column may be stored and read.
-    enabled : bool
-        Whether anything is looked up or committed.
-    ignore : collection of str
-        Globals that no fingerprint takes into account.
+    `keep` says what to do with those that a changed program committed: True keeps, False resets them. `runs` is what `list_runs`
+    gave when this run began.
     """
 
     def __init__(

@@ -51,14 +51,7 @@ class Variable:
 class Commit:
     """Driver state as it was committed.
 
-    Parameters
-    ----------
-    number : int
-        Which commit of the job, from 1.
-    run_id : str
-        The run that made it.
-    variables : mapping of str to Variable
-        All variables of the job; those that a run has not named keep the program that made them.
+    Variables that a run has not named keep the program that made them.
     """
 
     number: int
@@ -86,13 +79,7 @@ def _commits(names: Iterable[str]) -> set[CommitID]:
 def read_commit(
     store: ObjectStore, job_id: str, commit: CommitID, *, noted: bool, allow_pickle: bool
 ) -> Commit | None:
-    """Read a commit; None if it is torn, and nobody has noted that it was ever whole.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        It was there, and is damaged or gone, or what is there is another commit, or another job's.
-    """
+    """Read a commit; None if it is torn, and nobody has noted that it was ever whole."""
     number, run_id = commit
     path = variables_path(job_id, number, run_id)
     reset = (
@@ -160,13 +147,7 @@ def _encoded(values: Mapping[str, Any], allow_pickle: bool) -> bytes:
 
 
 def check_program(name: str, made_by: Tree, program: Tree) -> None:
-    """Make sure that a variable was made by the present program.
-
-    Raises
-    ------
-    StaleVariablesError
-        It was made by another; the message names what changed.
-    """
+    """Make sure that a variable was made by the present program."""
     changed = changed_parts(made_by, program)
     if changed:
         raise StaleVariablesError(

@@ -38,19 +38,7 @@ class _Forwarding:
 def run_child(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> int:
     """Run a command to its end; while it runs, signals are the child's affair.
 
-    Parameters
-    ----------
-    command : sequence of str
-        Program and arguments.
-    folder : str
-        The working directory.
-    environment : mapping of str to str
-        All of its environment.
-
-    Returns
-    -------
-    int
-        Its exit status; negative, the number of the signal that killed it.
+    It is given all of its environment. Its exit status is negative, the number of the signal, if one killed it.
 
     Examples
     --------

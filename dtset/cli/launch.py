@@ -29,18 +29,7 @@ __all__ = ["Launch", "run"]
 class Launch:
     """A program to be run as a job.
 
-    Parameters
-    ----------
-    job_id, name : str
-        The job.
-    program : Program
-        How to start it, as it is recorded.
-    store : str or None
-        URL or absolute path of the store; None: the setting's.
-    keep_variables : bool or None
-        What to do with driver state that a changed program committed.
-    copy : str or None
-        File with the copy of the script that is run in its place.
+    Without a `store` it is the setting's. The `copy` of the script is run in its place.
 
     Examples
     --------
@@ -108,15 +97,7 @@ class Launch:
 def run(launch: Launch) -> int:
     """Run a program as a job; if it fails, say how to restart it.
 
-    Parameters
-    ----------
-    launch : Launch
-        What to run.
-
-    Returns
-    -------
-    int
-        The exit status to pass on: the program's, or 128 and the number of the signal that killed it.
+    Returned is the program's exit status, or 128 and the number of the signal that killed it.
     """
     from dtset.cli.child import run_child
     from dtset.process import read_report
@@ -132,7 +113,7 @@ def run(launch: Launch) -> int:
 @contextmanager
 def _report_file() -> Iterator[Path]:
     """Where a script tells of its runs: in memory, where there are such files, as a store's URL may hold a password."""
-    from dtset.execution.left_folders import folder_prefix
+    from dtset.execution.workers.left_folders import folder_prefix
 
     with tempfile.TemporaryDirectory(prefix=folder_prefix()) as folder:
         path = Path(folder) / "runs"

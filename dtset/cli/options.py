@@ -84,17 +84,7 @@ def json_option(command: _F) -> _F:
 def configured_store(url: str | None, *, create: bool = False) -> ObjectStore:
     """Open the store that was given, else the one of the settings.
 
-    Parameters
-    ----------
-    url : str, optional
-        What ``--store`` was given.
-    create : bool
-        Whether to make a local folder that is not there, rather than raise.
-
-    Raises
-    ------
-    StoreError
-        It is not there, or a package for its URL is missing.
+    A local folder that is not there is an error, unless it is to be created.
 
     Examples
     --------

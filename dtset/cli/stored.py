@@ -21,18 +21,7 @@ __all__ = ["JobContent", "Unfinished", "found_by_last_run", "job_folders", "read
 class Unfinished:
     """A TSet that some run began to persist, and none finished.
 
-    Parameters
-    ----------
-    fingerprint : str
-        Which one.
-    partitions : int
-        How many partitions are committed.
-    nbytes : int
-        Bytes that all of it takes.
-    name : str or None
-        What it is called.
-    accepted : Acceptance or None
-        The user's word that other data count for it.
+    It may be `accepted`: then the user said that other data count for it.
 
     Examples
     --------

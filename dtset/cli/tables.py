@@ -21,13 +21,7 @@ _PIPE_WIDTH = 10_000
 def print_table(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table.
 
-    Parameters
-    ----------
-    columns : mapping of str to str
-        Titles, each with how its cells stand: ``"left"``, ``"right"``, or ``"whole"`` for those that are
-        not cut up while others can be.
-    rows : sequence of sequence of str
-        The cells.
+    Each column has how its cells stand: ``"left"``, ``"right"``, or ``"whole"`` for those that are not cut up while others can be.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

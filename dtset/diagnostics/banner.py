@@ -34,17 +34,6 @@ def environment_lines(
 def banner(lines: Mapping[str, str], job_id: str, *, checkpointing: bool, has_id: bool) -> str:
     """What is said when an environment is up.
 
-    Parameters
-    ----------
-    lines : mapping of str to str
-        What it is.
-    job_id : str
-        Its job.
-    checkpointing : bool
-        Whether anything will be found again.
-    has_id : bool
-        Whether the user gave the job's ID.
-
     Examples
     --------
     >>> print(banner({"Job ID": "etl"}, "etl", checkpointing=True, has_id=True))

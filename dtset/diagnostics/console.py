@@ -26,11 +26,8 @@ class _Console(logging.Handler):
 def attach_console(submitted: Mapping[str, Any]) -> None:
     """Show the banner, and what becomes of each persist, if the command line asked for it.
 
-    Parameters
-    ----------
-    submitted : mapping
-        What the command line told this process. Without its key ``banner`` nothing is changed:
-        what a program that was not started by it shows is its own affair.
+    Without ``banner`` in what the command line told this process nothing is changed: what a program that was not started by it
+    shows is its own affair.
 
     Examples
     --------

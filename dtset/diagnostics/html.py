@@ -48,15 +48,7 @@ border-radius:6px;padding:10px 14px;margin:4px 0;max-width:860px;box-sizing:bord
 def environment_html(described: Mapping[str, str]) -> str:
     """Show an environment.
 
-    Parameters
-    ----------
-    described : mapping of str to str
-        What the banner says: ``Job name``, ``Job ID``, … A value that is an http address becomes a link.
-
-    Returns
-    -------
-    str
-        HTML.
+    A value that is an http address becomes a link.
 
     Examples
     --------
@@ -72,20 +64,6 @@ def environment_html(described: Mapping[str, str]) -> str:
 
 def tset_html(kind: str, node: Node, persisted: Persisted | None) -> str:
     """Show a TSet: its operators, and what is stored of it.
-
-    Parameters
-    ----------
-    kind : str
-        Name of its class.
-    node : Node
-        Its node in the plan.
-    persisted : Persisted, optional
-        What became of it, if it is a persisted TSet whose persist has run.
-
-    Returns
-    -------
-    str
-        HTML.
 
     Examples
     --------

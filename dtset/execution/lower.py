@@ -14,7 +14,7 @@ from dtset.execution.code import StoredShipment
 from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.inputs import BlockInput, Input, LoadInput, SourceInput
 from dtset.execution.outputs import BlockOutput, Output
-from dtset.execution.scheduler import Graph, Key
+from dtset.execution.schedulers.scheduler import Graph, Key
 from dtset.execution.shipping import Shipment
 from dtset.execution.side_inputs import SideInput
 from dtset.execution.stage import TaskSettings

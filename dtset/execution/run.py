@@ -22,10 +22,10 @@ from dtset.errors import DTSetError, FingerprintError, UsageError
 from dtset.exchange.deal import DealChangedError, common_deal
 from dtset.execution.code import sent
 from dtset.execution.expected_files import ExpectedFiles
-from dtset.execution.failures import TaskFailedError
+from dtset.execution.forwarding.failures import TaskFailedError
+from dtset.execution.forwarding.logs import driver_logging
 from dtset.execution.inline import SequenceSource, inlined
 from dtset.execution.inputs import BlockInput, LoadInput
-from dtset.execution.logs import driver_logging
 from dtset.execution.lower import KeptBlocks, Lowered, Target, asking_for_classes, lower
 from dtset.execution.outputs import (
     FIRST_GENERATION,
@@ -35,11 +35,11 @@ from dtset.execution.outputs import (
     PersistOutput,
 )
 from dtset.execution.results import GroupResult
-from dtset.execution.scheduler import Scheduler, WorkersLostError
+from dtset.execution.schedulers.scheduler import Scheduler, WorkersLostError
+from dtset.execution.schedulers.waiting import SchedulerLostError, WorkersGoneError
 from dtset.execution.shipping import ship
 from dtset.execution.specs import function_key, sees_ctx, spec_of
 from dtset.execution.stage import TaskSettings
-from dtset.execution.waiting import SchedulerLostError, WorkersGoneError
 from dtset.fingerprint.graph import reached_distributions
 from dtset.fingerprint.node import node_trees, own_tree, stored_tree
 from dtset.fingerprint.sources import sources_of

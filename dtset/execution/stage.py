@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dtset.execution.logs import DriverLogging
+from dtset.execution.forwarding.logs import DriverLogging
 from dtset.operators.call import Call, CallSpec
 from dtset.operators.kernels.failure import Place
 from dtset.plan.context import TSetContext

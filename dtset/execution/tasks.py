@@ -12,17 +12,17 @@ from dtset.errors import StoreNotSharedError
 from dtset.exchange.deal import DealChangedError, common_deal
 from dtset.execution.code import StoredShipment, program_of
 from dtset.execution.expected_files import ExpectedFiles, unchanged
-from dtset.execution.failures import packed
+from dtset.execution.forwarding.failures import packed
+from dtset.execution.forwarding.logs import forwarded
+from dtset.execution.forwarding.printing import captured
 from dtset.execution.inputs import Input, Opened
-from dtset.execution.logs import forwarded
 from dtset.execution.outputs import Output
-from dtset.execution.printing import captured
 from dtset.execution.results import GroupResult
 from dtset.execution.shipping import Program, Shipment
 from dtset.execution.side_inputs import OpenedSides, SideInput, opened_sides
 from dtset.execution.stage import Scope, TaskSettings, place_of
 from dtset.execution.steps import through
-from dtset.execution.worker import running_worker
+from dtset.execution.workers.worker import running_worker
 from dtset.operators.call import CallSpec
 from dtset.operators.kernels.failure import close_all
 from dtset.operators.operator import Step

@@ -67,18 +67,8 @@ _SEEN_BY = {
 class Analysis:
     """What is known of a code object without running it.
 
-    Parameters
-    ----------
-    digest : bytes
-        Of the normalised code, nested code included.
-    free : tuple of str
-        Captured variables in the order of their first use.
-    references : tuple of Reference
-        Globals and imports, of nested code too.
-    sees : Reads
-        What the code may see of functions besides what they do.
-    observers : frozenset of str
-        Globals that decorate nested functions, and may read the annotations that so count.
+    `free` are the captured variables, in the order in which their values are to be given; `observers` are globals that decorate
+    nested functions, and may read the annotations that so count.
     """
 
     digest: bytes
@@ -106,16 +96,8 @@ def analyse(
 ) -> Analysis:
     """Analyse a code object; the analysis is kept for the next time.
 
-    Parameters
-    ----------
-    code : CodeType
-        The code object.
-    reads : Reads
-        What reachable code can see of it.
-    keeps : bool
-        Whether, as the body of a class, its annotations count.
-    trusted : frozenset of str
-        Those of the `observers` that show by their own code whether they read annotations.
+    With `keeps`, it is the body of a class whose annotations count; `trusted` are observers that show by their own code whether
+    they read annotations.
 
     Examples
     --------

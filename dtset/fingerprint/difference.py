@@ -22,14 +22,7 @@ _OF_CODE = frozenset(("function", "helper", "method", "property", "case", "code"
 class Difference:
     """One thing that is not the same in two trees.
 
-    Parameters
-    ----------
-    what : str
-        The thing, as a person knows it: ``"global THRESHOLD in etl.clean"``.
-    change : str
-        What became of it: ``"5 → 6"``.
-    old, new : Tree or None
-        Its part of either tree.
+    ``"global THRESHOLD in etl.clean"`` and ``"5 → 6"``, with its part of either tree.
     """
 
     what: str
@@ -84,16 +77,6 @@ def _titled(tree: Tree) -> str:
 
 def first_difference(old: Tree, new: Tree) -> Difference | None:
     """Find the first thing in which a tree differs from an older one: from the sources on.
-
-    Parameters
-    ----------
-    old, new : Tree
-        Trees of the same node or object of two programs.
-
-    Returns
-    -------
-    Difference or None
-        None if the trees are the same.
 
     Examples
     --------

@@ -46,14 +46,7 @@ def flow(
 ) -> list[Step]:
     """List the steps of a code object, numbered from the entry on.
 
-    Parameters
-    ----------
-    found : list of Instruction
-        All instructions.
-    positions : list of int
-        Those that count.
-    captures : mapping of int to object
-        What counts of an instruction besides itself, by position.
+    `captures` is what counts of an instruction besides itself.
     """
     return _Flow(found, positions, captures).steps()
 

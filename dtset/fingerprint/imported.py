@@ -19,11 +19,6 @@ def may_be_imported(module_name: str) -> bool:
 
     The files of the user's modules are read for this, and nothing is imported.
 
-    Parameters
-    ----------
-    module_name : str
-        Dotted name of a module that is not imported.
-
     Examples
     --------
     >>> may_be_imported("this")

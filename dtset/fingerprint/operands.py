@@ -18,13 +18,7 @@ _LEAVES = frozenset(
 
 
 class Operands:
-    """The instructions of a code object, asked for the runs that make operands.
-
-    Parameters
-    ----------
-    found : list of Instruction
-        All instructions, as decoded.
-    """
+    """The instructions of a code object, asked for the runs that make operands."""
 
     def __init__(self, found: list[Instruction]) -> None:
         self._found = found

@@ -64,11 +64,6 @@ _STDLIB = _Origin(False, Distribution("python", PYTHON))
 def is_user_module(module_name: str) -> bool:
     """Whether a module is the user's own code, shipped and fingerprinted by content.
 
-    Parameters
-    ----------
-    module_name : str
-        Dotted name, of a module that may or may not be imported yet.
-
     Examples
     --------
     >>> is_user_module("__main__"), is_user_module("json"), is_user_module("numpy.linalg")
@@ -111,11 +106,6 @@ def is_users_file(file: str) -> bool:
 
 def distribution_of(module_name: str) -> Distribution | None:
     """The installed distribution a module belongs to; None for the user's and for dtset's own.
-
-    Parameters
-    ----------
-    module_name : str
-        Dotted name, of a module that may or may not be imported yet.
 
     Examples
     --------

@@ -42,19 +42,8 @@ class ProgramFiles:
         """Fingerprint the script and the user's modules that it has imported so far.
 
         Their code as it lies in their files, comments and formatting apart. In a notebook there is no
-        script: the functions and classes defined in its cells so far stand for it.
-
-        Parameters
-        ----------
-        also : iterable of str
-            Parts of an earlier program: modules among them that this one has not come to yet are looked for.
-        ignore : collection of str
-            Globals to leave out.
-
-        Returns
-        -------
-        Tree
-            A child for each module, function or class.
+        script: the functions and classes defined in its cells so far stand for it. `also` are parts of an earlier program: modules
+        among them that this one has not come to yet are looked for.
         """
         parts = {part.name: part for part in self._parts(ignore)}
         for title in also:

@@ -71,18 +71,7 @@ def prune(
 ) -> Kept:
     """Choose the instructions that count.
 
-    Parameters
-    ----------
-    code : CodeType
-        The code object.
-    found : list of Instruction
-        Its instructions.
-    reads : Reads
-        What reachable code can see.
-    keeps_annotations : bool
-        Whether `code` is the body of a class whose annotations something reads.
-    trusted : frozenset of str
-        Globals that, as decorators, show by their own code whether they read annotations.
+    `trusted` are globals that, as decorators, show by their own code whether they read annotations.
     """
     kept = Kept()
     dropped: set[int] = set()

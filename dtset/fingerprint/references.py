@@ -22,23 +22,10 @@ _MOST_ARGUMENTS = 40
 class Reference:
     """One name that code reads, with the attributes it takes from it.
 
-    Parameters
-    ----------
-    module : str
-        Name in an import statement; empty for a global.
-    level : int
-        Dots in front of it.
-    chain : tuple of str
-        Global name and attributes, or attributes of the module.
-    key : str
-        The constant it is subscripted or first called with, repr'd; ``@`` and a name if that is a global's
-        value; empty if none.
-    optional : bool
-        Whether the name may belong to the class body that reads it.
-    getter : str
-        ``getattr`` or ``hasattr`` if that gives the last attribute.
-    text : str
-        How a person would write it.
+    The `chain` is a global's name and attributes, or attributes of a `module` that is imported from so many dots (`level`). The
+    `key` is the constant it is subscripted or first called with, repr'd; ``@`` and a name if that is a global's value. It is
+    `optional` if the name may belong to the class body that reads it; the `getter` is ``getattr`` or ``hasattr`` if that gives the
+    last attribute.
     """
 
     module: str = ""
@@ -55,15 +42,7 @@ class Reference:
 
 
 def references(code: CodeType, items: list[Instruction]) -> Iterator[Reference]:
-    """List what the instructions of one code object (without nested ones) read by name.
-
-    Parameters
-    ----------
-    code : CodeType
-        The code object.
-    items : list of Instruction
-        Its instructions that count.
-    """
+    """List what the instructions of one code object (without nested ones) read by name."""
     own_names = {item.name for item in items if item.op == "STORE_NAME"}
     bound: dict[str, Reference] = {}
     imports = [position for position, item in enumerate(items) if item.op == "IMPORT_NAME"]

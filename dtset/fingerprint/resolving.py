@@ -132,19 +132,7 @@ def _plainly(name: str, value: Any) -> Any:
 
 
 def resolve(reference: Reference, scope: Scope, context: Context, code: CodeType) -> object:
-    """Find the value of a reference, or a mark that stands for it; None if it does not count.
-
-    Parameters
-    ----------
-    reference : Reference
-        The name and attributes.
-    scope : Scope
-        Where to look.
-    context : Context
-        Globals to leave out.
-    code : CodeType
-        The code that reads it, for notes in the log.
-    """
+    """Find the value of a reference, or a mark that stands for it; None if it does not count."""
     if context.ignore and _is_ignored(reference, scope, context):
         return None
     if reference.key.startswith("@"):

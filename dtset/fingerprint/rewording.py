@@ -44,19 +44,7 @@ class _Comparison:
 def reworded(old: SourceText, new: SourceText, *, secret: bool = False) -> str | None:
     r"""Say in what the newer text of a function differs: ``"line 12: constant 3 → 4"``.
 
-    Comments, formatting, docstrings, annotations and other names for locals do not count.
-
-    Parameters
-    ----------
-    old, new : SourceText
-        The texts.
-    secret : bool
-        Whether no values are to be shown.
-
-    Returns
-    -------
-    str or None
-        None if nothing is found that counts.
+    Comments, formatting, docstrings, annotations and other names for locals do not count. If it is `secret`, no values are shown.
 
     Examples
     --------

@@ -28,12 +28,7 @@ _COMPREHENSIONS = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>
 class SourceText:
     """The text of a function.
 
-    Parameters
-    ----------
-    line : int
-        Number of its first line in its file, from 1.
-    text : str
-        Its lines, decorators included, without the indentation that they share.
+    Decorators are part of it, the indentation that its lines share is not.
     """
 
     line: int

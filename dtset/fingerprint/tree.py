@@ -29,23 +29,9 @@ OPERATOR = "operator"
 class Tree:
     """A named digest, with the named digests it was made of.
 
-    Parameters
-    ----------
-    name : str
-        What a person knows, such as ``"global THRESHOLD"``.
-    digest : str
-        64 hex digits.
-    shown : str, optional
-        A short plain value, for explanations.
-    children : tuple of Tree
-        The parts. A part reached twice is one object, not two.
-    own : str
-        Differs when what differs is the thing itself and not its parts; empty where it cannot be told,
-        or is told elsewhere in the tree.
-    place : str
-        Module and qualified name of a function or class, or `OPERATOR` for an operator of a plan.
-    code : CodeType, optional
-        Of a function of the user's; it is not stored.
+    `own` differs when what differs is the thing itself and not its parts; it is empty where that cannot be told, or is told
+    elsewhere in the tree. `place` is the module and qualified name of a function or class, or `OPERATOR`. A part that is reached
+    twice is one object; `code`, of a function of the user's, is not stored.
 
     Examples
     --------
@@ -126,17 +112,8 @@ def walk_tree(*trees: Tree) -> Iterator[Tree]:
 def to_json(tree: Tree, *, hidden: Collection[int] = ()) -> list[list[Any]]:
     """Turn a tree into rows of plain values, each part once, children before parents.
 
-    Parameters
-    ----------
-    tree : Tree
-        The tree.
-    hidden : collection of int
-        Ids of parts whose values are not to be written.
-
-    Returns
-    -------
-    list of list
-        ``[name, digest, shown, indices of children, own, place]``; the last row is the tree itself.
+    ``[name, digest, shown, indices of children, own, place]``; the last row is the tree itself. Of parts whose ids are `hidden`,
+    no values are written.
 
     Examples
     --------

@@ -57,15 +57,7 @@ _GENERATORS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorTyp
 
 
 def describe(value: Any, context: Context) -> Description:
-    """Describe any object, or raise `NoFingerprint` saying why it cannot be.
-
-    Parameters
-    ----------
-    value : object
-        Anything.
-    context : Context
-        What holds for the whole walk.
-    """
+    """Describe any object, or raise `NoFingerprint` saying why it cannot be."""
     encoded = encode_plain(value)
     if encoded is not None:
         return Description(("plain",), raw=encoded, shown=show(value), sees=seen_in_data(encoded))

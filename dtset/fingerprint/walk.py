@@ -22,10 +22,7 @@ _IGNORE = "name it in the setting dtset.fingerprint.ignore if it changes no resu
 class Session:
     """Objects digested together, each once; they must not change while it is used.
 
-    Parameters
-    ----------
-    ignore : collection of str
-        Globals to leave out, as ``"NAME"`` or ``"module.NAME"``.
+    Left out are the globals in `ignore`, as ``"NAME"`` or ``"module.NAME"``.
 
     Examples
     --------
@@ -39,15 +36,7 @@ class Session:
         self._known: dict[Reads, dict[int, Node]] = {}
 
     def digest(self, value: object, name: str) -> Node:
-        """Walk over all that a value reaches, and digest it.
-
-        Parameters
-        ----------
-        value : object
-            Anything.
-        name : str
-            What errors call it.
-        """
+        """Walk over all that a value reaches, and digest it."""
         reads = Reads.NOTHING
         while True:
             node = self._walk(value, name, reads)

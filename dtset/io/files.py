@@ -83,22 +83,8 @@ _SIGNED = frozenset(
 class DataFile:
     """A file, in the state in which it was found.
 
-    Parameters
-    ----------
-    name : str
-        Where it lies, as may be shown: a path, or a URL without what is secret in it.
-    size : int
-        Bytes.
-    identity : str
-        Another one whenever the content is another.
-    url : str
-        The URL by which it was found; empty for a file of this machine.
-    path : str
-        Its path in the URL's file system.
-    options : mapping
-        Of the file system.
-    archive : DataFile or None
-        What it is a member of.
+    Its `name` is without what is secret; its `identity` is another one whenever the content is another. The `url` is empty for a
+    file of this machine, and the `archive` is what it is a member of.
     """
 
     name: str
@@ -121,13 +107,6 @@ def find_files(urlpath: Urls, storage_options: Mapping[str, Any]) -> list[DataFi
 
     What exists by a name is meant by it, also where it could be read as a glob. Wildcards match as in a
     shell: no hidden files and folders, unless the dot is written.
-
-    Raises
-    ------
-    FileNotFoundError
-        A URL or a glob names no file.
-    ConfigurationError
-        There is no URL, or the package for one is missing.
     """
     files = []
     for name in _names(urlpath):
@@ -164,13 +143,7 @@ def opened(file: DataFile) -> Iterator[Any]:
 
 
 def check_unchanged(file: DataFile) -> None:
-    """Make sure that a file is in the state in which it was found.
-
-    Raises
-    ------
-    SourceChangedError
-        It is not, or it is gone.
-    """
+    """Make sure that a file is in the state in which it was found."""
     whole = file
     while whole.archive is not None:
         whole = whole.archive

@@ -18,13 +18,7 @@ _NAMES = (str, bytes, os.PathLike)
 
 @dataclass(frozen=True)
 class FunctionFiles:
-    """Files, looked up whenever they are asked for.
-
-    Parameters
-    ----------
-    urls : tuple of str
-        Paths, URLs and globs.
-    """
+    """Files, looked up whenever they are asked for."""
 
     urls: tuple[str, ...] = field(repr=False)
 
@@ -38,13 +32,7 @@ class FunctionFiles:
 
 
 def function_files(depends_on: Urls | None) -> FunctionFiles | None:
-    """Find the files that an operator's ``depends_on=`` names; None if it names none.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    """
+    """Find the files that an operator's ``depends_on=`` names; None if it names none."""
     if depends_on is None or (not isinstance(depends_on, _NAMES) and not depends_on):
         return None
     urls = [depends_on] if isinstance(depends_on, _NAMES) else depends_on

@@ -20,12 +20,7 @@ _SCHEMES = ("file://", "local://")
 def local_name(name: str, protocols: frozenset[str]) -> str | None:
     """Return the absolute path that a name means; None if it is a URL.
 
-    Parameters
-    ----------
-    name : str
-        A path, a glob, or a URL. One that exists as it stands is no URL, nor has it a ``~``.
-    protocols : frozenset of str
-        What may stand before the ``::`` of a chain of URLs.
+    What exists as it stands is no URL, nor has it a ``~``.
 
     Examples
     --------

@@ -46,17 +46,7 @@ class _Range:
 
 @dataclass(frozen=True)
 class TextSource:
-    """Lines of text files, cut into partitions of about the same number of bytes.
-
-    Parameters
-    ----------
-    files : sequence of DataFile
-        All files.
-    ranges : sequence of sequence of _Range
-        What each partition reads.
-    encoding, errors : str
-        As of ``open``.
-    """
+    """Lines of text files, cut into partitions of about the same number of bytes."""
 
     files: Sequence[DataFile] = field(repr=False)
     ranges: Sequence[Sequence[_Range]] = field(repr=False)
@@ -150,26 +140,7 @@ def text_source(
     errors: str,
     storage_options: Mapping[str, Any],
 ) -> TextSource:
-    """Find text files, and cut them into partitions.
-
-    Parameters
-    ----------
-    urlpath : str or sequence of str
-        fsspec URLs, paths and globs.
-    partitions : int
-        How many.
-    encoding, errors : str
-        As of ``open``.
-    storage_options : mapping
-        Passed to fsspec.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ConfigurationError
-        There is no such encoding or error handler, or a package is missing.
-    """
+    """Find text files, and cut them into partitions."""
     try:
         name = codecs.lookup(encoding).name
         codecs.lookup_error(errors)

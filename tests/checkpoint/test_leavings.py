@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from dtset import TSetEnvironment
-from dtset.execution.left_folders import folder_prefix, remove_left_folders
+from dtset.execution.workers.left_folders import folder_prefix, remove_left_folders
 
 KILLED = """
 import os, signal, sys, tempfile
 from dtset import TSetEnvironment
-from dtset.execution.left_folders import folder_prefix
+from dtset.execution.workers.left_folders import folder_prefix
 
 env = TSetEnvironment(store=sys.argv[1], job_id="job", cluster="synchronous", parallelism=2)
 print(tempfile.mkdtemp(prefix=folder_prefix()))

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from dtset.errors import DTSetError
-from dtset.execution.local_processes import LocalProcesses
+from dtset.execution.workers.local_processes import LocalProcesses
 from tests.crash.test_kill import SLOW, SUM, computed
 from tests.programs import keeper_of, kill_all, wait_for, workers_of
 

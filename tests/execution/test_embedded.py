@@ -19,12 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dtset import TSetEnvironment, UsageError
-from dtset.execution import cluster as clusters
-from dtset.execution import embedded
-from dtset.execution.cluster import Cluster
-from dtset.execution.embedded import EmbeddedScheduler, StartedWorkers
-from dtset.execution.local_processes import LocalProcesses
-from dtset.execution.scheduler import DistributedScheduler
+from dtset.execution.schedulers import cluster as clusters
+from dtset.execution.schedulers import embedded
+from dtset.execution.schedulers.cluster import Cluster
+from dtset.execution.schedulers.embedded import EmbeddedScheduler, StartedWorkers
+from dtset.execution.schedulers.scheduler import DistributedScheduler
+from dtset.execution.workers.local_processes import LocalProcesses
 
 
 @pytest.fixture(scope="module")

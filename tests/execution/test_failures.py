@@ -14,7 +14,7 @@ import pytest
 from distributed import LocalCluster
 
 from dtset import SourceFunc, TSetEnvironment, UsageError
-from dtset.execution.failures import packed
+from dtset.execution.forwarding.failures import packed
 from dtset.operators.kernels.failure import text_of
 from dtset.storage.pickling import present_class
 from tests.execution.library_errors import RAISERS

@@ -15,7 +15,7 @@ import pytest
 from distributed import LocalCluster
 
 from dtset import TSetEnvironment
-from dtset.execution.printing import captured, write_out
+from dtset.execution.forwarding.printing import captured, write_out
 
 log = logging.getLogger("etl.clean")
 

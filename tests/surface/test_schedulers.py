@@ -260,7 +260,7 @@ def test_an_environment_inside_of_a_task_is_refused(store, local_cluster):
 
 
 def test_what_is_said_more_closely_wins():
-    from dtset.execution.cluster import choose_cluster
+    from dtset.execution.schedulers.cluster import choose_cluster
 
     resources = [{"instances": 3}]
     with dask.config.set({"dtset.cluster": "threads", "dtset.workers": 1}):

@@ -29,13 +29,7 @@ _KEPT = 8
 
 @dataclass
 class Program:
-    """The objects of one shipment, with copies of the user's modules that are theirs alone.
-
-    Attributes
-    ----------
-    objects : mapping of str to object
-        What was shipped, by key.
-    """
+    """The objects of one shipment, with copies of the user's modules that are theirs alone."""
 
     objects: Mapping[str, Any]
     _modules: Mapping[str, ModuleType] = field(repr=False)
@@ -44,18 +38,6 @@ class Program:
 
     def resolve(self, module: str, qualname: str) -> object:
         """Find what a pickle refers to by name: the shipment's own class or function.
-
-        Parameters
-        ----------
-        module, qualname : str
-            As in a pickle, `("__main__", "Rec")`.
-
-        Raises
-        ------
-        CodeMismatchError
-            If the name is of a user's module and was not shipped, or nothing has that name.
-        UntrustedCheckpointError
-            If it is of a module that is not imported here: references to what is installed are pickle's own.
 
         Examples
         --------
@@ -80,13 +62,7 @@ class Program:
             ) from error
 
     def findable(self, module: str, qualname: str) -> object:
-        """Find what a name refers to here, as `resolve` does, if the driver finds something by it, too.
-
-        Raises
-        ------
-        CodeMismatchError
-            As of `resolve`, or it is a class that has another name in its module.
-        """
+        """Find what a name refers to here, as `resolve` does, if the driver finds something by it, too."""
         found = self.resolve(module, qualname)
         classes = self._classes.get((module, qualname), {})
         if any(cls is found and not is_present for cls, is_present in classes.items()):
@@ -128,19 +104,7 @@ class Program:
 def receive(shipment: Shipment, action: str = "") -> Program:
     """Load a shipment, or return the program that this process has loaded from it before.
 
-    Parameters
-    ----------
-    shipment : Shipment
-        What `ship` made, in this process or in another.
-    action : str
-        What it is loaded for. Each action has a program of its own, so that what one leaves behind
-        in globals is not seen by the next.
-
-    Raises
-    ------
-    CodeMismatchError
-        If this process cannot run what the driver fingerprinted: another Python, other versions
-        of distributions, or a module that is not installed.
+    Each action has a program of its own, so that what one leaves behind in globals is not seen by the next.
 
     Examples
     --------

@@ -26,19 +26,7 @@ _OURS = ("dtset", "distributed")
 
 @dataclass(frozen=True)
 class Shipment:
-    """Objects and the user's code they need, and what must be installed to run them.
-
-    Attributes
-    ----------
-    digest : str
-        SHA-256 of `data`; a worker loads the same digest once.
-    data : bytes
-        The objects, with all user code they reach, by value.
-    python : tuple of int
-        Major and minor version of the Python that compiled the code.
-    distributions : mapping of str to str
-        Versions of the installed distributions that the code reaches.
-    """
+    """Objects and the user's code they need, and what must be installed to run them."""
 
     digest: str
     data: bytes = field(repr=False)
@@ -53,21 +41,7 @@ def ship(
 ) -> Shipment:
     """Pack functions and other objects with all the user's code that they reach.
 
-    Parameters
-    ----------
-    objects : mapping of str to object
-        What is to be sent, by key. Keys appear in error messages.
-    classes : iterable of (module, qualname), optional
-        User classes that stored data refer to, to be resolvable on the worker as well.
-    distributions : mapping of str to str, optional
-        Versions that the worker must have installed.
-
-    Raises
-    ------
-    FingerprintError
-        If something that is reached cannot be sent, with the path to it.
-    CodeMismatchError
-        If the present program has no class of a name in `classes`.
+    `classes` are those that stored data refer to, by module and qualified name.
 
     Examples
     --------
@@ -214,13 +188,7 @@ def _drop(buffer: object) -> bool:
 
 
 def load(data: bytes) -> loading.Loader:
-    """Load what `_pack` made.
-
-    Raises
-    ------
-    CodeMismatchError
-        If another version of dtset made it, or something that it needs is not installed.
-    """
+    """Load what `_pack` made."""
     form, *rest = pickle.loads(data)
     if form != FORMAT:
         raise CodeMismatchError(

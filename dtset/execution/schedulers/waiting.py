@@ -56,19 +56,7 @@ def asked(client: Client, ask: Callable[[], Awaitable[Any]]) -> Future[Any]:
 
 
 class Waiting:
-    """Looks at a cluster while something is waited for.
-
-    Parameters
-    ----------
-    kind : str
-        What the cluster is called.
-    client : distributed.Client
-        Reaches it.
-    workers : LocalWorkers or None
-        Its workers, where they are dtset's own.
-    for_tasks : bool
-        Whether tasks are waited for.
-    """
+    """Looks at a cluster while something is waited for."""
 
     def __init__(
         self, kind: str, client: Client, workers: LocalWorkers | None, *, for_tasks: bool
@@ -86,13 +74,7 @@ class Waiting:
         self._silent_for = _PATIENCE
 
     def look(self) -> None:
-        """Look, about every second, whether what is waited for can come; say after some time if not.
-
-        Raises
-        ------
-        WorkersGoneError, SchedulerLostError
-            It will not come.
-        """
+        """Look, about every second, whether what is waited for can come: say if it does not, raise if it will not."""
         why_none = None if self._workers is None else self._workers.why_none()
         if why_none is not None:
             raise WorkersGoneError(why_none)
@@ -106,13 +88,7 @@ class Waiting:
             self._say("its scheduler does not answer")
 
     def until_connected(self) -> None:
-        """Wait until a lost connection is there again.
-
-        Raises
-        ------
-        SchedulerLostError
-            Nobody listens where the scheduler did, or the client has given up.
-        """
+        """Wait until a lost connection is there again; raise if it will not be."""
         address = self._client.scheduler.address if self._client.scheduler else self._kind
         while True:
             if self._client.status in ("closing", "closed"):

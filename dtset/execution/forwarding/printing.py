@@ -6,13 +6,13 @@ import codecs
 import io
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from dtset.execution.logs import to_driver
+from dtset.execution.forwarding.logs import to_driver
+from dtset.execution.forwarding.shared import SharedChange
 
 __all__ = ["captured", "write_out"]
 
@@ -34,8 +34,6 @@ class _Attempt:
 
 
 _attempt: ContextVar[_Attempt | None] = ContextVar("dtset_stdout", default=None)
-_lock = threading.Lock()
-_capturing = 0
 
 
 class _Binary(io.BufferedIOBase):
@@ -105,13 +103,14 @@ def captured(run_id: str, *, enabled: bool) -> Iterator[None]:
         yield
         return
     attempt = _Attempt()
-    _begin()
-    token = _attempt.set(attempt)
     try:
-        yield
+        with _stdout.made(_put_in_place):
+            token = _attempt.set(attempt)
+            try:
+                yield
+            finally:
+                _attempt.reset(token)
     finally:
-        _attempt.reset(token)
-        _end()
         text = "".join(attempt.pieces)
         if text and not to_driver(run_id, text):
             write_out(text)
@@ -128,22 +127,10 @@ def write_out(text: str) -> None:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
-def _begin() -> None:
-    """Put our stdout in place, if it is not."""
-    global _capturing
-    with _lock:
-        _capturing += 1
-        if not isinstance(sys.stdout, _Stdout):
-            sys.stdout = _Stdout(sys.stdout)
-
-
-def _end() -> None:
-    """Put the process's stdout back, if nothing else is captured."""
-    global _capturing
-    with _lock:
-        _capturing -= 1
-        if _capturing == 0:
-            _put_back()
+def _put_in_place() -> None:
+    """Put our stdout in the place of the process's."""
+    if not isinstance(sys.stdout, _Stdout):
+        sys.stdout = _Stdout(sys.stdout)
 
 
 def _put_back() -> None:
@@ -152,12 +139,6 @@ def _put_back() -> None:
         sys.stdout = sys.stdout.stdout
 
 
-def _in_child() -> None:
-    """Capture nothing in a fork: what it keeps never comes back."""
-    global _lock, _capturing
-    _lock, _capturing = threading.Lock(), 0
-    _attempt.set(None)
-    _put_back()
-
-
-os.register_at_fork(after_in_child=_in_child)
+_stdout = SharedChange(_put_back)
+# What a fork keeps never comes back.
+os.register_at_fork(after_in_child=lambda: _attempt.set(None))

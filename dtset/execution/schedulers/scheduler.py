@@ -13,10 +13,10 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from dtset.errors import DTSetError, UsageError
-from dtset.execution.logs import handled, topic_of
-from dtset.execution.printing import write_out
-from dtset.execution.process_state import undisturbed
-from dtset.execution.waiting import LocalWorkers, Waiting, asked
+from dtset.execution.forwarding.logs import handled, topic_of
+from dtset.execution.forwarding.printing import write_out
+from dtset.execution.schedulers.process_state import undisturbed
+from dtset.execution.schedulers.waiting import LocalWorkers, Waiting, asked
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -117,16 +117,7 @@ class LocalScheduler:
 class DistributedScheduler:
     """A cluster of Dask's, reached through a client.
 
-    Parameters
-    ----------
-    kind : str
-        What the banner calls it.
-    client : distributed.Client
-        The client to submit with.
-    run_id : str
-        Names the topic under which workers send what user functions print.
-    workers : LocalWorkers, optional
-        The cluster's workers, where they are dtset's own.
+    The run's ID names the topic under which workers send what user functions print.
     """
 
     concurrent = True

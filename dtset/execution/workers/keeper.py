@@ -77,7 +77,7 @@ class _Keeper:
 
     def _start(self, number: int, arguments: Any) -> None:
         """Fork a worker."""
-        from dtset.execution.worker_process import run
+        from dtset.execution.workers.worker_process import run
 
         keeper = os.getpid()
         pid = os.fork()
@@ -153,7 +153,7 @@ def _has_ended(pid: int) -> bool:
 
 def main(driver: int, reports: int, folders: list[str]) -> None:
     """Keep workers until the driver closes the pipe of its commands, or is gone."""
-    import dtset.execution.worker_process  # noqa: F401
+    import dtset.execution.workers.worker_process  # noqa: F401
 
     # What is there stays as it is: no worker is to make copies of it.
     gc.freeze()

@@ -22,8 +22,8 @@ from distributed.scheduler import WorkerState
 from distributed.worker_memory import parse_memory_limit
 from tornado.ioloop import IOLoop
 
-from dtset.execution import unix_sockets
-from dtset.execution.silence import silenced
+from dtset.execution.forwarding.silence import silenced
+from dtset.execution.workers import unix_sockets
 
 # Dask draws from Python's global generator, here in the driver, where the user may have seeded it.
 for _module in (utils_comm, comm_core, dask_scheduler):
@@ -51,17 +51,7 @@ class Observer(Protocol):
 
 
 class DriverScheduler:
-    """A running scheduler.
-
-    Parameters
-    ----------
-    path : str
-        The socket it listens on.
-    folder : str
-        Where it keeps files.
-    observer : Observer
-        Told of workers.
-    """
+    """A running scheduler."""
 
     def __init__(self, path: str, folder: str, observer: Observer) -> None:
         unix_sockets.register()

@@ -12,21 +12,22 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dask._task_spec import Task, TaskRef
 
-from dtset.execution.process_state import undisturbed
+from dtset.execution.forwarding.shared import SharedChange
 from dtset.execution.results import GroupResult
-from dtset.execution.scheduler import DistributedScheduler, Graph, Key
+from dtset.execution.schedulers.process_state import undisturbed
+from dtset.execution.schedulers.scheduler import DistributedScheduler, Graph, Key
 from dtset.execution.tasks import partition_results, run_group, together
 
 if TYPE_CHECKING:
-    from dtset.execution.local_processes import LocalProcesses
+    from dtset.execution.workers.local_processes import LocalProcesses
 
 __all__ = ["EmbeddedScheduler", "StartedWorkers"]
 
@@ -40,15 +41,7 @@ _SWITCH_INTERVAL = 1e-4
 
 
 class StartedWorkers:
-    """Worker processes that are started when they are first wanted, in a thread of its own.
-
-    Parameters
-    ----------
-    processes : LocalProcesses
-        The processes.
-    start : callable
-        Starts them; returns what runs graphs on them.
-    """
+    """Worker processes that are started when they are first wanted, in a thread of its own."""
 
     def __init__(
         self, processes: LocalProcesses, start: Callable[[], DistributedScheduler]
@@ -100,17 +93,7 @@ class _Kept:
 
 
 class EmbeddedScheduler:
-    """Runs graphs in this process, and what takes long on worker processes.
-
-    Parameters
-    ----------
-    kind : str
-        What the banner calls it.
-    known_threads : int
-        Number of the workers' threads, whether they are up or not.
-    workers : StartedWorkers
-        Where to go over to.
-    """
+    """Runs graphs in this process, and what takes long on worker processes."""
 
     # What may run on a worker has to bring along what it prints.
     concurrent = True
@@ -206,7 +189,7 @@ class EmbeddedScheduler:
                 if self._memory.short():
                     flow.stop()
                 if not switching_often and self._is_much(flow):
-                    switching.enter_context(_switching_often())
+                    switching.enter_context(_switching.made(_switch_often))
                     switching_often = True
                     self._workers.begin()
                 if self._workers.ready is not None and not (flow.is_shared or ended.is_set()):
@@ -221,33 +204,27 @@ class EmbeddedScheduler:
         return flow.seconds_ahead() > max(0.0, _MOST_SECONDS - self._seconds)
 
 
-@contextmanager
-def _switching_often() -> Iterator[None]:
+def _switch_often() -> None:
     """Let threads that wait for the interpreter get it soon."""
-    global _switching, _interval_before
-    with _switching_lock:
-        if _switching == 0:
-            _interval_before = sys.getswitchinterval()
-            sys.setswitchinterval(_SWITCH_INTERVAL)
-        _switching += 1
-    try:
-        yield
-    finally:
-        with _switching_lock:
-            _switching -= 1
-            if _switching == 0:
-                sys.setswitchinterval(_interval_before)
+    _interval_before.append(sys.getswitchinterval())
+    sys.setswitchinterval(_SWITCH_INTERVAL)
 
 
-_switching_lock = threading.Lock()
-_switching, _interval_before = 0, 0.0
+def _switch_as_before() -> None:
+    for interval in _interval_before[:1]:
+        sys.setswitchinterval(interval)
+    _interval_before.clear()
+
+
+_interval_before: list[float] = []
+_switching = SharedChange(_switch_as_before)
 
 
 class _Memory:
     """How much of the memory that was free at first this process has taken since."""
 
     def __init__(self) -> None:
-        from dtset.execution.memory import free_memory, used_memory
+        from dtset.execution.schedulers.memory import free_memory, used_memory
 
         self._used = used_memory
         self._most = used_memory() + _MOST_OF_MEMORY * free_memory()

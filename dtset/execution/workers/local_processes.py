@@ -20,15 +20,15 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import dask.config
 from dask.utils import format_bytes
 
-from dtset.execution import keeper
-from dtset.execution.left_folders import folder_prefix
-from dtset.execution.process_state import working_folder
-from dtset.execution.waiting import WorkersGoneError
+from dtset.execution.schedulers.process_state import working_folder
+from dtset.execution.schedulers.waiting import WorkersGoneError
+from dtset.execution.workers import keeper
+from dtset.execution.workers.left_folders import folder_prefix
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from dtset.execution.driver_scheduler import DriverScheduler
+    from dtset.execution.workers.driver_scheduler import DriverScheduler
 
 __all__ = ["LocalProcesses"]
 
@@ -88,12 +88,7 @@ class LocalProcesses:
     """Worker processes, the scheduler in this process that they work for, and the folder of their files.
 
     They talk over sockets in that folder, which nobody else may enter. All methods may be called from any
-    thread, `close` while another thread is in `start`.
-
-    Parameters
-    ----------
-    instances : sequence of (int, int, int or None)
-        For each kind of worker: number of processes, threads of each, bytes of memory of each.
+    thread, `close` while another thread is in `start`. An instance is a number of processes, threads and bytes of memory of each.
     """
 
     def __init__(self, instances: Sequence[tuple[int, int, int | None]]) -> None:
@@ -112,20 +107,14 @@ class LocalProcesses:
         self._last_end: str | None = None
 
     def start(self) -> Client:
-        """Start all; return a client when all workers are up, or those that are not have been given up.
-
-        Raises
-        ------
-        WorkersGoneError
-            No worker could be started, or `close` was called meanwhile.
-        """
+        """Start all; return a client when all workers are up, or those that are not have been given up."""
         try:
             with self._making:
                 self._check_open()
                 self._make_folders()
                 self._start_keeper()
             # Workers import what they need while this process does.
-            from dtset.execution.driver_scheduler import DriverScheduler, most_memory
+            from dtset.execution.workers.driver_scheduler import DriverScheduler, most_memory
 
             with self._making:
                 self._check_open()

@@ -16,15 +16,15 @@ import dask.config
 from dask.system import CPU_COUNT
 
 from dtset.errors import ConfigurationError, DTSetError, UsageError
-from dtset.execution.embedded import EmbeddedScheduler, StartedWorkers
-from dtset.execution.scheduler import (
+from dtset.execution.forwarding.silence import silenced
+from dtset.execution.schedulers.embedded import EmbeddedScheduler, StartedWorkers
+from dtset.execution.schedulers.scheduler import (
     SYNCHRONOUS,
     DistributedScheduler,
     LocalScheduler,
     Scheduler,
 )
-from dtset.execution.silence import silenced
-from dtset.execution.worker import running_worker
+from dtset.execution.workers.worker import running_worker
 from dtset.settings import setting, whole_number
 
 __all__ = ["Cluster", "choose_cluster"]
@@ -41,21 +41,8 @@ _logger = logging.getLogger("dtset")
 class Cluster:
     """Where a job runs; nothing is started or reached before there is something to compute.
 
-    Parameters
-    ----------
-    kind : str
-        What the banner calls it.
-    connect : callable
-        Returns what runs Dask graphs, and what to close in the end, outermost last.
-    known_threads : int, optional
-        Number of worker threads, where it is known before anything is started or reached.
-    in_process : bool
-        Whether tasks run in the driver's own process.
-
-    Attributes
-    ----------
-    spares_this_process : bool
-        Whether nothing is to run in the driver's own process that can run elsewhere.
+    `connect` returns what runs Dask graphs, and what to close in the end, outermost last. If it `spares_this_process`, nothing
+    runs in it that can run elsewhere.
     """
 
     kind: str
@@ -122,26 +109,7 @@ def choose_cluster(
 ) -> Cluster:
     """Choose where a job runs: what is said more closely wins.
 
-    Parameters
-    ----------
-    cluster : object
-        A `distributed.Client`, a Cluster object, a scheduler address, the name of a scheduler of
-        Dask's, or None.
-    resources : sequence of mapping, optional
-        Twister2's form, ``[{"cpu": 1, "ram": 512, "instances": 4}]``, ram in MiB: starts so many
-        worker processes on this machine.
-    told : mapping, optional
-        What the command line said: its ``cluster`` or its number of ``workers``. It wins over
-        `resources`, which programs written for another machine have in them.
-
-    Returns
-    -------
-    Cluster
-
-    Raises
-    ------
-    ConfigurationError
-        The cluster or the resources are in no known form.
+    What the command line `told` wins over `resources`, which programs written for another machine have in them.
     """
     if running_worker() is not None:
         raise UsageError(
@@ -266,7 +234,7 @@ def _local_processes(resources: Sequence[Mapping[str, Any]]) -> Cluster:
     kind = _counted(count)
 
     def connect(run_id: str) -> tuple[Scheduler, Sequence[Any]]:
-        from dtset.execution.local_processes import LocalProcesses
+        from dtset.execution.workers.local_processes import LocalProcesses
 
         processes = LocalProcesses(instances)
         client = processes.start()
@@ -279,7 +247,7 @@ def _embedded(count: int) -> Cluster:
     """Make use of this process and, when there is much to do, of worker processes on this machine."""
 
     def connect(run_id: str) -> tuple[Scheduler, Sequence[Any]]:
-        from dtset.execution.local_processes import LocalProcesses
+        from dtset.execution.workers.local_processes import LocalProcesses
 
         kind = _counted(count)
         processes = LocalProcesses([(count, 1, None)])

@@ -16,7 +16,7 @@ from distributed import Worker
 
 # What the first task needs.
 import dtset.execution.tasks  # noqa: F401
-from dtset.execution import unix_sockets
+from dtset.execution.workers import unix_sockets
 
 __all__ = ["run"]
 
@@ -27,17 +27,7 @@ os.environ.pop("DASK_INTERNAL_INHERIT_CONFIG", None)
 
 
 def run(keeper: int, scheduler: str, options: dict[str, Any]) -> NoReturn:
-    """Be a worker, in a process that was forked for it, until the worker is closed.
-
-    Parameters
-    ----------
-    keeper : int
-        Process ID of the parent; when that ends, so does this, whatever it is at.
-    scheduler : str
-        Path of the scheduler's socket.
-    options : dict
-        Keyword arguments of the worker.
-    """
+    """Be a worker, in a process that was forked for it, until the worker is closed."""
     status = 1
     try:
         os.setsid()

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from dtset.execution.worker import running_worker
+from dtset.execution.forwarding.shared import SharedChange
+from dtset.execution.workers.worker import running_worker
 
 __all__ = ["DriverLogging", "driver_logging", "forwarded", "handled", "to_driver", "topic_of"]
 
@@ -26,12 +27,7 @@ _MOST = 2**63
 class DriverLogging:
     """Which process is the driver, and what its logging is set to take.
 
-    Parameters
-    ----------
-    process : str
-        Tells the driver's process from all others.
-    levels : mapping of str to int
-        Level of each logger that has one of its own; the root's by an empty name.
+    The root's level is by an empty name.
     """
 
     process: str
@@ -88,13 +84,12 @@ def forwarded(run_id: str, driver: DriverLogging | None) -> Iterator[None]:
     if driver is None or driver.process == _this_process():
         yield
         return
-    _begin(driver)
-    token = _forwarding.set((run_id, driver))
-    try:
-        yield
-    finally:
-        _forwarding.reset(token)
-        _end()
+    with _logging.made(partial(_put_in_place, driver)):
+        token = _forwarding.set((run_id, driver))
+        try:
+            yield
+        finally:
+            _forwarding.reset(token)
 
 
 class _Forward(logging.Handler):
@@ -115,33 +110,19 @@ class _Forward(logging.Handler):
 
 _forwarding: ContextVar[tuple[str, DriverLogging] | None] = ContextVar("dtset_logs", default=None)
 _handler = _Forward()
-_lock = threading.Lock()
-_active = 0
 _before: dict[logging.Logger, int] = {}
 
 
-def _begin(driver: DriverLogging) -> None:
+def _put_in_place(driver: DriverLogging) -> None:
     """Put our handler in place, and let loggers make the records that the driver takes."""
-    global _active
-    with _lock:
-        _active += 1
-        root = logging.getLogger()
-        if _handler not in root.handlers:
-            root.addHandler(_handler)
-        for name, level in driver.levels.items():
-            logger = logging.getLogger(name)
-            if not name.startswith("distributed") and logger.getEffectiveLevel() > level:
-                _before.setdefault(logger, logger.level)
-                logger.setLevel(level)
-
-
-def _end() -> None:
-    """Put back what logging was set to, if nothing else is forwarded."""
-    global _active
-    with _lock:
-        _active -= 1
-        if _active == 0:
-            _put_back()
+    root = logging.getLogger()
+    if _handler not in root.handlers:
+        root.addHandler(_handler)
+    for name, level in driver.levels.items():
+        logger = logging.getLogger(name)
+        if not name.startswith("distributed") and logger.getEffectiveLevel() > level:
+            _before.setdefault(logger, logger.level)
+            logger.setLevel(level)
 
 
 def _put_back() -> None:
@@ -152,15 +133,9 @@ def _put_back() -> None:
     _before.clear()
 
 
-def _in_child() -> None:
-    """Forward nothing from a fork: the connection is its parent's."""
-    global _lock, _active
-    _lock, _active = threading.Lock(), 0
-    _forwarding.set(None)
-    _put_back()
-
-
-os.register_at_fork(after_in_child=_in_child)
+_logging = SharedChange(_put_back)
+# The connection is its parent's.
+os.register_at_fork(after_in_child=lambda: _forwarding.set(None))
 
 
 def _this_process() -> str:

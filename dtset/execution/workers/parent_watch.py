@@ -15,13 +15,7 @@ _INTERVAL = 1.0
 
 
 def end_with(parent: int) -> None:
-    """End this process, as a kill would, when its parent is not, or no longer, the process given.
-
-    Parameters
-    ----------
-    parent : int
-        Process ID of the parent.
-    """
+    """End this process, as a kill would, when its parent is not, or no longer, the process given."""
     threading.Thread(target=_watch, args=(parent,), name="dtset-parent-watch", daemon=True).start()
 
 

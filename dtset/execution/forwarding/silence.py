@@ -1,0 +1,38 @@
+"""Silence of Dask's logs while what they would tell of is dtset's own to say."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractContextManager
+
+from dtset.execution.forwarding.shared import SharedChange
+
+__all__ = ["silenced"]
+
+_before: dict[logging.Logger, int] = {}
+
+
+def silenced() -> AbstractContextManager[None]:
+    """Let Dask log nothing: what happens to workers of ours is said in words of ours.
+
+    Dask's own clusters do the same with the logs of the process they are started in.
+    """
+    return _silence.made(_be_silent)
+
+
+def _be_silent() -> None:
+    for name in () if _before else list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado"):
+            logger = logging.getLogger(name)
+            _before[logger] = logger.level
+            if logger.level or name in ("distributed", "tornado"):
+                logger.setLevel(logging.CRITICAL + 1)
+
+
+def _put_back() -> None:
+    for logger, level in _before.items():
+        logger.setLevel(level)
+    _before.clear()
+
+
+_silence = SharedChange(_put_back)

@@ -1,0 +1,1 @@
+"""What runs Dask graphs: this process, a cluster that was given, workers of our own."""
