@@ -10,7 +10,9 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 
+import dask
 import pytest
+from distributed import LocalCluster
 
 from dtset import TSetEnvironment
 from dtset.storage.objects import ObjectStore, open_store
@@ -25,6 +27,17 @@ def store(tmp_path_factory):
 def env(store):
     with TSetEnvironment(store=store, cluster="synchronous", job_id="test", parallelism=2) as env:
         yield env
+
+
+@pytest.fixture(scope="session")
+def local_cluster() -> Iterator[LocalCluster]:
+    """Two worker processes for all tests that leave them as they are."""
+    # Dask's nannies start workers that may have no children, unless they are told.
+    with (
+        dask.config.set({"distributed.worker.daemon": False}),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+    ):
+        yield cluster
 
 
 @pytest.fixture(scope="session")

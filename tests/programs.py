@@ -14,6 +14,8 @@ from textwrap import dedent
 
 import psutil
 
+from tests.forks import run_python
+
 ENVIRONMENT = {
     key: value for key, value in os.environ.items() if not key.startswith(("DTSET_", "DASK_"))
 }
@@ -35,18 +37,21 @@ class Program:
         """Write the script, or a module beside it."""
         (self.folder / (name or self.name)).write_text(dedent(source))
 
+    def environment(self, **more: str) -> dict[str, str]:
+        return {
+            **ENVIRONMENT,
+            "DTSET_JOB_ID": self.job_id,
+            "DASK_DTSET__STORE": str(self.store),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **more,
+        }
+
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start it, in a process group of its own."""
         return subprocess.Popen(
             [sys.executable, str(self.folder / self.name), *arguments],
             cwd=self.folder,
-            env={
-                **ENVIRONMENT,
-                "DTSET_JOB_ID": self.job_id,
-                "DASK_DTSET__STORE": str(self.store),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                **environment,
-            },
+            env=self.environment(**environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -55,14 +60,10 @@ class Program:
 
     def run(self, *arguments: str, fails: bool = False, **environment: str) -> str:
         """Run it to its end; return what it printed."""
-        process = self.start(*arguments, **environment)
-        try:
-            out, err = process.communicate(timeout=120)
-        except BaseException:
-            kill_all(process)
-            raise
-        assert (process.returncode != 0) is fails, f"{out}\n{err}"
-        return out + (err if fails else "")
+        command = [str(self.folder / self.name), *arguments]
+        done = run_python(command, self.folder, self.environment(**environment))
+        assert (done.returncode != 0) is fails, f"{done.stdout}\n{done.stderr}"
+        return done.stdout + (done.stderr if fails else "")
 
     def parts(self) -> set[int]:
         """Partitions that have a commit record."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -82,8 +81,23 @@ def test_a_run_that_dies_at_any_call_leaves_a_job_that_can_be_started(
     any_store, monkeypatch, how, torn
 ):
     """From its first call to the last of its persist: the next run goes on with the same partitions."""
-    # Each call where calls take no time; else some.
-    for number in count(1, {"memory": 1, "s3": 6}.get(any_store.url.partition(":")[0], 3)):
+    # Each call where calls take no time; else some, others for each way to die.
+    first = 1 + ["before", "torn", "after"].index(how)
+    step = {"memory": 1, "s3": 25}.get(any_store.url.partition(":")[0], 3)
+    check_deaths(any_store, monkeypatch, how, torn, range(first if step > 1 else 1, 1000, step))
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("how", ["before", "torn", "after"])
+@pytest.mark.parametrize("torn", [False, True], ids=["new", "torn record"])
+def test_a_run_may_die_at_each_call(any_store, monkeypatch, how, torn):
+    check_deaths(any_store, monkeypatch, how, torn, range(1, 1000))
+
+
+def check_deaths(any_store, monkeypatch, how, torn, numbers):
+    """Start jobs anew that died at calls of these numbers, until one has fewer calls."""
+    for number in numbers:
         job = f"job-{number}"
         if torn:
             opened(monkeypatch, any_store)

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 import dtset.errors
 from dtset.cli.main import main
+from tests.forks import run_python
 
 ROOT = Path(dtset.errors.__file__).resolve().parents[1]
 
@@ -55,12 +56,16 @@ class Cli:
     def __call__(
         self, *arguments: object, status: int | None = 0, cwd: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command of dtset's, and check its exit status."""
-        return self.run(*self.command(*arguments), status=status, cwd=cwd, **variables)
+        """Run a command of dtset's, and check its exit status; programs that it starts are real processes."""
+        return self.python(*self.command(*arguments)[1:], status=status, cwd=cwd, **variables)
 
-    def python(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    def python(
+        self, *arguments: str, status: int | None = 0, cwd: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run Python as a user would, without the command line."""
-        return self.run(sys.executable, *arguments, **options)
+        done = run_python(list(arguments), cwd or self.folder, self.environment(**variables))
+        assert status is None or done.returncode == status, (done.stdout, done.stderr)
+        return done
 
     def run(
         self,
@@ -70,7 +75,7 @@ class Cli:
         stdin: IO[str] | None = None,
         **variables: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program, and check its exit status."""
+        """Start a program as a process of its own, and check its exit status."""
         done = subprocess.run(
             command,
             cwd=cwd or self.folder,

@@ -33,7 +33,7 @@ with TSetEnvironment(job_id="etl", cluster="synchronous", parallelism=2) as env:
 def run(cli: Any, source: str, *arguments: str, status: int | None = 0) -> str:
     """Run the script as a job, as it is now."""
     cli.script(source)
-    out: str = cli("submit", "--job-id", "etl", "script.py", *arguments, status=status).stdout
+    out: str = cli.python("script.py", *arguments, status=status).stdout
     return out
 
 
@@ -107,7 +107,7 @@ def test_what_the_user_accepts_counts_for_the_present_program_and_no_other(cli: 
 def cli_error(cli: Any, source: str) -> str:
     """Run a script that fails; what it said."""
     cli.script(source)
-    err: str = cli("submit", "--job-id", "etl", "script.py", status=1).stderr
+    err: str = cli.python("script.py", status=1).stderr
     return err
 
 
@@ -175,25 +175,25 @@ with TSetEnvironment(job_id="loop", cluster="synchronous", parallelism=2) as env
 """
 
 
-def submit(cli: Any, source: str, job_id: str, status: int | None = 0) -> str:
+def run_loop(cli: Any, source: str, status: int | None = 0) -> str:
     """Run a script as a job, as it is now."""
     cli.script(source, "loop.py")
-    out: str = cli("submit", "--job-id", job_id, "loop.py", status=status).stdout
+    out: str = cli.python("loop.py", status=status).stdout
     return out
 
 
 def test_of_several_tsets_of_one_name_that_at_the_same_place_is_accepted(cli: Any) -> None:
-    assert "[111, 112, 113, 114]" in submit(cli, LOOP, "loop")
+    assert "[111, 112, 113, 114]" in run_loop(cli, LOOP)
     changed = LOOP.replace("return x + 100", "return 1 / 0 or 100 + x")
-    submit(cli, changed, "loop", status=1)
+    run_loop(cli, changed, status=1)
     cli("accept", "loop", "epoch")
-    out = submit(cli, changed, "loop")
+    out = run_loop(cli, changed)
     assert "True [111, 112, 113, 114]" in out
 
 
 def test_data_of_another_place_are_not_accepted_where_several_share_the_name(cli: Any) -> None:
-    submit(cli, LOOP, "loop")
+    run_loop(cli, LOOP)
     longer = LOOP.replace("second, third)", "second, third, lambda x: x / 0)")
-    submit(cli, longer, "loop", status=1)
+    run_loop(cli, longer, status=1)
     said = cli("accept", "loop", "epoch", status=2).stderr
     assert "several TSets named 'epoch'" in said

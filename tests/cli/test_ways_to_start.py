@@ -107,7 +107,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory, cli_in: Any) -> Any:
         cli.script(f"#!{sys.executable}\n{PROGRAM}", name).chmod(0o755)
     (cli.folder / "link.py").symlink_to("program.py")
     zipapp.create_archive(cli.folder / "pk", cli.folder / "app.pyz")
-    assert _said(cli.python("program.py", *ARGUMENTS))[0] == [False, False, True, True]
+    assert _said(cli.run(sys.executable, "program.py", *ARGUMENTS))[0] == [False, False, True, True]
     return cli
 
 
@@ -117,7 +117,7 @@ def test_what_was_persisted_is_found_and_a_restart_starts_it_the_same_way(
 ) -> None:
     if "IPython" in way:
         pytest.importorskip("IPython")
-    said = _said(cli.python(*way, *ARGUMENTS))
+    said = _said(cli.run(sys.executable, *way, *ARGUMENTS))
     assert said == [[True] * 4, ARGUMENTS, str(cli.folder), "-Om" in way]
     assert list(_last(cli).command) == [*way, *ARGUMENTS]
     assert _said(cli("restart", "job", cwd=cli.folder / "elsewhere")) == said
@@ -132,7 +132,7 @@ def test_a_link_to_a_script_that_is_executed_is_started_as_a_script(cli: Any) ->
 
 def test_a_program_from_standard_input_is_not_kept(cli: Any) -> None:
     with (cli.folder / "program.py").open() as source:
-        said = _said(cli.python("-", *ARGUMENTS, stdin=source))
+        said = _said(cli.run(sys.executable, "-", *ARGUMENTS, stdin=source))
     assert said[0] == [True] * 4
     done = cli("restart", "job", status=2)
     assert "last run from standard input, which is not kept" in done.stderr
@@ -141,7 +141,7 @@ def test_a_program_from_standard_input_is_not_kept(cli: Any) -> None:
 
 def test_a_script_that_a_session_ran_is_started_without_the_session(cli: Any) -> None:
     pytest.importorskip("IPython")
-    said = _said(cli.python("-m", "IPython", "-c", "%run program.py x y"))
+    said = _said(cli.run(sys.executable, "-m", "IPython", "-c", "%run program.py x y"))
     assert said == [[True] * 4, ["x", "y"], str(cli.folder), False]
     assert list(_last(cli).command) == [str(cli.folder / "program.py"), "x", "y"]
     assert _said(cli("restart", "job", cwd=cli.folder / "elsewhere")) == said
@@ -162,7 +162,7 @@ def test_a_program_may_leave_the_folder_it_was_started_in(cli: Any, tool: tuple[
         """,
         "left.py",
     )
-    cli.python(*tool, "left.py")
+    cli.run(sys.executable, *tool, "left.py")
     assert _said(cli("restart", "left", cwd=cli.folder.parent)) == 1
     assert _last(cli, "left").folder == str(cli.folder)
     shown = cli.json("show", "left")
@@ -181,15 +181,15 @@ def test_state_of_a_changed_archive_is_stale(cli: Any) -> None:
     for more, status in (("", 0), ("", 0), ("changed = 1", 1)):
         cli.script(f"{source}\n        {more}", "zipped/__main__.py")
         zipapp.create_archive(cli.folder / "zipped", cli.folder / "zipped.pyz")
-        done = cli.python("zipped.pyz", status=status)
+        done = cli.run(sys.executable, "zipped.pyz", status=status)
         assert ("StaleVariablesError" in done.stderr) is (status != 0)
 
 
 def test_elements_of_a_profiled_programs_classes_go_through_worker_processes(cli: Any) -> None:
     variables = {"WORKERS": "1", "JOB": "workers"}
     profiled = ["-m", "cProfile", "-o", "profile", "-m", "pk.program"]
-    assert _said(cli.python(*profiled, **variables))[0] == [False, False, True, True]
-    assert _said(cli.python("-m", "pk.program", **variables))[0] == [True] * 4
+    assert _said(cli.run(sys.executable, *profiled, **variables))[0] == [False, False, True, True]
+    assert _said(cli.run(sys.executable, "-m", "pk.program", **variables))[0] == [True] * 4
 
 
 def test_the_saved_copy_of_a_profiled_script_is_run_and_a_module_has_none(cli: Any) -> None:
@@ -199,11 +199,11 @@ def test_the_saved_copy_of_a_profiled_script_is_run_and_a_module_has_none(cli: A
         print("SAID", 1)
         """
     script = cli.script(source, "kept.py")
-    cli.python("-m", "cProfile", "-o", "profile", "kept.py")
+    cli.run(sys.executable, "-m", "cProfile", "-o", "profile", "kept.py")
     cli.script(source.replace("1)", "2)"), "kept.py")
     assert _said(cli("restart", "kept", "--as-submitted")) == 1
     assert _said(cli("restart", "kept")) == 2
-    cli.python("-m", "kept")
+    cli.run(sys.executable, "-m", "kept")
     done = cli("restart", "kept", "--as-submitted", status=2)
     assert "not of modules and packages" in done.stderr
     script.unlink()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.forks import run_python
 from tests.programs import ENVIRONMENT
 
 __all__ = ["ROOT", "run"]
@@ -15,14 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 def run(*command: str, store: Path, **environment: str) -> str:
     """Run Python with arguments; return its stdout."""
-    done = subprocess.run(
-        [sys.executable, *command],
-        env={**ENVIRONMENT, "DASK_DTSET__STORE": str(store), **environment},
-        cwd=store.parent,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    variables = {**ENVIRONMENT, "DASK_DTSET__STORE": str(store), **environment}
+    done = run_python(list(command), store.parent, variables, timeout=240)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -11,7 +11,6 @@ import threading
 import traceback
 
 import pytest
-from distributed import LocalCluster
 
 from dtset import SourceFunc, TSetEnvironment, UsageError
 from dtset.execution.forwarding.failures import packed
@@ -21,24 +20,23 @@ from tests.execution.library_errors import RAISERS
 
 
 @pytest.fixture(scope="module")
-def environments(tmp_path_factory):
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
-        made = {
-            name: TSetEnvironment(
-                store=str(tmp_path_factory.mktemp("store")),
-                cluster=scheduler,
-                parallelism=1,
-                checkpointing=False,
-            )
-            for name, scheduler in (
-                ("synchronous", "synchronous"),
-                ("threads", "threads"),
-                ("workers", cluster),
-            )
-        }
-        yield made
-        for env in made.values():
-            env.close()
+def environments(tmp_path_factory, local_cluster):
+    made = {
+        name: TSetEnvironment(
+            store=str(tmp_path_factory.mktemp("store")),
+            cluster=scheduler,
+            parallelism=1,
+            checkpointing=False,
+        )
+        for name, scheduler in (
+            ("synchronous", "synchronous"),
+            ("threads", "threads"),
+            ("workers", local_cluster),
+        )
+    }
+    yield made
+    for env in made.values():
+        env.close()
 
 
 SCHEDULERS = ["synchronous", "threads", "workers"]

@@ -10,9 +10,7 @@ import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-import dask
 import pytest
-from distributed import LocalCluster
 
 from dtset import TSetEnvironment
 from dtset.execution.forwarding.printing import captured, write_out
@@ -20,20 +18,10 @@ from dtset.execution.forwarding.printing import captured, write_out
 log = logging.getLogger("etl.clean")
 
 
-@pytest.fixture(scope="module")
-def workers():
-    # Dask's nannies start workers that may have no children, unless they are told.
-    with (
-        dask.config.set({"distributed.worker.daemon": False}),
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
-    ):
-        yield cluster
-
-
 @pytest.fixture(params=["synchronous", "threads", "workers"])
 def env(store, request):
     cluster = request.param
-    given = request.getfixturevalue("workers") if cluster == "workers" else cluster
+    given = request.getfixturevalue("local_cluster") if cluster == "workers" else cluster
     with TSetEnvironment(store=store, cluster=given, parallelism=1, checkpointing=False) as env:
         yield env
 

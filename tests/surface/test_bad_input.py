@@ -350,7 +350,7 @@ def test_a_failed_persist_that_was_caught_is_not_said_to_be_forgotten(store, cap
 
 
 def test_clients_and_clusters_that_run_nothing_are_refused(store):
-    cluster = LocalCluster(n_workers=1, processes=False, dashboard_address=None)
+    cluster = LocalCluster(n_workers=1, processes=False, dashboard_address=":0")
     client = Client(cluster, set_as_default=False)
     client.close()
     with pytest.raises(ConfigurationError, match="Client is closed"):
@@ -361,7 +361,7 @@ def test_clients_and_clusters_that_run_nothing_are_refused(store):
 
     async def waited():
         async with Client(
-            n_workers=1, processes=False, asynchronous=True, dashboard_address=None
+            n_workers=1, processes=False, asynchronous=True, dashboard_address=":0"
         ) as client:
             for given in (client, client.cluster):
                 with pytest.raises(ConfigurationError, match="asynchronous"):

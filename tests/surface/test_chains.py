@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import reduce
 
 import pytest
-from distributed import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -130,11 +129,8 @@ steps = st.lists(st.sampled_from(sorted(STEPS)), max_size=6)
 
 @pytest.fixture(scope="module", params=["synchronous", "threads", "distributed"])
 def scheduler(request):
-    if request.param != "distributed":
-        yield request.param
-        return
-    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
-        yield client
+    is_distributed = request.param == "distributed"
+    return request.getfixturevalue("local_cluster") if is_distributed else request.param
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ import pytest
 import scipy.interpolate
 import scipy.sparse
 import scipy.spatial
-from distributed import LocalCluster
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import BallTree, KDTree
@@ -111,16 +110,10 @@ NAMES = tuple(OBJECTS)
 DIGESTS = {name: fingerprint(make()) for name, make in OBJECTS.items()}
 
 
-@pytest.fixture(scope="module")
-def workers():
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        yield cluster
-
-
 @pytest.fixture(params=["synchronous", "threads", "distributed"])
 def start(request, store):
     is_distributed = request.param == "distributed"
-    cluster = request.getfixturevalue("workers") if is_distributed else request.param
+    cluster = request.getfixturevalue("local_cluster") if is_distributed else request.param
     return lambda: TSetEnvironment(
         store=store, cluster=cluster, job_id="objects", parallelism=2, keep_variables=True
     )

@@ -12,16 +12,10 @@ import threading
 import dask
 import psutil
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 
 from dtset import ConfigurationError, StoreNotSharedError, TSetEnvironment
 from tests.programs import wait_for
-
-
-@pytest.fixture(scope="module")
-def local_cluster():
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        yield cluster
 
 
 def total_and_processes(env):
@@ -69,7 +63,7 @@ def test_current_client_is_the_default(store, local_cluster):
 def test_client_of_threads_in_this_process(store):
     with (
         Client(
-            processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None
+            processes=False, n_workers=1, threads_per_worker=2, dashboard_address=":0"
         ) as client,
         TSetEnvironment(store=store, cluster=client) as env,
     ):

@@ -279,7 +279,7 @@ class _Sending:
     def arguments(self, args: tuple[object, ...]) -> tuple[object, ...]:
         """Arguments, with a text in place of what cannot be sent."""
         ready = tuple(map(self._ready, args))
-        return tuple(each if self._travels(each) else f"{each!r:.200}" for each in ready)
+        return tuple(each if self._travels(each) else _Text(f"{each!r:.200}") for each in ready)
 
     def attributes(self, state: dict[str, Any]) -> dict[str, Any]:
         """What can be sent of the attributes; notes travel apart."""
@@ -300,6 +300,13 @@ class _Sending:
         except BaseException:
             return False
         return True
+
+
+class _Text(str):
+    """Stands for what cannot be sent; an exception that holds a file closes it when it is gone."""
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass(frozen=True)

@@ -171,10 +171,12 @@ def _given(cluster: Any) -> Cluster:
 
 def _of_dask(scheduler: Any) -> Cluster:
     """A scheduler of Dask's that needs no cluster."""
-    from dask.base import get_scheduler
+    from dask.base import get_scheduler, named_schedulers
 
     kind = scheduler if isinstance(scheduler, str) else type(scheduler).__name__
-    local = LocalScheduler(kind, get_scheduler(scheduler=scheduler))
+    # Dask imports distributed, for a third of a second, before it looks a name up.
+    get = named_schedulers.get(kind) or get_scheduler(scheduler=scheduler)
+    local = LocalScheduler(kind, get)
     in_process = kind in (*SYNCHRONOUS, "threads", "threading")
     return Cluster(kind, lambda run_id: (local, ()), local.threads(), in_process)
 

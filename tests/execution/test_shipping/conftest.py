@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import dtset.errors
+from tests.forks import run_python
 
 ROOT = Path(dtset.errors.__file__).resolve().parents[1]
 
@@ -84,14 +83,6 @@ def trip(tmp_path: Path) -> Trip:
 
 def _run(home: Path, arguments: list[str]) -> str:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=home,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python(arguments, home, environment)
     assert done.returncode == 0, done.stderr
     return done.stdout

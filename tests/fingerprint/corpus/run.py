@@ -1,5 +1,9 @@
-"""Digests of corpus sources in a fresh process: `run.py main|module|plan PAIRS.json`, JSON on stdout."""
+"""Digests of corpus sources, each in a fork of its own: `run.py MODE,… PAIRS.json`, JSON on stdout.
 
+Modes are main, module and plan. All forks of a process have its hash seed.
+"""
+
+import gc
 import importlib
 import json
 import os
@@ -9,6 +13,7 @@ import traceback
 import types
 from pathlib import Path
 
+import dtset.settings  # noqa: F401
 from dtset.errors import FingerprintError
 from dtset.fingerprint import fingerprint
 from dtset.fingerprint.node import node_trees
@@ -19,9 +24,8 @@ from dtset.plan.nodes import Apply, Source
 from dtset.plan.user_function import Form, UserFunction, label_of
 
 SEPARATOR = "# file "
-# Imported once, not by each child.
+# Imported once by those that need one of them, not by each child.
 SLOW = (
-    "dtset.settings",
     "numpy",
     "pandas",
     "pyarrow",
@@ -94,14 +98,23 @@ def digest_in_plan(f):
 
 
 def main():
-    mode, path = sys.argv[1:]
+    modes, path = sys.argv[1].split(","), sys.argv[2]
     pairs = json.loads(Path(path).read_text())
-    for name in SLOW:
-        importlib.import_module(name)
-    found = []
-    for number, pair in enumerate(pairs):
-        found.append([digest(pair[side], mode, number) for side in ("before", "after")])
-    json.dump(found, sys.stdout)
+    found = {mode: {} for mode in modes}
+    # First those that need nothing large: a fork costs what its parent holds.
+    for number, pair in sorted(enumerate(pairs), key=lambda each: is_slow(each[1])):
+        if is_slow(pair):
+            for name in SLOW:
+                importlib.import_module(name)
+        gc.freeze()
+        for mode in modes:
+            found[mode][number] = [digest(pair[side], mode, number) for side in ("before", "after")]
+    json.dump([[found[mode][n] for n in range(len(pairs))] for mode in modes], sys.stdout)
+
+
+def is_slow(pair):
+    """Whether a pair needs what is slow to import."""
+    return any(name.partition(".")[0] in pair["before"] + pair["after"] for name in SLOW)
 
 
 if __name__ == "__main__":
