@@ -71,12 +71,12 @@ class TSet:
     @property
     def id(self) -> str:
         """Label of the TSet in this process."""
-        return f"{self._operator}-{self._node.mark.number}"
+        return f"{self._node.operator.name}-{self._node.mark.number}"
 
     @property
     def name(self) -> str:
         """The name given with `set_name`, else that of the operator."""
-        return self._node.name or self._operator
+        return self._node.name or self._node.operator.name
 
     @property
     def parallelism(self) -> int:
@@ -98,12 +98,6 @@ class TSet:
         _check_name("set_name()", name)
         self._node = replace(self._node, name=name)
         return self
-
-    @property
-    def _operator(self) -> str:
-        """Name of the operator that makes it."""
-        node = self._node
-        return node.kind if isinstance(node, Stored) else node.operator.name
 
     # Operations ---------------------------------------------------------------------------------
 

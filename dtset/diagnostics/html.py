@@ -74,7 +74,7 @@ def tset_html(kind: str, node: Node, persisted: Persisted | None) -> str:
     True
     """
     if persisted is None:
-        name = node.name or (node.kind if isinstance(node, Stored) else node.operator.name)
+        name = node.name or node.operator.name
         waits = (
             [_mark("not computed yet", "dtset-mute")]
             if isinstance(node, Stored) and node.durable

@@ -309,7 +309,7 @@ class _Lowering:
         if node.mark in self.readings:
             return self.readings[node.mark]
         at_hand = self.at_hand.get(node.mark)
-        name = node.kind if isinstance(node, Stored) else node.operator.name
+        name = node.operator.name
         if isinstance(at_hand, LoadInput | BlockInput):
             return _Reading(name, at_hand.of, _nothing)
         if isinstance(at_hand, KeptBlocks):

@@ -68,7 +68,4 @@ def _signature(node: Node, role: str, function: UserFunction) -> Signature:
 
 def _content(node: Node) -> Content:
     """What the input of an operator holds, seen through links."""
-    above = through_links(node.inputs[0]) if node.inputs else None
-    if above is None or isinstance(above, Stored):
-        return Content.ELEMENTS
-    return above.operator.content
+    return through_links(node.inputs[0]).operator.content if node.inputs else Content.ELEMENTS

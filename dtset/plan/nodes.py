@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from functools import cached_property
 from itertools import count
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from dtset.plan.user_function import Accepted, UserFunction
 
@@ -90,176 +89,98 @@ class Mark:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Source:
-    """Elements from outside the plan.
+class Node:
+    """What all five kinds of nodes have.
 
     Parameters
     ----------
     operator : Operator
-        What reads them.
+        What it does.
+    inputs : tuple of Node
+        The nodes that it reads.
     parallelism : int
-        Number of partitions.
-    data : SourceData, optional
-        What is read, where that is not a function of the user's.
+        Number of partitions. Default: that of the first input.
     functions : mapping of str to UserFunction
         The user's functions, by role.
-    sides : mapping of str to Node
-        The side inputs that are bound to it now, by name.
+    params : mapping of str to object
+        Plain values that decide what the operator does.
+    sides : dict of str to Node
+        The side inputs that are bound to it now, by name: the one thing of a plan that changes.
     files : FunctionFiles, optional
         What the functions read by themselves.
     name : str, optional
         The name that the user gave it.
+    mark : Mark
+        What copies of it share.
     """
 
     operator: Operator
-    parallelism: int
+    inputs: tuple[Node, ...] = ()
+    parallelism: int = 0
+    functions: Mapping[str, UserFunction] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
+    sides: dict[str, Node] = field(default_factory=dict)
+    files: FunctionFiles | None = None
+    name: str | None = None
+    mark: Mark = field(default_factory=Mark)
+
+    def __post_init__(self) -> None:
+        if not self.parallelism:
+            object.__setattr__(self, "parallelism", self.inputs[0].parallelism)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Source(Node):
+    """Elements from outside the plan, from `data` or from a function of the user's."""
+
     data: SourceData | None = None
-    functions: Mapping[str, UserFunction] = field(default_factory=dict)
-    params: Mapping[str, object] = field(default_factory=dict)
-    sides: dict[str, Node] = field(default_factory=dict)
-    files: FunctionFiles | None = None
-    name: str | None = None
-    mark: Mark = field(default_factory=Mark)
-    inputs: tuple[Node, ...] = field(default=(), init=False)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Apply:
-    """An operator over the elements of each partition; runs fused with its neighbours.
-
-    Parameters
-    ----------
-    operator : Operator
-        What it does.
-    inputs : tuple of Node
-        The one node that it reads.
-    functions, sides, files, name
-        As of `Source`.
-    params : mapping of str to object
-        Plain values that decide what the operator does.
-    """
-
-    operator: Operator
-    inputs: tuple[Node, ...]
-    functions: Mapping[str, UserFunction] = field(default_factory=dict)
-    params: Mapping[str, object] = field(default_factory=dict)
-    sides: dict[str, Node] = field(default_factory=dict)
-    files: FunctionFiles | None = None
-    name: str | None = None
-    mark: Mark = field(default_factory=Mark)
-
-    @cached_property
-    def parallelism(self) -> int:
-        """Number of partitions: the input's."""
-        return _first_known(self).parallelism
+class Apply(Node):
+    """An operator over the elements of each partition of its one input; runs fused with its neighbours."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Exchange:
-    """An operator that moves elements between partitions.
-
-    Parameters
-    ----------
-    operator : Operator
-        What it does.
-    inputs : tuple of Node
-        The nodes that it reads: several for a join.
-    parallelism : int
-        Number of partitions of its result.
-    functions, params, sides, files, name
-        As of `Apply`.
-    """
-
-    operator: Operator
-    inputs: tuple[Node, ...]
-    parallelism: int
-    functions: Mapping[str, UserFunction] = field(default_factory=dict)
-    params: Mapping[str, object] = field(default_factory=dict)
-    sides: dict[str, Node] = field(default_factory=dict)
-    files: FunctionFiles | None = None
-    name: str | None = None
-    mark: Mark = field(default_factory=Mark)
+class Exchange(Node):
+    """An operator that moves elements between partitions, of several inputs for a join."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Zip:
-    """Partitions of several nodes put together, those of the same number.
+class Zip(Node):
+    """Partitions of several nodes put together, those of the same number."""
 
-    Parameters
-    ----------
-    operator : Operator
-        What becomes of them.
-    inputs : tuple of Node
-        The nodes that it reads; of one with a single partition, every partition reads that.
-    parallelism : int
-        Number of partitions.
-    params, name
-        As of `Apply`.
-    """
 
-    operator: Operator
-    inputs: tuple[Node, ...]
-    parallelism: int
-    functions: Mapping[str, UserFunction] = field(default_factory=dict)
-    params: Mapping[str, object] = field(default_factory=dict)
-    sides: dict[str, Node] = field(default_factory=dict)
-    files: FunctionFiles | None = None
-    name: str | None = None
-    mark: Mark = field(default_factory=Mark)
+@dataclass(frozen=True)
+class _Keeping:
+    """The operator of a stored node: keeps the elements as they are."""
+
+    name: str
+    takes: Mapping[str, Accepted] = field(default_factory=dict)
+    is_link: bool = False
+    is_independent: bool = True
+    content: Content = Content.ELEMENTS
+
+
+_PERSIST, _CACHE = _Keeping("persist"), _Keeping("cache")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Stored:
-    """Elements that are kept: a cache in memory, a persist in the store.
+class Stored(Node):
+    """Elements that are kept: in the store if `durable`, a persist, else in memory, a cache.
 
     Once a persist is carried out, the handle on it has no input any more, so that what is above becomes
-    garbage. A cache is kept until its mark is gone.
-
-    Parameters
-    ----------
-    durable : bool
-        Whether they are committed to the store.
-    inputs : tuple of Node
-        The one node that it reads, or none.
-    parallelism : int
-        Number of partitions.
-    refresh : bool
-        Whether they are computed although they are in the store.
-    name : str, optional
-        The name that the user gave it.
+    garbage. A cache is kept until its mark is gone. With `refresh`, elements are computed although they are in
+    the store.
     """
 
+    operator: Operator = field(init=False, default=_CACHE)
     durable: bool
-    inputs: tuple[Node, ...]
-    parallelism: int
     refresh: bool = False
-    name: str | None = None
-    mark: Mark = field(default_factory=Mark)
 
-    @property
-    def kind(self) -> str:
-        """What people call it: ``persist`` or ``cache``."""
-        return "persist" if self.durable else "cache"
-
-    @property
-    def sides(self) -> dict[str, Node]:
-        """The side inputs that are bound to it: none."""
-        return {}
-
-    @property
-    def functions(self) -> Mapping[str, UserFunction]:
-        """The user's functions, by role: none."""
-        return {}
-
-
-Node: TypeAlias = Source | Apply | Exchange | Zip | Stored
-
-
-def _first_known(node: Node) -> Node:
-    """The node above that knows how many partitions there are, however long the chain."""
-    while isinstance(node, Apply) and "parallelism" not in vars(node):
-        node = node.inputs[0]
-    return node
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "operator", _PERSIST if self.durable else _CACHE)
+        Node.__post_init__(self)
 
 
 def is_link(node: Node) -> bool:
@@ -330,10 +251,7 @@ def snapshot_of_sides(target: Node) -> Node:
         inputs = tuple(copies.get(above.mark, above) for above in node.inputs)
         if not node.sides and inputs == node.inputs:
             continue
-        changed: dict[str, object] = {"sides": dict(node.sides), "mark": Mark()}
-        if not isinstance(node, Source):
-            changed["inputs"] = inputs
-        copies[node.mark] = replace(node, **changed)  # type: ignore[arg-type]
+        copies[node.mark] = replace(node, inputs=inputs, sides=dict(node.sides), mark=Mark())
     return copies.get(target.mark, target)
 
 
@@ -350,9 +268,9 @@ def described(node: Node) -> str:
     >>> described(Stored(durable=True, inputs=(), parallelism=2, name="clean"))
     'persist clean'
     """
-    if isinstance(node, Stored):
-        return node.kind if node.name is None else f"{node.kind} {node.name}"
     labels = [function.label for function in node.functions.values()]
+    if isinstance(node, Stored) and node.name is not None:
+        labels = [node.name]
     return " ".join([node.operator.name, *labels])
 
 
@@ -371,6 +289,6 @@ def title(node: Stored) -> str:
     'range'
     """
     if node.name is not None or not node.inputs:
-        return node.name or node.kind
+        return node.name or node.operator.name
     above = through_links(node.inputs[0])
     return above.name or described(above)
