@@ -48,17 +48,7 @@ class SourceInput:
 
 @dataclass(frozen=True)
 class LoadInput:
-    """Elements that a persist committed.
-
-    Parameters
-    ----------
-    name : str
-        What messages call the TSet.
-    path : str
-        Folder of its generation.
-    parts : mapping of int to Part
-        The partitions that the tasks may ask for.
-    """
+    """Elements that a persist committed."""
 
     name: str
     path: str

@@ -47,15 +47,7 @@ class Committed:
 
 @dataclass(frozen=True)
 class PersistOutput:
-    """Elements are written to the store, and committed partition by partition.
-
-    Parameters
-    ----------
-    fingerprint : str
-        Names the TSet in the store.
-    generation : str or None
-        What to call attempts that may be mixed; None: by the deal they were computed from.
-    """
+    """Elements are written to the store, and committed partition by partition."""
 
     fingerprint: str
     generation: str | None
@@ -101,13 +93,7 @@ class PersistOutput:
 
 @dataclass(frozen=True)
 class BlockOutput:
-    """Elements are returned, or kept in memory, as encoded blocks.
-
-    Parameters
-    ----------
-    limit : int or None
-        How many elements of a partition are wanted; None: all.
-    """
+    """Elements are returned, or kept in memory, as encoded blocks."""
 
     limit: int | None = None
 

@@ -11,15 +11,7 @@ __all__ = ["GroupResult"]
 
 @dataclass(frozen=True)
 class GroupResult:
-    """What the partitions of one task gave.
-
-    Parameters
-    ----------
-    results : mapping of int to object
-        By partition, what the stage's output made of it.
-    deal : str or None
-        The deal of the exchange that the partitions were computed from, if there is one above them.
-    """
+    """What the partitions of one task gave."""
 
     results: Mapping[int, Any] = field(repr=False)
     deal: str | None = None

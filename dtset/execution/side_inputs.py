@@ -17,19 +17,7 @@ __all__ = ["OpenedSides", "SideInput", "opened_sides"]
 
 @dataclass(frozen=True)
 class SideInput:
-    """A side input of one operator of a stage.
-
-    Parameters
-    ----------
-    key, name : str
-        The operator's key, and the name that the input is bound to.
-    input : LoadInput or BlockInput
-        Where its elements are.
-    parallelism : int
-        Number of its partitions: if it is one, every partition sees it.
-    count : int
-        How many upstream results it reads.
-    """
+    """A side input of one operator of a stage."""
 
     key: str
     name: str

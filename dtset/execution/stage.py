@@ -45,21 +45,7 @@ class TaskSettings:
 
 @dataclass(frozen=True)
 class Scope:
-    """One attempt at one partition, on its worker.
-
-    Parameters
-    ----------
-    settings : TaskSettings
-        What all tasks are told.
-    program : Program
-        The user's code.
-    partition : int
-        Number of the partition.
-    worker_id : int or str
-        Name of the worker.
-    sides : mapping of str to mapping of str to DataPartition
-        By the key of an operator, its side inputs by name.
-    """
+    """One attempt at one partition, on its worker."""
 
     settings: TaskSettings
     program: Program

@@ -29,17 +29,7 @@ _MOST_PENDING = 32
 
 @dataclass(frozen=True)
 class SendOutput:
-    """Elements are sent to partitions, as encoded blocks.
-
-    Parameters
-    ----------
-    spec : CallSpec
-        The mover.
-    sources, targets : int
-        From how many partitions to how many.
-    side : int
-        Which input of the exchange this is.
-    """
+    """Elements of one side of an exchange are sent to partitions, as encoded blocks."""
 
     spec: CallSpec[Mover]
     sources: int
@@ -75,18 +65,10 @@ class SendOutput:
 
 @dataclass(frozen=True)
 class ReceiveInput:
-    """Elements that were sent to a partition.
+    """Elements that were sent to a partition from each of some `sides`.
 
-    Parameters
-    ----------
-    spec : CallSpec
-        The mover.
-    sides : int
-        How many inputs the exchange has.
-    is_dealt : bool
-        Whether it depends on what was sent which elements a partition holds.
-    is_last : bool
-        Whether nothing else of the exchange follows.
+    They are dealt if it depends on what was sent which elements a partition holds. What is not the last is sent
+    again, on the way up a tree.
     """
 
     spec: CallSpec[Mover]
