@@ -35,13 +35,7 @@ _SITE_FOLDERS = ("site-packages", "dist-packages")
 
 @dataclass(frozen=True)
 class Distribution:
-    """A named, versioned set of modules that an installer put in place.
-
-    Examples
-    --------
-    >>> Distribution("numpy", "2.4.6").version
-    '2.4.6'
-    """
+    """A named, versioned set of modules that an installer put in place."""
 
     name: str
     version: str
@@ -73,13 +67,7 @@ def is_user_module(module_name: str) -> bool:
 
 
 def is_users_class(cls: type) -> bool:
-    """Whether a class is the user's own; a compiled one of no module that there is belongs to a library.
-
-    Examples
-    --------
-    >>> is_users_class(dict)
-    False
-    """
+    """Whether a class is the user's own; a compiled one of no module that there is belongs to a library."""
     name = cls.__module__
     if not isinstance(name, str) or not is_user_module(name):
         return False

@@ -24,11 +24,6 @@ class ProgramFiles:
     """The script and the user's modules, each as its file was when this first looked at it.
 
     What runs is what was loaded: a file that is edited meanwhile is another program, not this one.
-
-    Examples
-    --------
-    >>> ProgramFiles().tree().name
-    'program'
     """
 
     def __init__(self) -> None:

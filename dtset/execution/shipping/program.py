@@ -37,14 +37,7 @@ class Program:
     _spaces: Sequence[ModuleType] = field(repr=False)
 
     def resolve(self, module: str, qualname: str) -> object:
-        """Find what a pickle refers to by name: the shipment's own class or function.
-
-        Examples
-        --------
-        >>> from dtset.execution.shipping.shipment import ship
-        >>> receive(ship({})).resolve("collections", "OrderedDict")
-        <class 'collections.OrderedDict'>
-        """
+        """Find what a pickle refers to by name: the shipment's own class or function."""
         found = self._shipped(module, qualname)
         if found is not None:
             return found
@@ -105,12 +98,6 @@ def receive(shipment: Shipment, action: str = "") -> Program:
     """Load a shipment, or return the program that this process has loaded from it before.
 
     Each action has a program of its own, so that what one leaves behind in globals is not seen by the next.
-
-    Examples
-    --------
-    >>> from dtset.execution.shipping.shipment import ship
-    >>> receive(ship({"length": len})).objects["length"]("abc")
-    3
     """
     differences = _differences(shipment.python, tuple(shipment.distributions.items()))
     if differences:
