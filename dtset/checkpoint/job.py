@@ -27,11 +27,6 @@ class Program:
     The `command` is what followed the interpreter's name: empty in a session, beginning with ``-`` for standard input. The
     `script` is the absolute path of the file that runs, if an argument is its path; `copy` is the path of its copy in the
     store. What is secret is left out of a record, and it is `withheld` then, so that it cannot be started again.
-
-    Examples
-    --------
-    >>> Program(("-m", "cProfile", "wc.py", "20"), "/jobs", "/jobs/wc.py").position
-    2
     """
 
     command: Sequence[str]

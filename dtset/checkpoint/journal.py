@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from dtset.checkpoint.explain import Missed, Reason, explained
 from dtset.checkpoint.history import History
@@ -17,23 +18,24 @@ __all__ = ["Journal"]
 _logger = logging.getLogger("dtset")
 
 
+@dataclass(eq=False)
 class Journal:
     """Notes what becomes of each persist of a run, and explains it by what came before."""
 
-    def __init__(
-        self, store: ObjectStore, job_id: str, run_id: str, note: Callable[..., None]
-    ) -> None:
-        self._store = store
-        self._job_id = job_id
-        self._run_id = run_id
-        self._note = note
-        self._history = History(store, job_id, run_id)
+    store: ObjectStore
+    job_id: str
+    run_id: str
+    note: Callable[..., None]
+    _history: History = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._history = History(self.store, self.job_id, self.run_id)
 
     def reason(self, missed: Missed, ahead: int = 0) -> Reason:
         """Why a TSet has to be computed; `ahead` persists are to be run before it."""
         pasts = self._history.predecessors(missed.name, self._history.place + ahead)
         try:
-            return explained(self._store, self._job_id, missed, pasts)
+            return explained(self.store, self.job_id, missed, pasts)
         except StoreError as error:
             # Only words hang on it: what the run itself reads and writes there fails loudly.
             _logger.warning("why %s has to be computed cannot be told: %s", missed.name, error)
@@ -42,8 +44,8 @@ class Journal:
     def missed(self, missed: Missed) -> Reason:
         """Note that a TSet is about to be computed, and keep what it is made from; return why."""
         reason = self.reason(missed)
-        write_lineage(self._store, self._job_id, missed.fingerprint, self._run_id, missed.lineage)
-        self._note(
+        write_lineage(self.store, self.job_id, missed.fingerprint, self.run_id, missed.lineage)
+        self.note(
             event="miss",
             name=missed.name,
             place=self._history.begin(missed.name, missed.fingerprint),
@@ -58,7 +60,7 @@ class Journal:
         self, manifest: Manifest, hit: bool | int, *, accepted: bool, seconds: float
     ) -> None:
         """Note that a TSet is there: found, or computed."""
-        self._note(
+        self.note(
             event="persist",
             name=manifest.name,
             place=self._history.note(manifest.name, manifest.fingerprint),

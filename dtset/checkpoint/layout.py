@@ -28,13 +28,7 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 def check_job_id(job_id: str) -> str:
-    """Return the job ID if it can name a folder in every store.
-
-    Examples
-    --------
-    >>> check_job_id("etl-2026.1")
-    'etl-2026.1'
-    """
+    """Return the job ID if it can name a folder in every store."""
     if not isinstance(job_id, str) or not _JOB_ID.match(job_id) or ".." in job_id:
         raise ConfigurationError(
             f"the job ID {job_id!r} cannot name a folder: use up to 200 letters, digits and _ . + = -, "

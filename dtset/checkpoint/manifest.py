@@ -10,7 +10,7 @@ from typing import Any
 from dtset.checkpoint.job import check_job
 from dtset.checkpoint.layout import generation_path, group_path, manifest_path, part_path
 from dtset.checkpoint.part import Part
-from dtset.checkpoint.placed import FORMAT, find_placed, placed
+from dtset.checkpoint.placed import FORMAT, commit_placed, find_placed
 from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.storage.zarr_group import root_metadata
@@ -153,18 +153,11 @@ def commit_manifest(store: ObjectStore, manifest: Manifest, *, replace: bool = F
     # One group's metadata may be written by two runs: they name their own attempts, and both are right.
     group = {f"{part.partition}-{part.attempt}": part.summary for part in manifest.parts}
     store.put(f"{manifest.group}/zarr.json", root_metadata(group), durable=True)
-    path = manifest_path(manifest.job_id, manifest.fingerprint)
-    record = placed(path, manifest.to_json())
-    if not replace:
-        if store.create(path, record):
-            return manifest
-        winner = find_manifest(store, manifest.job_id, manifest.fingerprint)
-        if winner is not None:
-            return winner
-    store.put(path, record, durable=True)
-    winner = find_manifest(store, manifest.job_id, manifest.fingerprint)
-    if winner is None:
-        raise StoreError(
-            f"{store.url}/{path} was written but cannot be read back: look at the store"
-        )
-    return winner
+    return commit_placed(
+        store,
+        manifest_path(manifest.job_id, manifest.fingerprint),
+        manifest.to_json(),
+        manifest,
+        lambda: find_manifest(store, manifest.job_id, manifest.fingerprint),
+        replace=replace,
+    )

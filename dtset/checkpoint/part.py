@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dtset.checkpoint.layout import data_path, part_path
-from dtset.checkpoint.placed import find_placed, placed
-from dtset.errors import CorruptCheckpointError, StoreError
+from dtset.checkpoint.placed import commit_placed, find_placed
+from dtset.errors import CorruptCheckpointError
 from dtset.storage.batch import Batch
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_reader import read_partition
@@ -74,21 +74,13 @@ def commit_part(store: ObjectStore, generation_path: str, part: Part) -> Part:
     The record is written after the data it speaks of is durable.
     """
     store.sync(part.path(generation_path))
-    path = part_path(generation_path, part.partition)
-    record = placed(path, part.to_json())
-    if store.create(path, record):
-        return part
-    winner = find_part(store, generation_path, part.partition)
-    if winner is not None:
-        return winner
-    # What is there is torn: it never counted for anybody, so that replacing it loses nothing.
-    store.put(path, record, durable=True)
-    winner = find_part(store, generation_path, part.partition)
-    if winner is None:
-        raise StoreError(
-            f"{store.url}/{path} was written but cannot be read back: look at the store"
-        )
-    return winner
+    return commit_placed(
+        store,
+        part_path(generation_path, part.partition),
+        part.to_json(),
+        part,
+        lambda: find_part(store, generation_path, part.partition),
+    )
 
 
 def read_parts(store: ObjectStore, generation_path: str) -> dict[int, Part]:

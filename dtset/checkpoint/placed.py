@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from dtset.errors import CorruptCheckpointError
+from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.storage.records import seal, unseal
 
-__all__ = ["FORMAT", "find_note", "find_placed", "find_whole", "placed"]
+__all__ = ["FORMAT", "commit_placed", "find_note", "find_placed", "find_whole", "placed"]
 
 FORMAT = 2
+_T = TypeVar("_T")
 
 
 def placed(path: str, fields: Mapping[str, Any]) -> bytes:
@@ -21,6 +22,31 @@ def placed(path: str, fields: Mapping[str, Any]) -> bytes:
     The path begins with the job's ID, and names what the record is of: a run, a TSet, a partition, a commit.
     """
     return seal({"format": FORMAT, "path": path, **fields})
+
+
+def commit_placed(
+    store: ObjectStore,
+    path: str,
+    fields: Mapping[str, Any],
+    own: _T,
+    find: Callable[[], _T | None],
+    *,
+    replace: bool = False,
+) -> _T:
+    """Write the record of `own`, unless a whole one is there that stays; return what counts."""
+    record = placed(path, fields)
+    if not replace:
+        if store.create(path, record):
+            return own
+        if (winner := find()) is not None:
+            return winner
+    # What is there is to go, or is torn: that never counted for anybody, so that replacing it loses nothing.
+    store.put(path, record, durable=True)
+    if (winner := find()) is None:
+        raise StoreError(
+            f"{store.url}/{path} was written but cannot be read back: look at the store"
+        )
+    return winner
 
 
 def find_whole(store: ObjectStore, path: str) -> dict[str, Any] | None:

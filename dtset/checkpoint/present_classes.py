@@ -14,13 +14,7 @@ __all__ = ["class_tree", "module_and_name", "present_classes", "present_fingerpr
 
 
 def module_and_name(name: str) -> tuple[str, str]:
-    """Module and qualified name of a class, of their form in records.
-
-    Examples
-    --------
-    >>> module_and_name("etl:Rec")
-    ('etl', 'Rec')
-    """
+    """Module and qualified name of a class, of their form in records."""
     module, _, qualname = name.partition(":")
     return module, qualname
 

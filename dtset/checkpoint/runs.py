@@ -182,9 +182,8 @@ def _read_run(
     if ended:
         end = find_note(store, run_path(job_id, run_id, "end.json"))
         if end is not None:
-            return RunRecord(**{**vars(run), "state": end["state"]})
-    state = "running" if _is_alive(store, job_id, run, timeout) else "interrupted"
-    return RunRecord(**{**vars(run), "state": state})
+            return replace(run, state=end["state"])
+    return run if _is_alive(store, job_id, run, timeout) else replace(run, state="interrupted")
 
 
 def _is_alive(store: ObjectStore, job_id: str, run: RunRecord, timeout: float) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from dtset.checkpoint.runs import list_runs
@@ -26,6 +27,7 @@ from dtset.storage.objects import ObjectStore
 __all__ = ["State"]
 
 
+@dataclass(eq=False)
 class State:
     """Variables of the driver's that survive restarts, once committed.
 
@@ -33,42 +35,30 @@ class State:
     gave when this run began.
     """
 
-    def __init__(
-        self,
-        store: ObjectStore,
-        job_id: str,
-        run_id: str,
-        *,
-        runs: Mapping[str, Collection[str]],
-        keep: bool | None,
-        allow_pickle: bool,
-        enabled: bool,
-        ignore: Collection[str],
-    ) -> None:
-        self._store = store
-        self._job_id = job_id
-        self._run_id = run_id
-        self._runs = runs
-        self._keep = keep
-        self._allow_pickle = allow_pickle
-        self._enabled = enabled
-        self._ignore = ignore
-        self._files = ProgramFiles()
-        self._values: dict[str, Any] = {}
-        self._last: Commit | None = None
-        self._looked_up = False
-        self._noted: set[CommitID] = set()
-        self._lock = threading.Lock()
+    store: ObjectStore
+    job_id: str
+    run_id: str
+    runs: Mapping[str, Collection[str]]
+    keep: bool | None
+    allow_pickle: bool
+    enabled: bool
+    ignore: Collection[str]
+    _files: ProgramFiles = field(default_factory=ProgramFiles, init=False)
+    _values: dict[str, Any] = field(default_factory=dict, init=False)
+    _last: Commit | None = field(default=None, init=False)
+    _looked_up: bool = field(default=False, init=False)
+    _noted: set[CommitID] = field(default_factory=set, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def init(self, name: str, default: Any) -> Any:
         """Return the committed value of a variable, else its default."""
         last = self._committed()
         value = default
-        if last is not None and name in last.variables and self._keep is not False:
-            if self._keep is None:
+        if last is not None and name in last.variables and self.keep is not False:
+            if self.keep is None:
                 made_by = last.variables[name].program
                 also = [part.name for part in made_by.children]
-                check_program(name, made_by, self._files.tree(also, self._ignore))
+                check_program(name, made_by, self._files.tree(also, self.ignore))
             value = last.variables[name].value
         self._values[name] = value
         return value
@@ -86,24 +76,24 @@ class State:
 
         Those of earlier commits that this run has not named stay, as made by the program that made them.
         """
-        if not self._enabled:
+        if not self.enabled:
             return
         with self._lock:
             # Another run may have committed since: what this one has not named is as that one left it.
             last, number = self._found(afresh=True)
             earlier = last.variables if last is not None else {}
-            program = self._files.tree(ignore=self._ignore)
+            program = self._files.tree(ignore=self.ignore)
             own = {name: Variable(value, program) for name, value in self._values.items()}
-            commit = Commit(number + 1, self._run_id, {**earlier, **own})
-            commit_variables(self._store, self._job_id, commit, allow_pickle=self._allow_pickle)
-            note_commit(self._store, self._job_id, self._run_id, commit)
+            commit = Commit(number + 1, self.run_id, {**earlier, **own})
+            commit_variables(self.store, self.job_id, commit, allow_pickle=self.allow_pickle)
+            note_commit(self.store, self.job_id, self.run_id, commit)
             self._noted.add((commit.number, commit.run_id))
             self._last, self._looked_up = commit, True
 
     def _committed(self) -> Commit | None:
         """The last commit; read from the store once."""
         with self._lock:
-            if self._enabled and not self._looked_up:
+            if self.enabled and not self._looked_up:
                 self._last, _ = self._found(afresh=False)
                 self._looked_up = True
             return self._last
@@ -114,24 +104,24 @@ class State:
         None where what was committed is to be reset: then it need not be readable.
         """
         # What is noted is asked before what is there: of what is noted meanwhile, nothing is missed.
-        runs = list_runs(self._store, self._job_id) if afresh else self._runs
+        runs = list_runs(self.store, self.job_id) if afresh else self.runs
         noted = self._noted | noted_commits(runs)
-        commits = sorted(noted | list_commits(self._store, self._job_id), reverse=True)
+        commits = sorted(noted | list_commits(self.store, self.job_id), reverse=True)
         number = commits[0][0] if commits else 0
-        for each in () if self._keep is False else commits:
+        for each in () if self.keep is False else commits:
             found = read_commit(
-                self._store,
-                self._job_id,
+                self.store,
+                self.job_id,
                 each,
                 noted=each in noted,
-                allow_pickle=self._allow_pickle,
+                allow_pickle=self.allow_pickle,
             )
             if found is not None:
                 if each not in noted:
                     # The run that made it died before it could note it, and this one goes on from it. A store
                     # that one may only read keeps no notes.
                     with suppress(ReadOnlyStoreError):
-                        note_commit(self._store, self._job_id, self._run_id, found)
+                        note_commit(self.store, self.job_id, self.run_id, found)
                 self._noted.add(each)
                 return found, number
             if not afresh:

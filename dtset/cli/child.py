@@ -39,12 +39,6 @@ def run_child(command: Sequence[str], folder: str, environment: Mapping[str, str
     """Run a command to its end; while it runs, signals are the child's affair.
 
     It is given all of its environment. Its exit status is negative, the number of the signal, if one killed it.
-
-    Examples
-    --------
-    >>> import sys
-    >>> run_child([sys.executable, "-c", "raise SystemExit(3)"], "/", {})
-    3
     """
     forwarding = _Forwarding()
     with _handling(forwarding):

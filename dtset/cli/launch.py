@@ -30,13 +30,6 @@ class Launch:
     """A program to be run as a job.
 
     Without a `store` it is the setting's. The `copy` of the script is run in its place.
-
-    Examples
-    --------
-    >>> from dtset.checkpoint.job import Program
-    >>> launch = Launch("wc-1", "wc", Program(("-O", "wc.py", "20"), "/jobs", "/jobs/wc.py", workers=2))
-    >>> launch.command[1:]
-    ['-O', 'wc.py', '20']
     """
 
     job_id: str
@@ -55,15 +48,7 @@ class Launch:
         return [sys.executable, *command]
 
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """Environment of the process.
-
-        Examples
-        --------
-        >>> from dtset.checkpoint.job import Program
-        >>> launch = Launch("wc-1", "wc", Program(("wc.py",), "/jobs", workers=2))
-        >>> json.loads(launch.environment({})["DTSET_SUBMITTED"])["workers"]
-        2
-        """
+        """Environment of the process."""
         submitted = {
             "by": os.getpid(),
             "job_id": self.job_id,

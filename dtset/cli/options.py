@@ -37,16 +37,7 @@ def _not_both(ctx: click.Context, param: click.Parameter, value: int | None) -> 
 
 
 def cluster_options(command: _F) -> _F:
-    """Add ``--cluster ADDR`` and ``--workers N``, of which one may be given.
-
-    Examples
-    --------
-    >>> @click.command()
-    ... @cluster_options
-    ... def run(cluster, workers): ...
-    >>> [option.name for option in run.params]
-    ['cluster', 'workers']
-    """
+    """Add ``--cluster ADDR`` and ``--workers N``, of which one may be given."""
     # Eager parameters are looked at first, so that the number of workers finds the cluster.
     cluster = click.option(
         "--cluster",
@@ -85,11 +76,6 @@ def configured_store(url: str | None, *, create: bool = False) -> ObjectStore:
     """Open the store that was given, else the one of the settings.
 
     A local folder that is not there is an error, unless it is to be created.
-
-    Examples
-    --------
-    >>> configured_store("memory://doctest-options").url
-    'memory://doctest-options'
     """
     from dtset.settings import setting
     from dtset.storage.objects import open_store

@@ -22,11 +22,6 @@ class Unfinished:
     """A TSet that some run began to persist, and none finished.
 
     It may be `accepted`: then the user said that other data count for it.
-
-    Examples
-    --------
-    >>> Unfinished("5f" * 32, partitions=7, nbytes=4096).partitions
-    7
     """
 
     fingerprint: str
@@ -38,13 +33,7 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class JobContent:
-    """A job's runs, the oldest first, and its persisted TSets, in the order of their commits.
-
-    Examples
-    --------
-    >>> JobContent((), (), (Unfinished("5f" * 32, 7, 4096),)).nbytes
-    4096
-    """
+    """A job's runs, the oldest first, and its persisted TSets, in the order of their commits."""
 
     runs: Sequence[RunRecord]
     persisted: Sequence[Manifest]
@@ -90,14 +79,7 @@ def job_folders(store: ObjectStore) -> list[str]:
 
 
 def read_content(store: ObjectStore, job_id: str, *, names: bool = False) -> JobContent:
-    """Read what a store holds of a job; with `names`, also what its runs have called its TSets.
-
-    Examples
-    --------
-    >>> from dtset.storage.objects import open_store
-    >>> read_content(open_store("memory://doctest-stored"), "nothing").state
-    'unknown'
-    """
+    """Read what a store holds of a job; with `names`, also what its runs have called its TSets."""
     from dtset.checkpoint.history import History
     from dtset.checkpoint.manifest import find_manifest
     from dtset.checkpoint.runs import read_runs

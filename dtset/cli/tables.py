@@ -49,11 +49,5 @@ def print_json(value: object) -> None:
 
 
 def timestamp(moment: float | None) -> Any:
-    """Moment, given as seconds since the epoch, in the form of ISO 8601 and UTC.
-
-    Examples
-    --------
-    >>> timestamp(0.0)
-    '1970-01-01T00:00:00+00:00'
-    """
+    """Moment, given as seconds since the epoch, in the form of ISO 8601 and UTC."""
     return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat()

@@ -42,11 +42,5 @@ def seconds_text(seconds: float) -> str:
 
 
 def moment_text(moment: float) -> str:
-    """Say a moment, given as seconds since the epoch, in local time.
-
-    Examples
-    --------
-    >>> len(moment_text(0.0))
-    19
-    """
+    """Say a moment, given as seconds since the epoch, in local time."""
     return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M:%S")

@@ -32,13 +32,7 @@ def environment_lines(
 
 
 def banner(lines: Mapping[str, str], job_id: str, *, checkpointing: bool, has_id: bool) -> str:
-    """What is said when an environment is up.
-
-    Examples
-    --------
-    >>> print(banner({"Job ID": "etl"}, "etl", checkpointing=True, has_id=True))
-    Job ID       : etl
-    """
+    """What is said when an environment is up."""
     said = [f"{key:<12} : {value}" for key, value in lines.items()]
     if not checkpointing:
         said.append("Checkpointing is off: nothing will be found again.")

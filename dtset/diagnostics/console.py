@@ -28,12 +28,6 @@ def attach_console(submitted: Mapping[str, Any]) -> None:
 
     Without ``banner`` in what the command line told this process nothing is changed: what a program that was not started by it
     shows is its own affair.
-
-    Examples
-    --------
-    >>> attach_console({})
-    >>> logging.getLogger("dtset").handlers
-    []
     """
     logger = logging.getLogger("dtset")
     if not submitted.get("banner") or any(isinstance(each, _Console) for each in logger.handlers):

@@ -49,11 +49,6 @@ def environment_html(described: Mapping[str, str]) -> str:
     """Show an environment.
 
     A value that is an http address becomes a link.
-
-    Examples
-    --------
-    >>> "<dd><code>etl-1</code></dd>" in environment_html({"Job name": "etl", "Job ID": "etl-1"})
-    True
     """
     facts = dict(described)
     name = facts.pop("Job name", "")
@@ -63,16 +58,7 @@ def environment_html(described: Mapping[str, str]) -> str:
 
 
 def tset_html(kind: str, node: Node, persisted: Persisted | None) -> str:
-    """Show a TSet: its operators, and what is stored of it.
-
-    Examples
-    --------
-    >>> from dtset.operators.sources import RANGE
-    >>> from dtset.plan.nodes import Source
-    >>> html = tset_html("TSet", Source(operator=RANGE, parallelism=2), None)
-    >>> "2 partitions" in html
-    True
-    """
+    """Show a TSet: its operators, and what is stored of it."""
     if persisted is None:
         name = node.name or node.operator.name
         waits = (

@@ -18,11 +18,6 @@ def may_be_imported(module_name: str) -> bool:
     """Whether the program, in whatever branch or function, has an import statement for a module.
 
     The files of the user's modules are read for this, and nothing is imported.
-
-    Examples
-    --------
-    >>> may_be_imported("this")
-    False
     """
     loaded = [name for name, module in list(sys.modules.items()) if isinstance(module, ModuleType)]
     found = dict.fromkeys(filter(is_user_module, loaded))

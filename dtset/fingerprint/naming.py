@@ -46,13 +46,7 @@ def module_of(obj: Any) -> str | None:
 
 
 def place_of(obj: Any) -> str:
-    """Where people look for a function or class: its module, for a script the file's name, and its name.
-
-    Examples
-    --------
-    >>> place_of(by_name)
-    'dtset.fingerprint.naming.by_name'
-    """
+    """Where people look for a function or class: its module, for a script the file's name, and its name."""
     module_name, name = module_of(obj), getattr(obj, "__qualname__", "")
     if module_name in ("__main__", "__mp_main__"):
         file = getattr(sys.modules.get(module_name), "__file__", None)

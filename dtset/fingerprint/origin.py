@@ -26,6 +26,7 @@ __all__ = [
     "is_users_class",
     "is_users_file",
     "is_users_module",
+    "spec_of",
 ]
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -35,13 +36,7 @@ _SITE_FOLDERS = ("site-packages", "dist-packages")
 
 @dataclass(frozen=True)
 class Distribution:
-    """A named, versioned set of modules that an installer put in place.
-
-    Examples
-    --------
-    >>> Distribution("numpy", "2.4.6").version
-    '2.4.6'
-    """
+    """A named, versioned set of modules that an installer put in place."""
 
     name: str
     version: str
@@ -73,13 +68,7 @@ def is_user_module(module_name: str) -> bool:
 
 
 def is_users_class(cls: type) -> bool:
-    """Whether a class is the user's own; a compiled one of no module that there is belongs to a library.
-
-    Examples
-    --------
-    >>> is_users_class(dict)
-    False
-    """
+    """Whether a class is the user's own; a compiled one of no module that there is belongs to a library."""
     name = cls.__module__
     if not isinstance(name, str) or not is_user_module(name):
         return False
@@ -172,7 +161,7 @@ def _place(module_name: str) -> tuple[str | None, str | None, bool]:
             file = next((entry for entry in path if isinstance(entry, str)), None)
         origin = spec.origin if isinstance(spec, ModuleSpec) else None
         return (file if isinstance(file, str) else None), origin, path is not None
-    spec = _find(module_name)
+    spec = spec_of(module_name)
     if spec is None:
         return None, None, False
     locations = spec.submodule_search_locations
@@ -180,7 +169,7 @@ def _place(module_name: str) -> tuple[str | None, str | None, bool]:
     return file, spec.origin, locations is not None
 
 
-def _find(module_name: str) -> ModuleSpec | None:
+def spec_of(module_name: str) -> ModuleSpec | None:
     """Find a module without importing it or any of its packages."""
     top, _, rest = module_name.partition(".")
     if top in sys.modules and not rest:

@@ -6,14 +6,13 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
 from dtset.errors import FingerprintError
 from dtset.fingerprint import environment_leaves, fingerprint_tree
 from dtset.fingerprint.code import analyse
-from dtset.fingerprint.origin import is_user_module, is_users_module
+from dtset.fingerprint.origin import is_user_module, is_users_module, spec_of
 from dtset.fingerprint.script import script_file
 from dtset.fingerprint.tree import Tree, branch, leaf
 
@@ -24,11 +23,6 @@ class ProgramFiles:
     """The script and the user's modules, each as its file was when this first looked at it.
 
     What runs is what was loaded: a file that is edited meanwhile is another program, not this one.
-
-    Examples
-    --------
-    >>> ProgramFiles().tree().name
-    'program'
     """
 
     def __init__(self) -> None:
@@ -48,7 +42,7 @@ class ProgramFiles:
         parts = {part.name: part for part in self._parts(ignore)}
         for title in also:
             if title.startswith("module ") and title not in parts:
-                spec = _spec_of(title.removeprefix("module "))
+                spec = spec_of(title.removeprefix("module "))
                 if spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
                     parts[title] = self._file_tree(title, spec.origin, spec.loader)
         return branch("program", *environment_leaves(), *parts.values())
@@ -96,19 +90,6 @@ def _bytes(file: str, loader: object) -> bytes | None:
         except OSError:
             continue
     return None
-
-
-def _spec_of(module_name: str) -> ModuleSpec | None:
-    """Specification of a module of the user's that is not imported yet."""
-    search: list[str] | None = None
-    spec = None
-    for depth in range(module_name.count(".") + 1):
-        name = ".".join(module_name.split(".")[: depth + 1])
-        spec = PathFinder.find_spec(name, search)
-        if spec is None:
-            return None
-        search = list(spec.submodule_search_locations or ())
-    return spec
 
 
 @lru_cache(maxsize=1024)

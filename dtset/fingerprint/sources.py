@@ -45,14 +45,7 @@ class SourceText:
 
 
 def sources_of(tree: Tree) -> dict[str, SourceText]:
-    """Texts of the user's functions in a tree, by what `source_of` gives, where they are at hand.
-
-    Examples
-    --------
-    >>> from dtset.fingerprint import fingerprint_tree
-    >>> sources_of(fingerprint_tree(len, "function len"))
-    {}
-    """
+    """Texts of the user's functions in a tree, by what `source_of` gives, where they are at hand."""
     files: dict[str, _File] = {}
     found: dict[str, SourceText] = {}
     for each in walk_tree(tree):

@@ -32,11 +32,6 @@ class Tree:
     `own` differs when what differs is the thing itself and not its parts; it is empty where that cannot be told, or is told
     elsewhere in the tree. `place` is the module and qualified name of a function or class, or `OPERATOR`. A part that is reached
     twice is one object; `code`, of a function of the user's, is not stored.
-
-    Examples
-    --------
-    >>> leaf("global THRESHOLD", "5", shown="5").shown
-    '5'
     """
 
     name: str
@@ -92,13 +87,7 @@ def _digest(tag: str, parts: tuple[bytes | str, ...] | list[str]) -> str:
 
 
 def walk_tree(*trees: Tree) -> Iterator[Tree]:
-    """All parts of trees, each once.
-
-    Examples
-    --------
-    >>> [each.name for each in walk_tree(branch("node", leaf("a", "1"), leaf("b", "2")))]
-    ['node', 'a', 'b']
-    """
+    """All parts of trees, each once."""
     seen: set[int] = set()
     waiting = [*reversed(trees)]
     while waiting:
@@ -114,11 +103,6 @@ def to_json(tree: Tree, *, hidden: Collection[int] = ()) -> list[list[Any]]:
 
     ``[name, digest, shown, indices of children, own, place]``; the last row is the tree itself. Of parts whose ids are `hidden`,
     no values are written.
-
-    Examples
-    --------
-    >>> from_json(to_json(branch("node", leaf("a", "1")))).children[0].name
-    'a'
     """
     rows: list[list[Any]] = []
     row_of: dict[tuple[Any, ...], int] = {}

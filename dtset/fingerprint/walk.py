@@ -23,12 +23,6 @@ class Session:
     """Objects digested together, each once; they must not change while it is used.
 
     Left out are the globals in `ignore`, as ``"NAME"`` or ``"module.NAME"``.
-
-    Examples
-    --------
-    >>> session = Session()
-    >>> session.digest([1, [2]], "value").shown
-    '[1, [2]]'
     """
 
     def __init__(self, ignore: Collection[str] = ()) -> None:

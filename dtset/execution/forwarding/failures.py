@@ -183,7 +183,6 @@ def _recipes(error: BaseException, sending: _Sending) -> Iterator[_Recipe]:
         own = sending.attributes(own)
     if isinstance(its_args, tuple):
         yield make, sending.arguments(its_args), own, state, args
-    yield cls, args, None, state, args
     yield _without_init, (cls, args), None, state, args
     if (parameters := _parameters(error)) is not None:
         yield cls, sending.arguments(parameters), None, state, args
@@ -206,7 +205,6 @@ def _group_recipes(error: BaseException) -> Iterator[_Recipe]:
     """Ways to make a group again; its members come by themselves."""
     message = error.args[0] if error.args else _said(error)
     state = _Sending(present_class).attributes(vars(error))
-    yield type(error), (message,), None, state, None
     yield BaseExceptionGroup.__new__, (type(error), message), None, state, None
 
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dtset.errors import DTSetError
@@ -55,17 +56,17 @@ def asked(client: Client, ask: Callable[[], Awaitable[Any]]) -> Future[Any]:
         raise SchedulerLostError("its client was closed") from error
 
 
+@dataclass(eq=False)
 class Waiting:
     """Looks at a cluster while something is waited for."""
 
-    def __init__(
-        self, kind: str, client: Client, workers: LocalWorkers | None, *, for_tasks: bool
-    ) -> None:
-        self._kind = kind
-        self._client = client
-        self._workers = workers
-        self._for_tasks = for_tasks
-        self._answer: Future[str | None] | None = None
+    kind: str
+    client: Client
+    workers: LocalWorkers | None
+    for_tasks: bool
+    _answer: Future[str | None] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
         self.progressed()
 
     def progressed(self) -> None:
@@ -75,12 +76,12 @@ class Waiting:
 
     def look(self) -> None:
         """Look, about every second, whether what is waited for can come: say if it does not, raise if it will not."""
-        why_none = None if self._workers is None else self._workers.why_none()
+        why_none = None if self.workers is None else self.workers.why_none()
         if why_none is not None:
             raise WorkersGoneError(why_none)
-        if self._client.status == "connecting":
+        if self.client.status == "connecting":
             self.until_connected()
-        elif self._client.status != "running":
+        elif self.client.status != "running":
             raise SchedulerLostError("its client was closed")
         elif self._answer is None or self._answer.done():
             self._take_answer()
@@ -89,17 +90,17 @@ class Waiting:
 
     def until_connected(self) -> None:
         """Wait until a lost connection is there again; raise if it will not be."""
-        address = self._client.scheduler.address if self._client.scheduler else self._kind
+        address = self.client.scheduler.address if self.client.scheduler else self.kind
         while True:
-            if self._client.status in ("closing", "closed"):
+            if self.client.status in ("closing", "closed"):
                 raise SchedulerLostError(f"there was no connection to {address} for too long")
             try:
-                asked(self._client, lambda: _greeted(self._client, address)).result(_PATIENCE)
+                asked(self.client, lambda: _greeted(self.client, address)).result(_PATIENCE)
             except OSError as error:
                 if _is_refused(error):
                     raise SchedulerLostError(f"nobody listens at {address} any more") from None
             else:
-                if self._client.status == "running":
+                if self.client.status == "running":
                     return
             self._say("the connection to its scheduler was lost")
             time.sleep(0.1)
@@ -120,13 +121,13 @@ class Waiting:
         # What goes well is asked for less often.
         if self._answer is None or why is not None or now - self._asked_at > _PATIENCE:
             self._asked_at = now
-            self._answer = asked(self._client, self._why_idle)
+            self._answer = asked(self.client, self._why_idle)
 
     async def _why_idle(self) -> str | None:
         """Why nothing is done on the cluster, None if something is."""
-        scheduler: Any = self._client.scheduler
+        scheduler: Any = self.client.scheduler
         more = f"`dask worker {scheduler.address}` starts one"
-        if self._workers is not None:
+        if self.workers is not None:
             more = "they are being started"
         workers = await scheduler.ncores()
         if not workers:
@@ -134,9 +135,7 @@ class Waiting:
         running = await scheduler.ncores_running()
         if not running:
             return f"its {len(workers)} workers take no tasks, as their memory is full or they are closing"
-        if self._for_tasks and not any(
-            (await scheduler.processing(workers=list(running))).values()
-        ):
+        if self.for_tasks and not any((await scheduler.processing(workers=list(running))).values()):
             return f"it has no worker that may run the tasks that are left; {more}"
         return None
 
@@ -148,7 +147,7 @@ class Waiting:
         self._silent_for = waited + _AGAIN
         _logger.warning(
             "waiting for %s for %.0f s: %s; Ctrl-C ends the program, and what was committed stays",
-            self._kind,
+            self.kind,
             waited,
             why,
         )

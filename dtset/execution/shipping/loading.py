@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from io import BytesIO
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -122,15 +123,12 @@ class _Unpickler(pickle.Unpickler):
         if module.partition(".")[0] == "dtset":
             return super().find_class(module, name)
         try:
-            value: Any = self._loader.imports.module(module)
-            for part in name.split("."):
-                value = getattr(value, part)
+            return attrgetter(name)(self._loader.imports.module(module))
         except (ImportError, AttributeError) as error:
             raise CodeMismatchError(
                 f"the program needs {module}.{name}, which is not here: {error}. "
                 f"Install on the workers what the driver has installed."
             ) from error
-        return value
 
 
 def space(index: int) -> ModuleType:

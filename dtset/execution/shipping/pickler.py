@@ -9,6 +9,7 @@ import sys
 import types
 from collections import ChainMap
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import cloudpickle
@@ -204,13 +205,11 @@ def _as_is(home: Space | Library) -> Reduced:
 
 
 def _lookup(module: str, qualname: str) -> object:
-    value: Any = sys.modules.get(module, _MISSING)
-    for part in qualname.split("."):
-        try:
-            value = getattr(value, part)
-        except AttributeError:
-            return _MISSING
-    return value
+    """What the driver finds by a name."""
+    try:
+        return attrgetter(qualname)(sys.modules.get(module))
+    except AttributeError:
+        return _MISSING
 
 
 def _bind_modules(space: types.ModuleType, name: str, system: types.ModuleType) -> None:

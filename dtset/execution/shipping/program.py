@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
 from multiprocessing.reduction import ForkingPickler
+from operator import attrgetter
 from threading import Lock
 from types import FunctionType, ModuleType
 from typing import Any
@@ -37,14 +38,7 @@ class Program:
     _spaces: Sequence[ModuleType] = field(repr=False)
 
     def resolve(self, module: str, qualname: str) -> object:
-        """Find what a pickle refers to by name: the shipment's own class or function.
-
-        Examples
-        --------
-        >>> from dtset.execution.shipping.shipment import ship
-        >>> receive(ship({})).resolve("collections", "OrderedDict")
-        <class 'collections.OrderedDict'>
-        """
+        """Find what a pickle refers to by name: the shipment's own class or function."""
         found = self._shipped(module, qualname)
         if found is not None:
             return found
@@ -77,18 +71,18 @@ class Program:
         for number, space in enumerate(self._spaces):
             if vars(space).get("__name__") == obj.__module__:
                 with suppress(AttributeError):
-                    if _walk(space, obj.__qualname__) is obj:
+                    if attrgetter(obj.__qualname__)(space) is obj:
                         return number, obj.__qualname__
         return None
 
     def at(self, number: int, qualname: str) -> object:
         """Find what is at a path."""
-        return _walk(self._spaces[number], qualname)
+        return attrgetter(qualname)(self._spaces[number])
 
     def _shipped(self, module: str, qualname: str) -> object:
         if module in self._modules:
             try:
-                return _walk(self._modules[module], qualname)
+                return attrgetter(qualname)(self._modules[module])
             except AttributeError:
                 pass
         classes = self._classes.get((module, qualname), {})
@@ -105,12 +99,6 @@ def receive(shipment: Shipment, action: str = "") -> Program:
     """Load a shipment, or return the program that this process has loaded from it before.
 
     Each action has a program of its own, so that what one leaves behind in globals is not seen by the next.
-
-    Examples
-    --------
-    >>> from dtset.execution.shipping.shipment import ship
-    >>> receive(ship({"length": len})).objects["length"]("abc")
-    3
     """
     differences = _differences(shipment.python, tuple(shipment.distributions.items()))
     if differences:
@@ -210,9 +198,3 @@ def _version(name: str) -> str | None:
 
 def _here() -> str:
     return f"the process {os.getpid()} on {socket.gethostname()}"
-
-
-def _walk(value: Any, qualname: str) -> object:
-    for part in qualname.split("."):
-        value = getattr(value, part)
-    return value

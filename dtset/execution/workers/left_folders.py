@@ -19,13 +19,7 @@ _NAME = re.compile(r"dtset-(?P<pid>\d+)-(?P<started>[\d.]+)-(?P<where>[0-9a-f]{8
 
 
 def folder_prefix() -> str:
-    """How the names of this process's folders begin.
-
-    Examples
-    --------
-    >>> _NAME.fullmatch(f"{folder_prefix()}x")["pid"] == str(os.getpid())
-    True
-    """
+    """How the names of this process's folders begin."""
     return f"dtset-{os.getpid()}-{process_started(os.getpid())}-{_where()}-"
 
 
