@@ -24,17 +24,18 @@ from dtset.storage.columns import (
 )
 from dtset.storage.kinds import Unfit
 from dtset.storage.schema import NONE, PICKLED, Schema, arrays_of, fits, join
+from tests.properties import examples
 from tests.storage.values import Record, batches, strict, uniform_batches, values
 
 
 @given(batches)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_batch_comes_back_the_same(batch: list[Any]) -> None:
     assert strict(decode_batch(encode_batch(batch))) == strict(batch)
 
 
 @given(batches)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_block_comes_back_the_same(batch: list[Any]) -> None:
     assert strict(decode_block(encode_block(batch))) == strict(batch)
 
@@ -83,7 +84,7 @@ def test_schema_of(batch: list[Any], schema: Schema) -> None:
 
 
 @given(batches, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_the_schema_of_a_batch_is_the_join_of_those_of_its_parts(
     batch: list[Any], data: Any
 ) -> None:
@@ -96,7 +97,7 @@ def test_the_schema_of_a_batch_is_the_join_of_those_of_its_parts(
 
 
 @given(batches, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_the_weight_of_an_element_depends_on_it_alone(batch: list[Any], data: Any) -> None:
     _, together = weighed_batch(batch, True, set())
     alone = [int(weighed_batch([element], True, set())[1][0]) for element in batch]
@@ -104,7 +105,7 @@ def test_the_weight_of_an_element_depends_on_it_alone(batch: list[Any], data: An
 
 
 @given(values)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_an_element_has_a_weight_exactly_if_it_is_typed_by_itself(element: Any) -> None:
     try:
         expected = int(row_weights(to_columns([element]))[0])
@@ -115,7 +116,7 @@ def test_an_element_has_a_weight_exactly_if_it_is_typed_by_itself(element: Any) 
 
 
 @given(uniform_batches, uniform_batches)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_widened_and_joined_columns_hold_the_same_elements(
     one: list[Any], other: list[Any]
 ) -> None:
@@ -185,7 +186,7 @@ def test_one_odd_element_leaves_the_rest_of_a_block_typed() -> None:
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_damaged_block_is_never_decoded(data: Any) -> None:
     block = bytearray(encode_block([("a", 1), None, ("b", 2)]))
     place = data.draw(st.integers(0, len(block) - 1))
