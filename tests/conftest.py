@@ -13,9 +13,13 @@ from collections.abc import Iterator
 import dask
 import pytest
 from distributed import LocalCluster
+from hypothesis import settings
 
 from dtset import TSetEnvironment
 from dtset.storage.objects import ObjectStore, open_store
+
+# For ci/nightly; where a property has another number than the usual hundred, `examples` scales it.
+settings.register_profile("nightly", max_examples=1000)
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 SCRIPT = """
 import sys
 from dtset import TSetEnvironment
@@ -133,31 +131,6 @@ def test_what_was_accepted_can_be_cleared(cli: Any) -> None:
     cli("accept", "etl", "clean")
     cli("clear", "etl", "--tset", "clean", "--delete")
     assert "ZeroDivisionError" in cli_error(cli, HARMLESS)
-
-
-@pytest.mark.parametrize("option", ["--keep-variables", "--reset-variables"])
-def test_variables_of_a_changed_program_are_kept_or_reset_by_restart(cli: Any, option: str) -> None:
-    source = """
-    from dtset import TSetEnvironment
-
-    def step(x):
-        return x + 1
-
-    with TSetEnvironment(job_id="epochs", cluster="synchronous") as env:
-        epoch = env.init_variable("epoch", 0)
-        env.update_variable("epoch", step(epoch))
-        env.commit()
-        print("EPOCH", epoch)
-    """
-    cli.script(source, "epochs.py")
-    assert "EPOCH 0" in cli("submit", "--job-id", "epochs", "epochs.py").stdout
-    assert "EPOCH 1" in cli("restart", "epochs").stdout
-    cli.script(source.replace("x + 1", "x + 10"), "epochs.py")
-    said = cli("restart", "epochs", status=1).stderr
-    assert "StaleVariablesError" in said
-    assert "code epochs.step: code changed" in said
-    expected = "EPOCH 2" if option == "--keep-variables" else "EPOCH 0"
-    assert expected in cli("restart", "epochs", option).stdout
 
 
 LOOP = """

@@ -96,17 +96,22 @@ def test_driver_state_of_a_changed_program_is_kept_or_reset_by_word(cli: Any) ->
         """
         from dtset import TSetEnvironment
 
+        def step(x):
+            return x + 1
+
         with TSetEnvironment(cluster="synchronous") as env:
             turn = env.init_variable("turn", 0)
             print("A", turn)
-            env.update_variable("turn", turn + 1)
+            env.update_variable("turn", step(turn))
             env.commit()
         """
     )
     cli("submit", "--job-id", "job", script)
     assert _line(cli("restart", "job")) == "A 1"
-    script.write_text(script.read_text() + "changed = True\n")
-    assert "StaleVariablesError" in cli("restart", "job", status=1).stderr
+    script.write_text(script.read_text().replace("x + 1", "x + 10"))
+    said = cli("restart", "job", status=1).stderr
+    assert "StaleVariablesError" in said
+    assert "code script.step: code changed" in said
     assert _line(cli("restart", "job", "--keep-variables")) == "A 2"
     script.write_text(script.read_text() + "again = True\n")
     assert _line(cli("restart", "job", "--reset-variables")) == "A 0"

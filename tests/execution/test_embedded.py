@@ -25,6 +25,7 @@ from dtset.execution.schedulers.cluster import Cluster
 from dtset.execution.schedulers.embedded import EmbeddedScheduler, StartedWorkers
 from dtset.execution.schedulers.scheduler import DistributedScheduler
 from dtset.execution.workers.local_processes import LocalProcesses
+from tests.properties import examples
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +267,7 @@ def test_an_error_here_gives_up_what_was_sent_to_workers(store, lent):
         assert env.range(3).collect() == [0, 1, 2]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     st.lists(st.integers(1, 5), min_size=1, max_size=4),
     st.integers(0, 30),

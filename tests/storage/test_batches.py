@@ -19,6 +19,7 @@ from dtset.storage.columns import concatenate, narrow, row_weights, to_columns, 
 from dtset.storage.kinds import Unfit
 from dtset.storage.pickling import dump_rows, pickled_weights, typed_rows
 from dtset.storage.schema import NONE, PICKLED, Schema, arrays_of, element_weight, fits, join
+from tests.properties import examples
 from tests.storage.values import Record, batches, decoded, encoded, strict, uniform_batches, values
 
 
@@ -31,13 +32,13 @@ def unblocked(block: bytes, **options: Any) -> list[Any]:
 
 
 @given(batches)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_batch_comes_back_the_same(batch: list[Any]) -> None:
     assert strict(decoded(encoded(batch))) == strict(batch)
 
 
 @given(batches)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_block_comes_back_the_same(batch: list[Any]) -> None:
     assert strict(unblocked(blocked(batch))) == strict(batch)
 
@@ -84,7 +85,7 @@ def test_schema_of(batch: list[Any], schema: Schema) -> None:
 
 
 @given(batches, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_the_schema_of_a_batch_is_the_join_of_those_of_its_parts(
     batch: list[Any], data: Any
 ) -> None:
@@ -97,7 +98,7 @@ def test_the_schema_of_a_batch_is_the_join_of_those_of_its_parts(
 
 
 @given(batches, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_the_weight_of_an_element_depends_on_it_alone(batch: list[Any], data: Any) -> None:
     _, together = Encoder().weigh(Rows(batch))
     alone = [int(Encoder().weigh(Rows([element]))[1][0]) for element in batch]
@@ -105,7 +106,7 @@ def test_the_weight_of_an_element_depends_on_it_alone(batch: list[Any], data: An
 
 
 @given(values)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_an_element_has_a_weight_exactly_if_it_is_typed_by_itself(element: Any) -> None:
     try:
         expected = int(row_weights(to_columns([element]))[0])
@@ -116,7 +117,7 @@ def test_an_element_has_a_weight_exactly_if_it_is_typed_by_itself(element: Any) 
 
 
 @given(uniform_batches, uniform_batches)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_widened_and_joined_columns_hold_the_same_elements(
     one: list[Any], other: list[Any]
 ) -> None:
@@ -239,7 +240,7 @@ def test_one_odd_element_leaves_the_rest_of_a_block_typed() -> None:
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_damaged_block_is_never_decoded(data: Any) -> None:
     block = bytearray(blocked([("a", 1), None, ("b", 2)]))
     place = data.draw(st.integers(0, len(block) - 1))

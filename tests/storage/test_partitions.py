@@ -28,6 +28,7 @@ from dtset.storage.objects import ObjectStore, open_store
 from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionSummary, PartitionWriter
 from dtset.testing import FaultyStore
+from tests.properties import examples
 from tests.storage.values import Record, batches, encoded, strict
 
 
@@ -74,7 +75,7 @@ sequences = st.one_of(
     st.lists(st.integers(-5, 5) | st.none() | st.just(10**30), max_size=60),
 )
 checked = settings(
-    max_examples=250,
+    max_examples=examples(250),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dtset import TSetEnvironment
 from dtset.exchange.stable_hash import target_of
 from dtset.operators.sources import share
+from tests.properties import examples
 
 
 def push_twice(itr, collector, ctx):
@@ -141,7 +142,7 @@ def anywhere(scheduler, tmp_path_factory):
 
 
 @settings(
-    max_examples=40,
+    max_examples=examples(40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

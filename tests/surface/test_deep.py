@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import operator
+import sys
 
 import pytest
 
 from dtset import TSetEnvironment
 
-DEPTH = 3000
+# More than Python's stack holds; thrice as many by night.
+DEPTH = sys.getrecursionlimit() + 200
+DEPTHS = [DEPTH, pytest.param(3 * DEPTH, marks=pytest.mark.nightly)]
 
 
 def push(itr, collector, ctx):
@@ -29,17 +32,18 @@ FORMS = {
 }
 
 
-def deep(tset, form, depth=DEPTH):
+def deep(tset, form, depth):
     for _ in range(depth):
         tset = FORMS[form](tset)
     return tset
 
 
+@pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("form", FORMS)
-def test_thousands_of_operators_in_a_stage(store, form):
+def test_thousands_of_operators_in_a_stage(store, form, depth):
     with TSetEnvironment(store=store, cluster="threads", checkpointing=False) as env:
-        tset = deep(env.range(4, parallelism=1), form)
-        assert tset.collect() == [DEPTH + i for i in range(4)]
+        tset = deep(env.range(4, parallelism=1), form, depth)
+        assert tset.collect() == [depth + i for i in range(4)]
         with pytest.raises(ZeroDivisionError) as caught:
             tset.map(lambda x: 1 // 0).collect()
         assert "map <lambda>" in caught.value.__notes__[0]
@@ -56,17 +60,18 @@ def test_all_forms_by_turns_on_a_worker_process(store):
         assert tset.collect() == [800 + i for i in range(4)]
 
 
-def test_a_deep_plan_is_persisted_found_explained_and_shown(store):
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_a_deep_plan_is_persisted_found_explained_and_shown(store, depth):
     for hit in (False, True):
         with TSetEnvironment(store=store, cluster="synchronous", job_id="deep") as env:
-            tset = deep(env.range(4, parallelism=2), "map")
+            tset = deep(env.range(4, parallelism=2), "map", depth)
             persisted = tset.persist("deep")
             assert (persisted.hit, persisted.count()) == (hit, 4)
-            changed = deep(env.range(5, parallelism=2), "map").lazy_persist("deep")
+            changed = deep(env.range(5, parallelism=2), "map", depth).lazy_persist("deep")
             assert (
                 env.plan(changed).persists[0].why == "elements in range: range(0, 4) → range(0, 5)"
             )
-            assert "3000" not in repr(changed)
+            assert str(depth) not in repr(changed)
             assert "deep" in changed._repr_html_()
             env._waiting.clear()
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from dtset import TSetEnvironment
+from tests.properties import examples
 
 PROGRAM = """
 {comment}
@@ -150,7 +151,7 @@ class Edited(RuleBasedStateMachine):
 
 TestEdited = Edited.TestCase
 TestEdited.settings = settings(
-    max_examples=40,
+    max_examples=examples(15),
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),

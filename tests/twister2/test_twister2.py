@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 import dtset
 from dtset.twister2 import SHIM
 from dtset.twister2.environment import Twister2Environment
+from tests.forks import run_python
 
 ROOT = Path(dtset.__file__).resolve().parents[1]
 SEED = Path(__file__).parents[2] / "examples" / "tset_checkpointing.py"
@@ -22,13 +21,7 @@ def _environment(*path: Path) -> dict[str, str]:
 
 
 def _python(*arguments: object, path: tuple[Path, ...] = ()) -> str:
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        env=_environment(*path),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = run_python([*map(str, arguments)], Path.cwd(), _environment(*path))
     assert done.returncode == 0, done.stderr
     return done.stdout
 

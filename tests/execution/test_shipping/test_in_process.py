@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtset.execution.shipping import receive, ship
+from tests.properties import examples
 
 MEMO: dict[int, int] = {}
 
@@ -165,7 +166,9 @@ def _body(i: int, callees: list[tuple[int, str]]) -> str:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(graph=st.lists(CALLEES, min_size=2, max_size=9))
 def test_any_graph_of_calls_between_modules_gives_what_the_driver_gives(
