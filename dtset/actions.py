@@ -31,7 +31,7 @@ def elements(run: Run, node: Node) -> Iterator[Any]:
     """
     if isinstance(node, Stored) and node.durable:
         run.prepare(node)
-        yield from _stored_elements(run, run.persisted[node.mark].manifest)
+        yield from _stored_elements(run, run.at_hand.persisted[node.mark].manifest)
         return
     results = run.evaluate(node, BlockOutput())
     for partition in sorted(results):
@@ -61,7 +61,7 @@ def count(run: Run, node: Node) -> int:
     """Number of elements of a node; of a persisted TSet, its manifest says it."""
     if isinstance(node, Stored) and node.durable:
         run.prepare(node)
-        return run.persisted[node.mark].manifest.rows
+        return run.at_hand.persisted[node.mark].manifest.rows
     return sum(
         run.evaluate(node, ActionOutput(action_spec(COUNT, None, node.parallelism))).values()
     )
@@ -79,12 +79,12 @@ def _stored_elements(run: Run, manifest: Manifest) -> Iterator[Any]:
     """Elements of a committed TSet."""
     for part in manifest.parts:
         for batch in read_elements(
-            run.store,
+            run.context.index.store,
             manifest.name,
             manifest.path,
             part,
             resolver=present_class,
-            allow_pickle=run.settings.allow_pickle,
+            allow_pickle=run.context.settings.allow_pickle,
         ):
             yield from batch.rows()
 

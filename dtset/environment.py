@@ -33,11 +33,15 @@ from dtset.checkpoint.state import State
 from dtset.diagnostics.banner import banner, environment_lines, miss_line, persist_line
 from dtset.diagnostics.console import attach_console
 from dtset.errors import ConfigurationError, TSetNotFoundError, UsageError
+from dtset.execution.at_hand import Persisted
 from dtset.execution.inline import snapshot
 from dtset.execution.preview import RunPlan, preview
-from dtset.execution.run import Persisted, Run
+from dtset.execution.resolve import Index
+from dtset.execution.resubmit import Resubmission
+from dtset.execution.run import Run
 from dtset.execution.schedulers.cluster import choose_cluster
 from dtset.execution.stage import TaskSettings
+from dtset.execution.submit import Callbacks, RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
 from dtset.execution.workers.parent_watch import end_with
 from dtset.fingerprint.script import script_file
@@ -238,21 +242,18 @@ class TSetEnvironment:
             record=self._recorder.record,
             ignore=ignore,
         )
+        restarting = how_to_restart(program, self.job_id, self._store.url)
         self._run = Run(
-            store=self._store,
-            job_id=self.job_id,
-            run_id=run_id,
-            scheduler=partial(self._cluster.scheduler, run_id),
-            config=self.config,
-            settings=settings,
-            checkpointing=self.checkpointing,
-            ignore=settings.ignore,
-            restarting=how_to_restart(program, self.job_id, self._store.url),
-            tasks_per_thread=tasks_per_thread,
-            resubmissions=resubmissions,
-            on_miss=self._miss_noted,
-            on_persist=self._persist_noted,
-            check_writable=self._recorder.check_writable,
+            RunContext(
+                index=Index(self._store, self.job_id, self.config, ignore, self.checkpointing),
+                settings=settings,
+                scheduler=partial(self._cluster.scheduler, run_id),
+                tasks_per_thread=tasks_per_thread,
+                resubmission=Resubmission(resubmissions, restarting),
+                callbacks=Callbacks(
+                    self._miss_noted, self._persist_noted, self._recorder.check_writable
+                ),
+            )
         )
         self._journal = Journal(self._store, self.job_id, run_id, self._recorder.note)
         self._state = State(
@@ -288,7 +289,7 @@ class TSetEnvironment:
     @property
     def client(self) -> Any:
         """The `distributed.Client`, started if need be; None on Dask's local schedulers."""
-        return self._cluster.reached_client(self._run.run_id)
+        return self._cluster.reached_client(self._run.context.settings.run_id)
 
     # Sources ------------------------------------------------------------------------------------
 
@@ -591,7 +592,7 @@ class TSetEnvironment:
         if not isinstance(tset, TSet):
             raise UsageError(f"plan() takes a TSet, and was given {tset!r}")
         self._check_own(tset)
-        return preview(self._run, snapshot_of_sides(tset._node), self._journal.reason)
+        return preview(self._run.plan(snapshot_of_sides(tset._node)), self._journal.reason)
 
     def persisted(self, name: str | int) -> PersistedTSet:
         """Return a handle on a TSet that the job has persisted, by its name.
@@ -666,9 +667,9 @@ class TSetEnvironment:
         """Let go of what waits no more, and of what is above persisted TSets."""
         waiting: list[TSet | LazyAction] = []
         for each in self._waiting:
-            if isinstance(each, PersistedTSet) and each._node.mark in self._run.persisted:
-                each._let_go(self._run.persisted[each._node.mark])
-            elif not (isinstance(each, CachedTSet) and each._node.mark in self._run.kept):
+            if isinstance(each, PersistedTSet) and each._node.mark in self._run.at_hand.persisted:
+                each._let_go(self._run.at_hand.persisted[each._node.mark])
+            elif not (isinstance(each, CachedTSet) and each._node.mark in self._run.at_hand.cached):
                 waiting.append(each)
         self._waiting = waiting
 
@@ -697,25 +698,28 @@ class TSetEnvironment:
         self._check_open()
         self._run.prepare(node)
         self._cut()
-        return self._run.persisted[node.mark]
+        return self._run.at_hand.persisted[node.mark]
 
     def _release(self, node: Node) -> None:
         """Free a cache's memory."""
-        self._run.forget(node)
+        self._run.at_hand.forget(node)
 
     def _drop(self, node: Node) -> None:
         """Drop a persisted TSet from the store."""
         self._check_open()
-        persisted = self._run.persisted.get(node.mark)
+        persisted = self._run.at_hand.persisted.get(node.mark)
         if persisted is None:
             return
-        self._run.forget(node)
+        self._run.at_hand.forget(node)
         if persisted.accepted_for is not None:
             # The data are another program's, which may come back; the word for them goes.
             delete_tset(self._store, self.job_id, persisted.accepted_for)
             return
         fingerprint = persisted.manifest.fingerprint
-        if any(each.manifest.fingerprint == fingerprint for each in self._run.persisted.values()):
+        if any(
+            each.manifest.fingerprint == fingerprint
+            for each in self._run.at_hand.persisted.values()
+        ):
             return
         if self._recorder.others():
             _logger.warning(
@@ -734,7 +738,7 @@ class TSetEnvironment:
         """How a notebook shows a TSet."""
         from dtset.diagnostics.html import tset_html
 
-        persisted = self._run.persisted.get(tset._node.mark)
+        persisted = self._run.at_hand.persisted.get(tset._node.mark)
         return tset_html(type(tset).__name__.lstrip("_"), tset._node, persisted)
 
     # Private ------------------------------------------------------------------------------------
@@ -770,7 +774,7 @@ class TSetEnvironment:
         except TypeError as error:
             raise UsageError(f"parallelize() takes an iterable or a mapping: {error}") from error
         partitions = self._partitions(parallelism)
-        taken = snapshot(elements, partitions, self._run.settings.batch_size)
+        taken = snapshot(elements, partitions, self._run.context.settings.batch_size)
         return self._source(PARALLELIZE, taken, partitions)
 
     def _persist_noted(self, persisted: Persisted, took: float) -> None:
@@ -820,13 +824,11 @@ class TSetEnvironment:
         if self._waiting and state == "completed":
             _logger.warning("closed before these were carried out: %s", self._waiting)
         try:
-            if not self.checkpointing:
-                for mark, persisted in self._run.persisted.items():
-                    if mark not in self._run.adopted:
-                        delete_tset(self._store, self.job_id, persisted.manifest.fingerprint)
+            for fingerprint in self._run.at_hand.temporary:
+                delete_tset(self._store, self.job_id, fingerprint)
             self._recorder.end(state)
         finally:
-            self._run.clear()
+            self._run.at_hand.clear()
             self._cluster.close()
             self._hide_main()
 

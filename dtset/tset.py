@@ -25,7 +25,7 @@ from dtset.plan.user_function import UserFunction
 
 if TYPE_CHECKING:
     from dtset.environment import TSetEnvironment
-    from dtset.execution.run import Persisted
+    from dtset.execution.at_hand import Persisted
     from dtset.io.files import Urls
 
 __all__ = ["CachedTSet", "KeyedTSet", "LazyAction", "PersistedKeyedTSet", "PersistedTSet", "TSet"]

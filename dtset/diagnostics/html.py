@@ -10,7 +10,7 @@ from dtset.diagnostics.amounts import bytes_text, seconds_text
 from dtset.plan.nodes import Node, Stored, operators
 
 if TYPE_CHECKING:
-    from dtset.execution.run import Persisted
+    from dtset.execution.at_hand import Persisted
 
 __all__ = ["environment_html", "tset_html"]
 

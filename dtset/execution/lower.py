@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from dask._task_spec import Task, TaskRef
 
+from dtset.execution.at_hand import Cached
 from dtset.execution.code import StoredShipment
 from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.inputs import BlockInput, Input, LoadInput, SourceInput
@@ -36,35 +37,13 @@ from dtset.plan.nodes import (
     topological,
 )
 
-__all__ = ["AtHand", "KeptBlocks", "Lowered", "Target", "asking_for_classes", "grouped", "lower"]
+__all__ = ["Lowered", "Target", "Whereabouts", "asking_for_classes", "grouped", "lower"]
 
 # How many partitions' values one task of a tree puts together.
 _ARITY = 32
 
 
-@dataclass(frozen=True)
-class KeptBlocks:
-    """Partitions that lie in memory.
-
-    Parameters
-    ----------
-    groups : sequence of sequence of int
-        Which partitions lie together.
-    entries : mapping
-        For each group, its key and its entry in graphs that read it.
-    dealt : bool
-        Whether an exchange decided which elements are in which partition.
-    classes : set of (str, str)
-        The user's classes that occur, by module and qualified name.
-    """
-
-    groups: Sequence[Sequence[int]]
-    entries: Mapping[Key, Any] = field(repr=False)
-    dealt: bool
-    classes: frozenset[tuple[str, str]]
-
-
-AtHand: TypeAlias = Mapping[Mark, LoadInput | BlockInput | KeptBlocks]
+Whereabouts: TypeAlias = Mapping[Mark, LoadInput | BlockInput | Cached]
 
 
 @dataclass(frozen=True)
@@ -146,7 +125,7 @@ def grouped(partitions: Sequence[int], groups: int) -> list[Sequence[int]]:
 
 def lower(
     target: Target,
-    at_hand: AtHand,
+    at_hand: Whereabouts,
     *,
     spec_of: Callable[[Node], CallSpec[Any]],
     settings: TaskSettings,
@@ -209,7 +188,7 @@ def asking_for_classes(entries: Mapping[Key, Any]) -> tuple[Graph, list[Key]]:
 class _Lowering:
     """A graph in the making."""
 
-    at_hand: AtHand
+    at_hand: Whereabouts
     spec_of: Callable[[Node], CallSpec[Any]]
     settings: TaskSettings
     threads: int
@@ -312,7 +291,7 @@ class _Lowering:
         name = node.operator.name
         if isinstance(at_hand, LoadInput | BlockInput):
             return _Reading(name, at_hand.of, _nothing)
-        if isinstance(at_hand, KeptBlocks):
+        if isinstance(at_hand, Cached):
             self.graph.update(at_hand.entries)
             return _blocks(name, list(zip(at_hand.entries, at_hand.groups, strict=True)))
         spec = self.spec_of(node)

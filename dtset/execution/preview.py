@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
-from dtset.checkpoint.explain import Missed, Reason
-from dtset.checkpoint.present_classes import present_classes
-from dtset.checkpoint.resolution import Hit
-from dtset.execution.run import Run
-from dtset.fingerprint.node import node_trees, stored_tree
+from dtset.checkpoint.explain import Reason
+from dtset.errors import FingerprintError
+from dtset.execution.resolve import Found, Resolved, State
 from dtset.fingerprint.tree import Tree
-from dtset.plan.nodes import Mark, Node, Stored, operators, title, topological
+from dtset.plan.nodes import described, operators, through_links, title
 
 __all__ = ["PersistPreview", "RunPlan", "preview"]
-
-HIT, PARTIAL, MISS, DEPENDS, DONE = "hit", "partial", "miss", "depends on", "computed"
 
 
 @dataclass(frozen=True)
@@ -55,10 +50,12 @@ class PersistPreview:
     @property
     def said(self) -> str:
         """The state in words: ``miss: global LIMIT in etl.clean: 5 → 6``."""
-        if self.state == DEPENDS:
+        if self.state == State.DEPENDS:
             return f"{self.state} {self.why}"
         state = (
-            f"partial ({self.found} of {self.partitions})" if self.state == PARTIAL else self.state
+            f"partial ({self.found} of {self.partitions})"
+            if self.state == State.PARTIAL
+            else self.state
         )
         return f"{state}: {self.why}" if self.why else state
 
@@ -86,15 +83,13 @@ class RunPlan:
     __repr__ = __str__
 
 
-def preview(run: Run, node: Node, explain: Callable[..., Reason]) -> RunPlan:
-    """Look up all persists that a node depends on; nothing is computed, and nothing written.
+def preview(resolved: Resolved, explain: Callable[..., Reason]) -> RunPlan:
+    """Say what was found of a plan, in words.
 
     Parameters
     ----------
-    run : Run
-        The run that would carry them out.
-    node : Node
-        What would be computed.
+    resolved : Resolved
+        What was found.
     explain : callable
         Says why one is missing, given it and, as `ahead`, how many before it are yet to be run.
 
@@ -103,65 +98,35 @@ def preview(run: Run, node: Node, explain: Callable[..., Reason]) -> RunPlan:
     FingerprintError
         Something that a persist depends on cannot be fingerprinted.
     """
-    stored = run.stored_trees(topological(node)) if run.checkpointing else {}
-    pending: dict[Mark, tuple[str, ...]] = {}
-    persists: list[PersistPreview] = []
-    looked_at: list[Stored] = []
-    for each in topological(node):
-        if each.mark in run.kept:
-            continue
-        waited_for = [name for one in each.inputs for name in pending.get(one.mark, ())]
-        above = tuple(dict.fromkeys(waited_for))
-        if isinstance(each, Stored) and each.durable:
-            ahead = sum(one.mark not in run.persisted for one in looked_at)
-            found = _of_persist(run, each, above, stored, partial(explain, ahead=ahead))
-            looked_at.append(each)
-            persists.append(found)
-            above = () if found.state in (HIT, DONE) else (found.name,)
-        elif isinstance(each, Stored):
-            above = (*above, f"the cache of {operators(each.inputs[0])[-1]}")
-        if above:
-            pending[each.mark] = above
-    return RunPlan(node.name or operators(node)[-1], tuple(persists))
+    persists = (_of_persist(found, explain) for found in resolved.stored if found.node.durable)
+    node = resolved.plan
+    return RunPlan(node.name or described(through_links(node)), tuple(persists))
 
 
-def _of_persist(
-    run: Run,
-    node: Stored,
-    above: tuple[str, ...],
-    stored: dict[Mark, Tree],
-    explain: Callable[[Missed], Reason],
-) -> PersistPreview:
-    """What one persist would find, or has found; what stands for a hit becomes part of `stored`."""
-    done = run.persisted.get(node.mark)
-    if done is not None:
-        manifest = done.manifest
-        made = tuple(manifest.operators)
-        state = HIT if done.hit is True else DONE
-        whole = manifest.partitions
+def _of_persist(found: Found, explain: Callable[..., Reason]) -> PersistPreview:
+    """Say what was found of one persist."""
+    if found.state is State.DONE and found.persisted is not None:
+        done, manifest = found.persisted, found.persisted.manifest
+        state = State.HIT if done.hit is True else State.DONE
+        whole, made = manifest.partitions, tuple(manifest.operators)
         return PersistPreview(
-            manifest.name, state, whole, whole, done.why, made, manifest.fingerprint
+            manifest.name, state.value, whole, whole, done.why, made, manifest.fingerprint
         )
-    unknown = PersistPreview(
-        title(node), MISS, 0, node.parallelism, None, tuple(operators(node)), None
-    )
-    if not run.checkpointing:
-        return replace(unknown, why="checkpointing is off")
-    if above or not node.inputs:
-        return replace(unknown, state=DEPENDS, why=", ".join(above))
-    tree = node_trees(node.inputs[0], stored, config=run.config, ignore=run.ignore)[
-        node.inputs[0].mark
-    ]
-    resolution = run.resolved(node, tree, stored.keys())
-    if isinstance(resolution, Hit) and not node.refresh:
-        manifest = resolution.manifest
-        classes = present_classes(manifest.classes, run.ignore)
-        stored[node.mark] = stored_tree(title(node), manifest.digest, classes)
-        why = "accepted for the present program" if resolution.accepted else None
-        return replace(unknown, state=HIT, found=node.parallelism, why=why, fingerprint=tree.digest)
-    missed = run.missed(node, tree, resolution)
-    state = PARTIAL if missed.found else MISS
-    why = explain(missed).words
-    return replace(
-        unknown, state=state, found=missed.found, why=why, fingerprint=missed.fingerprint
+    if isinstance(found.tree, FingerprintError):
+        raise found.tree
+    node = found.node
+    there, why, fingerprint = 0, None, None
+    if found.persisted is not None and isinstance(found.tree, Tree):
+        there, fingerprint = node.parallelism, found.tree.digest
+        why = "accepted for the present program" if found.persisted.accepted_for else None
+    elif found.state is State.DEPENDS:
+        why = ", ".join(found.depends_on)
+    elif found.missed is None:
+        why = "checkpointing is off"
+    else:
+        there, fingerprint = found.missed.found, found.missed.fingerprint
+        why = explain(found.missed, ahead=found.ahead).words
+    made = tuple(operators(node))
+    return PersistPreview(
+        title(node), found.state.value, there, node.parallelism, why, made, fingerprint
     )

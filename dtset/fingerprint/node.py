@@ -21,17 +21,17 @@ from dtset.plan.nodes import (
 )
 from dtset.plan.user_function import UserFunction
 
-__all__ = ["files_tree", "node_trees", "own_tree", "stored_tree"]
+__all__ = ["files_tree", "node_tree", "plan_tree", "rooted_tree", "stored_tree"]
 
 
-def node_trees(
+def plan_tree(
     node: Node,
     stored: Mapping[Mark, Tree],
     *,
     config: Mapping[str, Any],
     ignore: Collection[str] = (),
-) -> dict[Mark, Tree]:
-    """Fingerprints of the elements of a node, and of the nodes that it depends on.
+) -> Tree:
+    """Fingerprint of the elements of a node, with the Python version and the format of fingerprints as leaves.
 
     Parameters
     ----------
@@ -47,8 +47,7 @@ def node_trees(
 
     Returns
     -------
-    dict of Mark to Tree
-        By node; that of `node` has the Python version and the format of fingerprints as leaves.
+    Tree
 
     Raises
     ------
@@ -59,12 +58,16 @@ def node_trees(
     session = Session(ignore)
     for needed in topological(node, until=lambda above: above.mark in stored):
         if needed.mark not in stored:
-            trees[needed.mark] = _tree(needed, trees, config, session)
-    leaves, tree = environment_leaves(), trees[node.mark]
+            trees[needed.mark] = node_tree(needed, trees, config, session)
+    return rooted_tree(trees[node.mark])
+
+
+def rooted_tree(tree: Tree) -> Tree:
+    """Return the tree of a plan, of that of its last node: with the Python version and the format as leaves."""
+    leaves = environment_leaves()
     # By its role: what a function is called does not count.
     whole = branch("plan", *leaves, replace(tree, name="elements"))
-    trees[node.mark] = replace(whole, children=(*leaves, tree))
-    return trees
+    return replace(whole, children=(*leaves, tree))
 
 
 def stored_tree(name: str, digest: str, classes: Mapping[str, Tree]) -> Tree:
@@ -98,12 +101,7 @@ def files_tree(files: FunctionFiles) -> Tree:
     return branch("files", *leaves)
 
 
-def own_tree(tree: Tree) -> Tree:
-    """Tree of a node itself, also where the whole plan's leaves are around it."""
-    return tree.children[-1] if tree.name == "plan" else tree
-
-
-def _tree(
+def node_tree(
     node: Node, trees: Mapping[Mark, Tree], config: Mapping[str, Any], session: Session
 ) -> Tree:
     """Tree of a node whose inputs have theirs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import count
@@ -29,6 +29,7 @@ __all__ = [
     "through_links",
     "title",
     "topological",
+    "upstream",
 ]
 
 _numbers = count(1)
@@ -229,14 +230,13 @@ def topological(*targets: Node, until: Callable[[Node], bool] | None = None) -> 
             visited.add(node.mark)
             stack.append((node, True))
             if until is None or not until(node):
-                stack.extend((above, False) for above in reversed([*_above(node)]))
+                stack.extend((above, False) for above in reversed(upstream(node)))
     return list(ordered.values())
 
 
-def _above(node: Node) -> Iterator[Node]:
-    """The nodes that a node reads, side inputs included."""
-    yield from node.inputs
-    yield from node.sides.values()
+def upstream(node: Node) -> tuple[Node, ...]:
+    """Return the nodes that a node reads, side inputs included."""
+    return (*node.inputs, *node.sides.values())
 
 
 def snapshot_of_sides(target: Node) -> Node:

@@ -12,8 +12,9 @@ from dask._task_spec import DataNode, Task, TaskRef
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dtset.execution.at_hand import Cached
 from dtset.execution.inputs import BlockInput
-from dtset.execution.lower import KeptBlocks, Target, lower
+from dtset.execution.lower import Target, lower
 from dtset.execution.outputs import BlockOutput
 from dtset.execution.results import GroupResult
 from dtset.execution.shipping import ship
@@ -159,7 +160,7 @@ def test_blocks_at_hand_are_read_by_those_who_need_them_only(task_settings):
         key: DataNode(key, GroupResult({i: [encode_block(Rows([i]))] for i in group}))
         for key, group in groups.items()
     }
-    kept = KeptBlocks(list(groups.values()), entries, False, frozenset())
+    kept = Cached(list(groups.values()), entries, False, frozenset())
     made = lowered(applied(MAP, lambda i: -i, cached), task_settings, {cached.mark: kept})
     assert computed(made) == [[0], [-1], [-2], [-3]]
     for key, group in made.groups:

@@ -10,7 +10,7 @@ import pytest
 from dtset import TSetEnvironment
 from dtset.fingerprint import fingerprint_tree
 from dtset.fingerprint.difference import first_difference
-from dtset.fingerprint.node import node_trees, stored_tree
+from dtset.fingerprint.node import plan_tree, stored_tree
 from dtset.fingerprint.tree import Tree, branch, from_json, leaf, to_json
 
 PROGRAM = """
@@ -70,7 +70,7 @@ def tree_of(
             if inserted:
                 tset = tset.filter(bool)
             node = tset.map(module.clean).map(module.closure).map(module.bound)._node
-            return from_json(to_json(node_trees(node, {}, config={})[node.mark]))
+            return from_json(to_json(plan_tree(node, {}, config={})))
     finally:
         del sys.modules["etl"]
 

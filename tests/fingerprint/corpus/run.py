@@ -16,7 +16,7 @@ from pathlib import Path
 import dtset.settings  # noqa: F401
 from dtset.errors import FingerprintError
 from dtset.fingerprint import fingerprint
-from dtset.fingerprint.node import node_trees
+from dtset.fingerprint.node import plan_tree
 from dtset.operators.call import FUNCTION
 from dtset.operators.elementwise import MAP
 from dtset.operators.sources import RANGE, RangeSource
@@ -94,7 +94,7 @@ def digest_in_plan(f):
     source = Source(operator=RANGE, data=RangeSource(0, 4, 1), parallelism=2)
     functions = {FUNCTION: UserFunction(f, Form.ELEMENT, False, label_of(f))}
     node = Apply(operator=MAP, functions=functions, inputs=(source,))
-    return node_trees(node, {}, config={})[node.mark].digest
+    return plan_tree(node, {}, config={}).digest
 
 
 def main():

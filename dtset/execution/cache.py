@@ -1,0 +1,55 @@
+"""A cache: elements as they are when it is run, whatever its functions read later."""
+
+from __future__ import annotations
+
+from dtset.errors import DTSetError, FingerprintError
+from dtset.execution.at_hand import Cached, anew
+from dtset.execution.lower import Target, asking_for_classes
+from dtset.execution.outputs import BlockOutput
+from dtset.execution.resolve import Found, Resolved
+from dtset.execution.submit import RunContext, Submit, lowered, packed
+from dtset.fingerprint.tree import Tree
+
+__all__ = ["keep"]
+
+
+def keep(run: RunContext, found: Found, resolved: Resolved, submit: Submit) -> None:
+    """Compute a cache, and keep its partitions where they are."""
+    node, tree = found.node, found.tree
+    if isinstance(tree, Tree):
+        _check_unchanged(run, found, tree)
+    elif tree is not None:
+        # What it is computed from may change: a persist below raises this, now or later.
+        tree = anew(tree)
+    target = packed(run, resolved, node.inputs[0], BlockOutput(), range(node.parallelism))
+
+    def kept(target: Target, attempt: int) -> Cached:
+        return _kept(run, target, attempt, dealt=found.dealt, tree=tree)
+
+    run.at_hand.keep(node, submit(target, kept))
+
+
+def _check_unchanged(run: RunContext, found: Found, tree: Tree) -> None:
+    """Make sure that a cache that was lost comes back as it was: what is below counts on that."""
+    before = run.at_hand.lost.get(found.node.mark)
+    if before is not None and isinstance(before.tree, Tree) and before.tree.digest != tree.digest:
+        raise DTSetError(
+            f"the cache {found.node.name or found.node.mark.number} was lost with its workers, and what it was "
+            "computed from has changed since: cache() it again"
+        )
+
+
+def _kept(
+    run: RunContext,
+    target: Target,
+    attempt: int,
+    *,
+    dealt: bool,
+    tree: Tree | FingerprintError | None,
+) -> Cached:
+    """Compute partitions and keep them where they are."""
+    made = lowered(run, target, attempt)
+    entries = run.scheduler().keep(made.graph, [key for key, _ in made.groups])
+    occurring = run.scheduler().compute(*asking_for_classes(entries))
+    classes = frozenset[tuple[str, str]]().union(*occurring)
+    return Cached([group for _, group in made.groups], entries, dealt, classes, tree)

@@ -1,0 +1,382 @@
+"""What a run would find of a plan: which persists are in the store, in whole or in part, and which come next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property, partial
+from typing import Any
+
+from dtset.checkpoint.explain import Missed
+from dtset.checkpoint.lineage import Lineage
+from dtset.checkpoint.present_classes import present_classes, present_fingerprint
+from dtset.checkpoint.resolution import Hit, Miss, Resolution
+from dtset.checkpoint.resolution import resolve as look_up
+from dtset.errors import FingerprintError
+from dtset.execution.at_hand import AtHand, Persisted, anew
+from dtset.execution.outputs import FIRST_GENERATION
+from dtset.execution.specs import sees_ctx
+from dtset.fingerprint import Session
+from dtset.fingerprint.node import node_tree, plan_tree, rooted_tree, stored_tree
+from dtset.fingerprint.sources import sources_of
+from dtset.fingerprint.tree import Tree
+from dtset.plan.nodes import (
+    Exchange,
+    Mark,
+    Node,
+    Stored,
+    described,
+    through_links,
+    title,
+    topological,
+    upstream,
+)
+from dtset.storage.objects import ObjectStore
+
+__all__ = ["Found", "Index", "Resolved", "State", "resolve"]
+
+
+class State(StrEnum):
+    """What is found of a persist or a cache."""
+
+    HIT = "hit"
+    PARTIAL = "partial"
+    MISS = "miss"
+    DEPENDS = "depends on"
+    DONE = "computed"
+
+
+@dataclass(frozen=True)
+class Index:
+    """What a job has in its store, asked for by the fingerprints of the present program.
+
+    Parameters
+    ----------
+    store : ObjectStore
+        Where persisted TSets lie.
+    job_id : str
+        The job.
+    config : mapping
+        The environment's.
+    ignore : collection of str
+        Globals that no fingerprint takes into account.
+    checkpointing : bool
+        Whether persisted TSets are looked up; else no fingerprint is taken.
+    """
+
+    store: ObjectStore = field(repr=False)
+    job_id: str
+    config: Mapping[str, Any] = field(repr=False)
+    ignore: Collection[str] = ()
+    checkpointing: bool = True
+
+    def look_up(self, fingerprint: str, generation: str | None) -> Resolution:
+        """Look up a TSet; a generation of None is one that an exchange decides when it runs."""
+        present = partial(present_fingerprint, ignore=self.ignore)
+        return look_up(self.store, self.job_id, fingerprint, generation, present)
+
+    def fingerprint(self, node: Node, at_hand: AtHand) -> Tree:
+        """Take the fingerprint of a node as it is at this moment."""
+        needed = topological(node, until=at_hand.has)
+        stored = {
+            each.mark: self.tree_at_hand(each, at_hand) for each in needed if at_hand.has(each)
+        }
+        return plan_tree(node, stored, config=self.config, ignore=self.ignore)
+
+    def tree_at_hand(self, node: Node, at_hand: AtHand) -> Tree:
+        """What stands for elements at hand, with the code that their classes have now.
+
+        Raises
+        ------
+        FingerprintError
+            They are a cache's, and it cannot be said what that was computed from.
+        """
+        persisted = at_hand.persisted.get(node.mark)
+        if persisted is not None:
+            return self.tree_of(persisted.manifest.name, persisted)
+        cached = at_hand.cached[node.mark]
+        if isinstance(cached.tree, FingerprintError):
+            raise anew(cached.tree)
+        if cached.tree is None:
+            raise AssertionError("a cache without a fingerprint, and checkpointing is on")
+        names = (f"{module}:{name}" for module, name in cached.classes)
+        return stored_tree("cache", cached.tree.digest, present_classes(names, self.ignore))
+
+    def tree_of(self, name: str, persisted: Persisted) -> Tree:
+        """What stands for the elements of a persisted TSet."""
+        manifest = persisted.manifest
+        return stored_tree(name, manifest.digest, present_classes(manifest.classes, self.ignore))
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What is found of one persist or cache.
+
+    Parameters
+    ----------
+    node : Stored
+        The persist or cache.
+    state : State
+        ``HIT``, ``PARTIAL``, ``MISS``: looked up, and to be computed unless it is a hit; ``DONE``: at hand; ``DEPENDS``:
+        not known before what is above it has been run.
+    ahead : int
+        How many persists before it are not at hand yet.
+    depends_on : tuple of str
+        The names of what it depends on, where that is not known yet.
+    persisted : Persisted, optional
+        What it is, if it is there.
+    tree : Tree or FingerprintError, optional
+        The fingerprint of its input, or why there is none.
+    generation : str or None
+        The generation whose partitions may be reused; None where an exchange decides it when it runs.
+    dealt : bool
+        Whether an exchange decides which elements are in which partition.
+    resolution : Hit or Miss, optional
+        What the store has.
+    seconds : float
+        How long that took to find out.
+    """
+
+    node: Stored
+    state: State
+    ahead: int = 0
+    depends_on: tuple[str, ...] = ()
+    persisted: Persisted | None = None
+    tree: Tree | FingerprintError | None = field(default=None, repr=False)
+    generation: str | None = None
+    dealt: bool = False
+    resolution: Resolution | None = field(default=None, repr=False)
+    seconds: float = 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its elements are at hand, or in the store."""
+        return self.state in (State.HIT, State.DONE)
+
+    @cached_property
+    def missed(self) -> Missed | None:
+        """What is missing of a persist that was looked up, and what it is to be made from."""
+        if not isinstance(self.tree, Tree) or self.resolution is None:
+            return None
+        lineage = Lineage(title(self.node), self.tree, sources_of(self.tree))
+        fingerprint, partitions = self.resolution.fingerprint, self.node.parallelism
+        if isinstance(self.resolution, Hit):
+            return Missed(fingerprint, partitions, 0, lineage, refresh=True)
+        found, classes = len(self.resolution.parts), self.resolution.classes
+        return Missed(fingerprint, partitions, found, lineage, classes)
+
+
+@dataclass(frozen=True, eq=False)
+class Resolved:
+    """A plan, and what is found of it.
+
+    Parameters
+    ----------
+    plan : Node
+        What was asked for.
+    stored : sequence of Found
+        The persists and caches that it depends on, itself included, in the order in which they are run.
+    trees : mapping of Mark to Tree or FingerprintError
+        Fingerprints of nodes, where they are known, or why there is none.
+    """
+
+    plan: Node
+    stored: Sequence[Found]
+    trees: Mapping[Mark, Tree | FingerprintError] = field(repr=False)
+
+    @property
+    def pending(self) -> list[Found]:
+        """What is not at hand yet: hits that can be taken over as they are, and what can be computed after them.
+
+        Nothing that depends on what is to be computed first is among them.
+        """
+        return [
+            found for found in self.stored if found.state is not State.DONE and not found.depends_on
+        ]
+
+    def trees_of(self, nodes: Sequence[Node]) -> dict[Mark, Tree]:
+        """Fingerprints of all of some nodes; none if one of them has none."""
+        found = {node.mark: self.trees.get(node.mark) for node in nodes}
+        trees = {mark: tree for mark, tree in found.items() if isinstance(tree, Tree)}
+        return trees if len(trees) == len(found) else {}
+
+
+def resolve(plan: Node, at_hand: AtHand, index: Index, *, to_run: bool = False) -> Resolved:
+    """Look up what a node depends on; nothing is computed, and nothing written.
+
+    Parameters
+    ----------
+    plan : Node
+        What would be computed.
+    at_hand : AtHand
+        What need not be looked up.
+    index : Index
+        What the store has.
+    to_run : bool
+        Whether it is to be carried out. Then what comes after the first that has to be computed is left for the
+        next time: functions may read what changes meanwhile. When nothing is left, fingerprints of all nodes are
+        taken where one of them sees them as a seed.
+
+    Returns
+    -------
+    Resolved
+        With a FingerprintError in place of a fingerprint where there is none.
+    """
+    needed = topological(plan, until=at_hand.has)
+    walk = _Walk(at_hand, index, _fingerprinted(needed, at_hand, index, to_run=to_run))
+    for node in needed:
+        if not isinstance(node, Stored):
+            walk.pass_by(node)
+        elif not walk.look_at(node).is_known and to_run:
+            break
+    return Resolved(plan, tuple(walk.stored), walk.trees)
+
+
+def _fingerprinted(
+    needed: Sequence[Node], at_hand: AtHand, index: Index, *, to_run: bool
+) -> Collection[Mark]:
+    """Nodes whose fingerprints are wanted: what is above persists and caches, or all where there is a seed in it."""
+    if not index.checkpointing:
+        return ()
+    left = {node.mark: node for node in needed if not at_hand.has(node)}
+    if to_run and not any(isinstance(node, Stored) for node in left.values()):
+        return {node.mark for node in needed} if any(map(sees_ctx, needed)) else ()
+    wanted: set[Mark] = set()
+    for node in reversed(left.values()):
+        if isinstance(node, Stored) or node.mark in wanted:
+            wanted.update(each.mark for each in upstream(node))
+    return wanted
+
+
+@dataclass
+class _Walk:
+    """A walk over a plan, from its sources down."""
+
+    at_hand: AtHand
+    index: Index
+    wanted: Collection[Mark]
+    stored: list[Found] = field(default_factory=list)
+    trees: dict[Mark, Tree | FingerprintError] = field(default_factory=dict)
+    _ahead: int = 0
+    _dealt: set[Mark] = field(default_factory=set)
+    _waits: dict[Mark, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._session = Session(self.index.ignore)
+        self._began = time.perf_counter()
+
+    def pass_by(self, node: Node) -> None:
+        """Take note of a node that is computed with what it is read by."""
+        waits = self._names(upstream(node))
+        if waits:
+            self._waits[node.mark] = waits
+        if self._is_dealt(node) or (isinstance(node, Exchange) and node.parallelism > 1):
+            self._dealt.add(node.mark)
+        if node.mark in self.wanted and not waits:
+            self._take_fingerprint(node)
+
+    def look_at(self, node: Stored) -> Found:
+        """Find what there is of a persist or a cache."""
+        if self.at_hand.has(node):
+            found = self._at_hand(node)
+        elif node.durable:
+            found = self._persist(node)
+        else:
+            found = self._cache(node)
+        now = time.perf_counter()
+        self.stored.append(replace(found, seconds=now - self._began))
+        self._began = now
+        return self.stored[-1]
+
+    def _at_hand(self, node: Stored) -> Found:
+        """Take note of what is at hand."""
+        cached = self.at_hand.cached.get(node.mark)
+        if cached is not None and cached.dealt:
+            self._dealt.add(node.mark)
+        if node.mark in self.wanted:
+            self._stands_for(node, partial(self.index.tree_at_hand, node, self.at_hand))
+        persisted = self.at_hand.persisted.get(node.mark)
+        return Found(node, State.DONE, self._ahead, persisted=persisted)
+
+    def _cache(self, node: Stored) -> Found:
+        """Take note of a cache that is to be computed."""
+        (input_,) = node.inputs
+        waits, dealt = self._names(node.inputs), self._is_dealt(node)
+        self._waits[node.mark] = (*waits, f"the cache of {described(through_links(input_))}")
+        if waits:
+            return Found(node, State.DEPENDS, self._ahead, waits)
+        tree = self.trees.get(input_.mark)
+        whole = rooted_tree(tree) if isinstance(tree, Tree) else tree
+        return Found(node, State.MISS, self._ahead, tree=whole, dealt=dealt)
+
+    def _persist(self, node: Stored) -> Found:
+        """Look up a persist, if it is known what to look for."""
+        waits, name = self._names(node.inputs), title(node)
+        if not self.index.checkpointing:
+            found = Found(node, State.MISS, depends_on=waits)
+        elif waits or not node.inputs:
+            found = Found(node, State.DEPENDS, depends_on=waits)
+        else:
+            found = self._looked_up(node)
+        dealt = self._is_dealt(node)
+        found = replace(
+            found,
+            ahead=self._ahead,
+            dealt=dealt,
+            generation=None if dealt else FIRST_GENERATION,
+        )
+        self._ahead += 1
+        if found.persisted is None:
+            self._waits[node.mark] = (name,)
+        elif node.mark in self.wanted:
+            self._stands_for(node, partial(self.index.tree_of, name, found.persisted))
+        return found
+
+    def _looked_up(self, node: Stored) -> Found:
+        """Look up a persist whose input has a fingerprint, or has an error for one."""
+        tree = self.trees[node.inputs[0].mark]
+        if isinstance(tree, FingerprintError):
+            return Found(node, State.MISS, tree=tree)
+        whole = rooted_tree(tree)
+        generation = None if self._is_dealt(node) else FIRST_GENERATION
+        try:
+            resolution = self.index.look_up(whole.digest, generation)
+        except FingerprintError as error:
+            return Found(node, State.MISS, tree=error)
+        if isinstance(resolution, Hit) and not node.refresh:
+            asked = resolution.fingerprint if resolution.accepted else None
+            persisted = Persisted(resolution.manifest, True, asked)
+            return Found(node, State.HIT, persisted=persisted, tree=whole, resolution=resolution)
+        partial_ = isinstance(resolution, Miss) and resolution.parts
+        state = State.PARTIAL if partial_ else State.MISS
+        return Found(node, state, tree=whole, resolution=resolution)
+
+    def _take_fingerprint(self, node: Node) -> None:
+        """Take the fingerprint of a node, or note why it or one above it has none."""
+        known: dict[Mark, Tree] = {}
+        for each in upstream(node):
+            tree = self.trees[each.mark]
+            if isinstance(tree, FingerprintError):
+                self.trees[node.mark] = tree
+                return
+            known[each.mark] = tree
+        self._stands_for(node, partial(node_tree, node, known, self.index.config, self._session))
+
+    def _stands_for(self, node: Node, take: Callable[[], Tree]) -> None:
+        """Note what stands for a node, or why nothing can."""
+        try:
+            self.trees[node.mark] = take()
+        except FingerprintError as error:
+            self.trees[node.mark] = error
+
+    def _names(self, nodes: Iterable[Node]) -> tuple[str, ...]:
+        """Names of what nodes depend on that is not known yet."""
+        return tuple(
+            dict.fromkeys(name for node in nodes for name in self._waits.get(node.mark, ()))
+        )
+
+    def _is_dealt(self, node: Node) -> bool:
+        """Whether an exchange decides which elements are in which partition of what a node reads."""
+        return any(each.mark in self._dealt for each in upstream(node))

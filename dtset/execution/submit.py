@@ -1,0 +1,178 @@
+"""What an action wants: packed with the user's code as it is now, lowered, and computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any, Protocol, TypeVar
+
+from dtset.checkpoint.explain import Missed
+from dtset.checkpoint.layout import run_path
+from dtset.exchange.deal import common_deal
+from dtset.execution.at_hand import AtHand, Cached, Persisted
+from dtset.execution.code import sent
+from dtset.execution.expected_files import ExpectedFiles
+from dtset.execution.forwarding.logs import driver_logging
+from dtset.execution.inline import SequenceSource, inlined
+from dtset.execution.inputs import BlockInput, LoadInput
+from dtset.execution.lower import Lowered, Target, lower
+from dtset.execution.outputs import Output
+from dtset.execution.resolve import Index, Resolved
+from dtset.execution.resubmit import Resubmission
+from dtset.execution.results import GroupResult
+from dtset.execution.schedulers.scheduler import Scheduler
+from dtset.execution.shipping import ship
+from dtset.execution.specs import function_key, spec_of
+from dtset.execution.stage import TaskSettings
+from dtset.fingerprint.graph import reached_distributions
+from dtset.operators.call import CallSpec
+from dtset.plan.nodes import Mark, Node, Source, Stored, topological
+
+__all__ = ["Callbacks", "RunContext", "Submit", "computed", "lowered", "packed"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Who is told of persists.
+
+    Parameters
+    ----------
+    on_miss : callable
+        Told of each persist that has to be computed, before it is; says why.
+    on_persist : callable
+        Told what became of each persist, and how many seconds it took.
+    check_writable : callable
+        Raises StoreError if nothing can be written; called before a persist is computed.
+    """
+
+    on_miss: Callable[[Missed], str]
+    on_persist: Callable[[Persisted, float], None]
+    check_writable: Callable[[], None]
+
+
+@dataclass(frozen=True, eq=False)
+class RunContext:
+    """What a run is carried out with.
+
+    Parameters
+    ----------
+    index : Index
+        What the job has in its store.
+    settings : TaskSettings
+        What tasks are told.
+    scheduler : callable
+        Returns what runs Dask graphs; called when there is something to compute.
+    tasks_per_thread : int
+        How finely stages are cut.
+    resubmission : Resubmission
+        How often lost tasks are submitted again.
+    callbacks : Callbacks
+        Who is told of persists.
+    at_hand : AtHand
+        What the run has computed or found so far.
+    """
+
+    index: Index
+    settings: TaskSettings
+    scheduler: Callable[[], Scheduler]
+    tasks_per_thread: int
+    resubmission: Resubmission
+    callbacks: Callbacks
+    at_hand: AtHand = field(default_factory=AtHand)
+    actions: Iterator[int] = field(default_factory=count, repr=False)
+
+
+class Submit(Protocol):
+    """Submits what is packed, and again what was lost: `carry_out` is given the number of the attempt."""
+
+    def __call__(self, target: Target, carry_out: Callable[[Target, int], _T]) -> _T:
+        """Return what it gave."""
+
+
+def packed(
+    run: RunContext,
+    resolved: Resolved,
+    node: Node,
+    output: Output,
+    partitions: Sequence[int],
+    functions: Mapping[str, object] | None = None,
+) -> Target:
+    """What an action wants, with the user's code as it is now: what is submitted again is the same."""
+    at_hand, needed = run.at_hand, topological(node, until=run.at_hand.has)
+    where: dict[Mark, LoadInput | BlockInput] = {}
+    objects: dict[str, object] = {"config": dict(run.index.config), **(functions or {})}
+    for each in needed:
+        if each.mark in at_hand.persisted:
+            where[each.mark] = at_hand.persisted[each.mark].input
+        elif isinstance(each, Source) and isinstance(each.data, SequenceSource):
+            where[each.mark] = _brought(run, each, each.data)
+        else:
+            if isinstance(each, Source) and each.data is not None:
+                objects[str(each.mark.number)] = each.data
+            for role, function in each.functions.items():
+                objects[function_key(each, role)] = function.function
+    trees = resolved.trees_of(needed)
+    shipped = ship(objects, sorted(at_hand.classes), reached_distributions(trees.values()))
+    files = tuple(
+        ExpectedFiles(each.files, found)
+        for each in needed
+        if not isinstance(each, Stored) and each.files is not None and each.mark in trees
+        for found in trees[each.mark].children
+        if found.name == "files"
+    )
+    digests = {mark: tree.digest for mark, tree in trees.items()}
+    return Target(node, output, partitions, where, sent(shipped, run.settings), digests, files)
+
+
+def _brought(run: RunContext, node: Source, data: SequenceSource) -> BlockInput | LoadInput:
+    """Bring a sequence that lies in the driver's memory to where tasks can read it, once."""
+    known = run.at_hand.sequences.get(node.mark)
+    if known is None:
+        settings = run.settings
+        path = run_path(settings.job_id, settings.run_id, f"sources/{node.mark.number}")
+        known = inlined(data, settings, path)
+        run.at_hand.bring(node, known)
+        run.at_hand.classes.update(data.classes)
+    return known
+
+
+def lowered(run: RunContext, target: Target, attempt: int) -> Lowered:
+    """Lower a target whose persists and caches are at hand."""
+    scheduler = run.scheduler()
+    cached: dict[Mark, Cached] = {
+        node.mark: run.at_hand.cached[node.mark]
+        for node in topological(target.node, until=run.at_hand.has)
+        if node.mark in run.at_hand.cached
+    }
+    settings = replace(
+        run.settings,
+        attempt=attempt,
+        capture=scheduler.concurrent,
+        logging=driver_logging(),
+        action=f"{run.settings.run_id[-8:]}-{next(run.actions)}",
+    )
+
+    def spec(node: Node) -> CallSpec[Any]:
+        digest = target.digests.get(node.mark, str(node.mark.number))
+        return spec_of(node, settings.job_id, digest)
+
+    return lower(
+        target,
+        {**target.resolved, **cached},
+        spec_of=spec,
+        settings=settings,
+        threads=scheduler.threads(),
+        tasks_per_thread=run.tasks_per_thread,
+    )
+
+
+def computed(run: RunContext, target: Target, attempt: int) -> dict[int, Any]:
+    """Compute partitions, once: what the output gave for each."""
+    made = lowered(run, target, attempt)
+    keys = [key for key, _ in made.groups]
+    returned: list[GroupResult] = run.scheduler().compute(made.graph, keys)
+    common_deal(result.deal for result in returned)
+    return {partition: result for each in returned for partition, result in each.results.items()}
