@@ -29,7 +29,7 @@ from dtset.errors import (
 )
 from dtset.fingerprint import fingerprint, version
 from dtset.functions import DataPartition, JoinedTuple, SourceFunc, TSetContext
-from dtset.tset import CachedTSet, KeyedTSet, PersistedTSet, TSet
+from dtset.tset.tset import CachedTSet, KeyedTSet, PersistedTSet, TSet
 
 if TYPE_CHECKING:
     from dtset.environment import TSetEnvironment

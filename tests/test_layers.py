@@ -21,17 +21,10 @@ LAYERS = (
     {"operators", "exchange"},
     {"execution"},
     {"io", "diagnostics"},
-    {
-        "actions",
-        "arguments",
-        "main_module",
-        "process",
-        "tset",
-        "environment",
-        "functions",
-        "__init__",
-        "testing",
-    },
+    {"session"},
+    {"tset"},
+    {"sources"},
+    {"environment", "functions", "__init__", "testing"},
     {"cli", "twister2"},
 )
 OWNERS = {

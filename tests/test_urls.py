@@ -128,7 +128,7 @@ def test_an_environment_shows_no_secret_of_its_store(url, log, tmp_path, monkeyp
     monkeypatch.setenv("DTSET_REPORT", str(report))
     program = Program(("program", "--token", "hunter2"), "/")
     told = {"by": os.getppid(), "job_id": "job", "program": asdict(program)}
-    monkeypatch.setattr("dtset.process._SUBMITTED", told)
+    monkeypatch.setattr("dtset.session.process._SUBMITTED", told)
     shown = ""
     try:
         with TSetEnvironment(job_id="job", store=url, cluster="synchronous", parallelism=2) as env:

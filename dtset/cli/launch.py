@@ -20,7 +20,7 @@ from dtset.urls import redacted_arguments, shown_url
 
 if TYPE_CHECKING:
     from dtset.checkpoint.job import Program
-    from dtset.process import BegunRun
+    from dtset.session.process import BegunRun
 
 __all__ = ["Launch", "run"]
 
@@ -85,7 +85,7 @@ def run(launch: Launch) -> int:
     Returned is the program's exit status, or 128 and the number of the signal that killed it.
     """
     from dtset.cli.child import run_child
-    from dtset.process import read_report
+    from dtset.session.process import read_report
 
     with _report_file() as report:
         environment = launch.environment({**os.environ, "DTSET_REPORT": str(report)})

@@ -54,7 +54,7 @@ def submit(
     from dtset.checkpoint.job import Program
     from dtset.checkpoint.layout import check_job_id
     from dtset.cli.launch import Launch, run
-    from dtset.process import default_name, job_id_of
+    from dtset.session.process import default_name, job_id_of
 
     path = None if is_module else _checked_script(script)
     name = name or default_name(script.replace(".", os.sep) if path is None else path)

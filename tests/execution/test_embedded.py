@@ -184,7 +184,7 @@ def test_workers_that_are_up_take_what_does_not_wait_for_this_process(
             flow = current[-1]
             if number >= count and not flow._stopped:
                 shared[flow] += 1
-                flow.share(env._cluster.scheduler("")._workers.wait())
+                flow.share(env._session.cluster.scheduler("")._workers.wait())
             yield result
 
     current = []

@@ -15,6 +15,7 @@ import pytest
 from dtset import SourceFunc, TSetEnvironment, UsageError
 from dtset.execution.forwarding.failures import packed
 from dtset.operators.kernels.failure import text_of
+from dtset.sources import Sources
 from dtset.storage.pickling import present_class
 from tests.execution.library_errors import RAISERS
 
@@ -208,14 +209,21 @@ def forms(error):
         "sink": lambda t: t.sink(lambda itr: fail()),
         "cache": lambda t: t.map(lambda x: fail()).cache(),
         "persist": lambda t: t.map(lambda x: fail()).persist(),
-        "source": lambda t: t._env.create_source(generator, 1).collect(),
+        "source": lambda t: sourced(t, generator).collect(),
         **{
-            f"source's {method}": lambda t, method=method: t._env.create_source(
-                Source(method, error), 1
+            f"source's {method}": lambda t, method=method: sourced(
+                t, Source(method, error)
             ).collect()
             for method in ("prepare", "has_next", "next", "close")
         },
     }
+
+
+def sourced(tset, source):
+    """A source in the session of another TSet."""
+    sources = Sources()
+    sources._session = tset._session
+    return sources.create_source(source, 1)
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

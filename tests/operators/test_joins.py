@@ -100,6 +100,6 @@ def test_a_join_with_what_has_no_keys_or_is_of_another_environment_is_refused(en
 def test_an_element_that_is_not_a_pair_is_named(env):
     odd = env.parallelize([("a", 1), 5], 1)
     keyed = env.parallelize({"a": 1}).filter(lambda pair: True)
-    broken = type(keyed)(keyed._env, odd._node)
+    broken = type(keyed)(keyed._session, odd._node)
     with pytest.raises(TypeError, match="a pair is a tuple"):
         keyed.join(broken).collect()

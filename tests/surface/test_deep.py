@@ -73,7 +73,7 @@ def test_a_deep_plan_is_persisted_found_explained_and_shown(store, depth):
             )
             assert str(depth) not in repr(changed)
             assert "deep" in changed._repr_html_()
-            env._waiting.clear()
+            env._session.waiting.clear()
 
 
 def test_hundreds_of_exchanges(env):

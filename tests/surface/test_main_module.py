@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from dtset import TSetEnvironment
-from dtset.main_module import show_main
+from dtset.session.main_module import show_main
 
 SOURCE = """
 import pickle, sys
-from dtset.main_module import show_main
+from dtset.session.main_module import show_main
 
 class Record: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -87,13 +88,15 @@ def test_data_that_were_found_under_a_new_name_can_be_accepted_under_it(store):
 
 def interrupted(env):
     """Begin to persist what differs, and stop when it is said that it is computed."""
-    before = env._run.on_miss
+    run = env._session.run
+    before = run.context.callbacks
 
     def stop(missed):
-        before(missed)
+        before.on_miss(missed)
         raise KeyboardInterrupt
 
-    env._run.on_miss = stop
+    told = replace(before, on_miss=stop)
+    env._session.run = replace(run, context=replace(run.context, callbacks=told))
     persist(env, "new", 3)
 
 

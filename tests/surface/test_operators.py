@@ -452,11 +452,11 @@ def test_caches_are_freed_when_nothing_refers_to_them(env):
     below = cached.map(len)
     del cached
     gc.collect()
-    assert len(env._run.kept) == 1
+    assert len(env._session.run.at_hand.cached) == 1
     assert below.collect() == [1, 1, 1]
     del below
     gc.collect()
-    assert not env._run.kept
+    assert not env._session.run.at_hand.cached
 
 
 def test_what_waits_when_the_environment_closes_is_named(store, caplog):

@@ -111,11 +111,15 @@ def test_a_store_that_may_only_be_read_serves_what_a_run_left_that_died(places, 
         env.range(6).map(square).persist("squares")
         env.init_variable("epoch", 5)
         env.commit()
-        (job,) = (entry.path for entry in env._store.list("job") if entry.path.endswith("job.json"))
-        env._store.put(job, b"torn")
-        for entry in env._store.list("job/runs"):
+        (job,) = (
+            entry.path
+            for entry in env._session._store.list("job")
+            if entry.path.endswith("job.json")
+        )
+        env._session._store.put(job, b"torn")
+        for entry in env._session._store.list("job/runs"):
             if "/commits/" in entry.path:
-                env._store.delete(entry.path)
+                env._session._store.delete(entry.path)
     read_only()
     with environment(url) as env:
         assert env.range(6).map(square).persist("squares").hit is True

@@ -66,7 +66,7 @@ def show_main() -> Callable[[], None]:
     Examples
     --------
     >>> import runpy, sys, tempfile
-    >>> source = "from dtset.main_module import show_main; back = show_main(); import __main__ as found; back()"
+    >>> source = "from dtset.session.main_module import show_main; back = show_main(); import __main__ as found; back()"
     >>> with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
     ...     _ = file.write(source), file.flush()
     ...     runpy.run_path(file.name, run_name="__main__")["found"].__file__ == file.name

@@ -1,0 +1,352 @@
+"""A session: what TSets and their environment stand on, from its opening to its closing."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import time
+import weakref
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from dtset.checkpoint.clear import delete_tset
+from dtset.checkpoint.explain import Missed
+from dtset.checkpoint.job import Job, find_job
+from dtset.checkpoint.journal import Journal
+from dtset.checkpoint.manifest import Manifest
+from dtset.checkpoint.recorder import RunRecorder
+from dtset.checkpoint.runs import new_run_id
+from dtset.checkpoint.state import State
+from dtset.diagnostics.banner import banner, environment_lines, miss_line, persist_line
+from dtset.diagnostics.console import attach_console
+from dtset.errors import ConfigurationError, UsageError
+from dtset.execution.at_hand import Persisted
+from dtset.execution.preview import RunPlan, preview
+from dtset.execution.resolve import Index
+from dtset.execution.resubmit import Resubmission
+from dtset.execution.run import Run
+from dtset.execution.schedulers.cluster import choose_cluster
+from dtset.execution.stage import TaskSettings
+from dtset.execution.submit import Callbacks, RunContext
+from dtset.execution.workers.left_folders import remove_left_folders
+from dtset.execution.workers.parent_watch import end_with
+from dtset.operators.operator import Action
+from dtset.plan.nodes import Node, snapshot_of_sides
+from dtset.plan.user_function import UserFunction
+from dtset.session import actions
+from dtset.session.main_module import show_main
+from dtset.session.options import Options
+from dtset.session.process import (
+    BegunRun,
+    how_to_restart,
+    is_reimported,
+    report,
+    state_after,
+    this_program,
+    uncaught,
+    versions,
+)
+from dtset.storage.local_store import local_path
+from dtset.storage.objects import open_store
+
+__all__ = ["Pending", "Session"]
+
+_logger = logging.getLogger("dtset")
+
+
+class Pending(Protocol):
+    """What a lazy operation has prepared, and ``env.run()`` carries out."""
+
+    def _carry_out(self) -> None:
+        """Carry it out."""
+
+    def _is_carried_out(self) -> bool:
+        """Return whether it waits no more; let go of what is above it then."""
+
+
+_P = TypeVar("_P", bound=Pending)
+
+
+class Session:
+    """A job's store, cluster, records and run, opened together and closed together; knows nodes, no TSets."""
+
+    def __init__(self, options: Options) -> None:
+        self._closed = True
+        self._hide_main = weakref.finalize(self, show_main())
+        attach_console(options.submitted)
+        if options.submitted:
+            # Killed, the command line cannot end what it started.
+            end_with(os.getppid())
+        self.name, self.job_id, self.config = options.name, options.job_id, options.config
+        self.checkpointing = options.checkpointing
+        # Known now: when the interpreter ends, it has forgotten the script.
+        self._program = this_program(self.job_id)
+        self.waiting: list[Pending] = []
+        run_id = new_run_id()
+        self.cluster = choose_cluster(options.cluster, options.resources, options.submitted)
+        try:
+            self._open(options, run_id)
+        except BaseException:
+            self.cluster.close()
+            raise
+        self.run = Run(
+            RunContext(
+                index=Index(
+                    self._store, self.job_id, self.config, options.ignore, self.checkpointing
+                ),
+                settings=TaskSettings(
+                    store=self._store,
+                    job_id=self.job_id,
+                    run_id=run_id,
+                    batch_size=options.batch_size,
+                    codec=options.codec,
+                    allow_pickle=options.allow_pickle,
+                    attempt=0,
+                    capture=False,
+                    record=self._recorder.record,
+                    ignore=options.ignore,
+                ),
+                scheduler=partial(self.cluster.scheduler, run_id),
+                tasks_per_thread=options.tasks_per_thread,
+                resubmission=Resubmission(
+                    options.resubmissions,
+                    how_to_restart(self._program, self.job_id, self._store.url),
+                ),
+                callbacks=Callbacks(
+                    self._miss_noted, self._persist_noted, self._recorder.check_writable
+                ),
+            )
+        )
+        self.journal = Journal(self._store, self.job_id, run_id, self._recorder.note)
+        self.state = State(
+            self._store,
+            self.job_id,
+            run_id,
+            runs=self._recorder.runs,
+            keep=options.keep_variables,
+            allow_pickle=options.allow_pickle,
+            enabled=self.checkpointing,
+            ignore=options.ignore,
+        )
+        self._closed = False
+        self._process = os.getpid()
+        atexit.register(self._close_at_exit)
+        said = banner(
+            self.described(),
+            self.job_id,
+            checkpointing=self.checkpointing,
+            has_id=options.has_id,
+        )
+        _logger.info("%s", said)
+
+    def _open(self, options: Options, run_id: str) -> None:
+        """Open the store, and begin the run's records in it."""
+        self._store = open_store(options.url, options.storage_options)
+        if not self.cluster.in_process and self._store.url.startswith("memory:"):
+            raise ConfigurationError(
+                "a memory:// store is seen by this process alone: use it with cluster='threads' or "
+                "'synchronous', or give a store that workers reach"
+            )
+        recorded = find_job(self._store, self.job_id)
+        self.parallelism: int = (
+            options.parallelism
+            or (recorded and recorded.parallelism)
+            or self.cluster.threads(run_id)
+        )
+        self._recorder = RunRecorder(
+            self._store,
+            Job(
+                job_id=self.job_id,
+                name=self.name,
+                parallelism=self.parallelism,
+                created=time.time(),
+                versions=versions(),
+            ),
+            run_id,
+            self._program,
+            exclusive=options.exclusive,
+            interval=options.interval,
+            timeout=options.timeout,
+            recorded=not is_reimported(),
+        )
+        self.cluster.spares_this_process = self._recorder.has_died
+        remove_left_folders()
+        report(BegunRun(self.job_id, run_id, local_path(options.url) or options.url))
+
+    # What waits ---------------------------------------------------------------------------------
+
+    def pending(self, prepared: _P) -> _P:
+        """Remember what is to be carried out later."""
+        self.check_open()
+        self.waiting.append(prepared)
+        return prepared
+
+    def now(self, prepared: _P) -> _P:
+        """Carry out at once what is not to wait: where that fails, the failure is all there is to say."""
+        try:
+            self.carry_out(self.pending(prepared))
+        except BaseException:
+            self.done(prepared)
+            raise
+        return prepared
+
+    def carry_out(self, *prepared: Pending) -> None:
+        """Carry out some of what was prepared, or all that waits, in the order in which it was prepared."""
+        self.check_open()
+        for each in prepared or tuple(self.waiting):
+            each._carry_out()
+        self.cut()
+
+    def done(self, prepared: Pending) -> None:
+        """Forget what has been carried out."""
+        self.waiting = [one for one in self.waiting if one is not prepared]
+
+    def cut(self) -> None:
+        """Let go of what waits no more, and of what is above it."""
+        self.waiting = [one for one in self.waiting if not one._is_carried_out()]
+
+    # What is asked of nodes ---------------------------------------------------------------------
+
+    def elements(self, node: Node) -> Iterator[Any]:
+        """All elements of a node, in the order of its partitions."""
+        self.check_open()
+        return actions.elements(self.run, snapshot_of_sides(node))
+
+    def take(self, node: Node, n: int) -> list[Any]:
+        """The first elements of a node."""
+        self.check_open()
+        return actions.take(self.run, snapshot_of_sides(node), n)
+
+    def count(self, node: Node) -> int:
+        """Number of elements of a node."""
+        self.check_open()
+        return actions.count(self.run, snapshot_of_sides(node))
+
+    def visit(self, node: Node, action: Action, functions: Mapping[str, UserFunction]) -> None:
+        """Carry out an action on the workers, for its effect."""
+        self.check_open()
+        actions.visit(self.run, snapshot_of_sides(node), action, functions)
+
+    def plan(self, node: Node) -> RunPlan:
+        """What the persists that a node depends on would find."""
+        self.check_open()
+        return preview(self.run.plan(snapshot_of_sides(node)), self.journal.reason)
+
+    def prepare(self, node: Node) -> None:
+        """Carry out a persist or a cache, and those that it depends on."""
+        self.check_open()
+        self.run.prepare(node)
+
+    def persisted(self, node: Node) -> Persisted | None:
+        """What became of a persist, if it was carried out."""
+        return self.run.at_hand.persisted.get(node.mark)
+
+    def is_at_hand(self, node: Node) -> bool:
+        """Whether the elements of a node were persisted or cached."""
+        return self.run.at_hand.has(node)
+
+    def adopt(self, node: Node, manifest: Manifest) -> None:
+        """Take a committed TSet for what a node stands for."""
+        self.run.adopt(node, manifest)
+
+    def release(self, node: Node) -> None:
+        """Free a cache's memory."""
+        self.run.at_hand.forget(node)
+
+    def drop(self, node: Node) -> None:
+        """Drop a persisted TSet from the store."""
+        self.check_open()
+        persisted = self.persisted(node)
+        if persisted is None:
+            return
+        self.release(node)
+        if persisted.accepted_for is not None:
+            # The data are another program's, which may come back; the word for them goes.
+            delete_tset(self._store, self.job_id, persisted.accepted_for)
+            return
+        fingerprint = persisted.manifest.fingerprint
+        others = self.run.at_hand.persisted.values()
+        if any(other.manifest.fingerprint == fingerprint for other in others):
+            return
+        if self._recorder.others():
+            _logger.warning(
+                "the data of %s stay in the store: another run of job %s is alive, and may read them",
+                persisted.manifest.name,
+                self.job_id,
+            )
+            return
+        delete_tset(self._store, self.job_id, fingerprint)
+
+    # What it is ---------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """URL of the store, without user, password and query."""
+        return self._store.url
+
+    def url_of(self, path: str) -> str:
+        """URL of what lies at a path of the store."""
+        return f"{self.url.rstrip('/')}/{path}"
+
+    def described(self) -> dict[str, str]:
+        """What the banner and notebooks say."""
+        link = self.cluster.dashboard_link
+        return environment_lines(self.name, self.job_id, self.cluster.kind, self.url, link)
+
+    def check_open(self) -> None:
+        """Make sure that it is not closed."""
+        if self._closed:
+            raise UsageError(
+                f"the environment of job {self.job_id} is closed: make another with the same job_id"
+            )
+
+    def check_own(self, said: object, other: Session) -> None:
+        """Make sure that something is of this session, before anything is run."""
+        if other is not self:
+            raise UsageError(
+                f"{said!r} belongs to another environment, of job {other.job_id}, and cannot be run by the one of job "
+                f"{self.job_id}: call its own operations, or pass data on with collect() and parallelize()"
+            )
+
+    # Its end ------------------------------------------------------------------------------------
+
+    def close(self, state: str) -> None:
+        """Release what was started, and say how the run ended; a fork's is its parent's to release."""
+        if self._closed or os.getpid() != self._process:
+            return
+        self._closed = True
+        atexit.unregister(self._close_at_exit)
+        self.cut()
+        if self.waiting and state == "completed":
+            _logger.warning("closed before these were carried out: %s", self.waiting)
+        try:
+            for fingerprint in self.run.at_hand.temporary:
+                delete_tset(self._store, self.job_id, fingerprint)
+            self._recorder.end(state)
+        finally:
+            self.run.at_hand.clear()
+            self.cluster.close()
+            self._hide_main()
+
+    def _close_at_exit(self) -> None:
+        """Close when the interpreter ends: an uncaught exception is known to it."""
+        if os.getpid() == self._process:
+            self.close(state_after(uncaught(self._program)))
+
+    def _persist_noted(self, persisted: Persisted, took: float) -> None:
+        """Say what became of a persist, in the log and in the run's records."""
+        manifest, hit = persisted.manifest, persisted.hit
+        _logger.info("%s", persist_line(manifest, hit, took))
+        if self.checkpointing:
+            self.journal.persisted(
+                manifest, hit, accepted=persisted.accepted_for is not None, seconds=took
+            )
+
+    def _miss_noted(self, missed: Missed) -> str:
+        """Say, in the log too, why a TSet that the job knows has to be computed."""
+        reason = self.journal.missed(missed)
+        if reason.before is not None:
+            _logger.info("%s", miss_line(missed, reason.words))
+        return reason.words

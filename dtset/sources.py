@@ -1,0 +1,262 @@
+"""The sources of an environment: what makes TSets from outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from dtset.errors import ConfigurationError, UsageError
+from dtset.execution.inline import snapshot
+from dtset.io.function_files import function_files
+from dtset.operators.operator import Reader, function_of
+from dtset.operators.sources import (
+    CREATE_KEYED_SOURCE,
+    CREATE_SOURCE,
+    PARALLELIZE,
+    RANGE,
+    READ_TEXT,
+    RangeSource,
+)
+from dtset.plan.context import TSetContext
+from dtset.plan.nodes import Source, SourceData
+from dtset.session.arguments import a_mapping, a_number
+from dtset.session.session import Session
+from dtset.tset.tset import KeyedTSet, TSet
+
+if TYPE_CHECKING:
+    from dtset.io.files import Urls
+
+__all__ = ["Sources"]
+
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Sources:
+    """Makes TSets in a session."""
+
+    _session: Session
+
+    @overload
+    def create_source(
+        self,
+        source_func: Callable[[], Iterable[T]] | Callable[[TSetContext], Iterable[T]],
+        parallelism: int = ...,
+        *,
+        depends_on: Urls | None = ...,
+    ) -> TSet[T]: ...
+    @overload
+    def create_source(
+        self, source_func: object, parallelism: int = ..., *, depends_on: Urls | None = ...
+    ) -> TSet[Any]: ...
+    def create_source(
+        self, source_func: object, parallelism: int = 0, *, depends_on: Urls | None = None
+    ) -> TSet[Any]:
+        """Make a TSet from a source of the user's.
+
+        Parameters
+        ----------
+        source_func : SourceFunc or callable
+            An object with ``has_next()`` and ``next()``, and perhaps ``prepare(ctx)`` and ``close()``; or
+            ``f()`` or ``f(ctx)`` returning an iterable. Every partition works on a fresh copy of it.
+        parallelism : int
+            Number of partitions; 0: the environment's default.
+        depends_on : path or sequence of path, optional
+            Files that the source reads by itself, as of `TSet.map`.
+
+        Returns
+        -------
+        TSet
+
+        Raises
+        ------
+        UsageError
+            The object is no source.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-source") as env:
+        ...     env.create_source(lambda ctx: range(ctx.index), 3).collect()
+        [0, 0, 1]
+        """
+        node = self._function_source(CREATE_SOURCE, source_func, parallelism, depends_on)
+        return TSet(self._session, node)
+
+    def create_keyed_source(
+        self, source_func: object, parallelism: int = 0, *, depends_on: Urls | None = None
+    ) -> KeyedTSet[Any, Any]:
+        """Make a KeyedTSet from a source of the user's that gives ``(key, value)`` pairs.
+
+        As `create_source` otherwise.
+        """
+        node = self._function_source(CREATE_KEYED_SOURCE, source_func, parallelism, depends_on)
+        return KeyedTSet(self._session, node)
+
+    @overload
+    def parallelize(self, data: Mapping[K, V], parallelism: int = ...) -> KeyedTSet[K, V]: ...
+    @overload
+    def parallelize(self, data: Iterable[T], parallelism: int = ...) -> TSet[T]: ...
+    def parallelize(
+        self, data: Iterable[Any] | Mapping[Any, Any], parallelism: int = 0
+    ) -> TSet[Any]:
+        """Make a TSet from elements in the driver's memory.
+
+        Parameters
+        ----------
+        data : iterable or mapping
+            The elements; a mapping gives a KeyedTSet of its items. What is changed in it later is not seen.
+        parallelism : int
+            Number of partitions, contiguous and of about the same length; 0: the environment's default.
+
+        Returns
+        -------
+        TSet or KeyedTSet
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-parallelize") as env:
+        ...     env.parallelize([1, 2, 3], 2).collect()
+        [1, 2, 3]
+        """
+        if isinstance(data, Mapping):
+            return self.parallelize_dict(data, parallelism)
+        return self.parallelize_list(data, parallelism)
+
+    def parallelize_list(self, data: Iterable[T], parallelism: int = 0) -> TSet[T]:
+        """Make a TSet from an iterable: Twister2's name for `parallelize`."""
+        return TSet(self._session, self._sequence_source(data, parallelism))
+
+    def parallelize_dict(
+        self, data: Mapping[K, V], parallelism: int = 0, key_comparator: object = None
+    ) -> KeyedTSet[K, V]:
+        """Make a KeyedTSet from a mapping's items: Twister2's name for `parallelize`.
+
+        `key_comparator` is taken for Twister2's sake, where it orders keys inside of the JVM; a
+        mapping's items keep their own order here.
+        """
+        if not isinstance(data, Mapping):
+            raise UsageError(
+                f"parallelize_dict() takes a mapping, and was given a {type(data).__qualname__}"
+            )
+        return KeyedTSet(self._session, self._sequence_source(data.items(), parallelism))
+
+    def range(
+        self, start: int, stop: int | None = None, step: int = 1, parallelism: int = 0
+    ) -> TSet[int]:
+        """Make a TSet of integers, as Python's ``range`` and PySpark's.
+
+        Parameters
+        ----------
+        start, stop, step : int
+            As of ``range``; one number is the stop.
+        parallelism : int
+            Number of partitions, contiguous; 0: the environment's default.
+
+        Returns
+        -------
+        TSet
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-range") as env:
+        ...     env.range(2, 8, 2, parallelism=2).collect()
+        [2, 4, 6]
+        """
+        try:
+            numbers = range(start) if stop is None else range(start, stop, step)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"range({start!r}, {stop!r}, {step!r}): {error}") from error
+        data = RangeSource(numbers.start, numbers.stop, numbers.step)
+        return TSet(self._session, self._source(RANGE, data, parallelism))
+
+    def read_text(
+        self,
+        urlpath: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        parallelism: int = 0,
+        *,
+        encoding: str = "utf-8",
+        errors: str = "strict",
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> TSet[str]:
+        r"""Make a TSet of the lines of text files.
+
+        Parameters
+        ----------
+        urlpath : str or sequence of str
+            fsspec URLs or paths, globs included; read in the order of their names. What exists by a name is
+            meant by it, also where it has ``*``, ``?`` or ``[`` in it. Wildcards match as in a shell: no hidden
+            files and folders, ``**`` any folders below; links that lead nowhere are left out, with a warning.
+            Files in archives are named ``zip://*.txt::a.zip``. Compressed files are known by their ending.
+        parallelism : int
+            Number of partitions, of about the same number of bytes; 0: the environment's default. Large
+            files are cut at ends of lines, small ones put together.
+        encoding, errors : str
+            As of ``open``.
+        storage_options : mapping, optional
+            Passed to fsspec; never written anywhere.
+
+        Returns
+        -------
+        TSet
+            Lines, with their line ends, as of `dask.bag.read_text`.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> from dtset import TSetEnvironment
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "a.txt").write_text("one\ntwo\n")
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-text") as env:
+        ...     env.read_text(folder / "*.txt", 2).map(str.strip).collect()
+        ['one', 'two']
+        """
+        from dtset.io.text import text_source
+
+        partitions = self._partitions(parallelism)
+        options = a_mapping("storage_options", storage_options)
+        data = text_source(urlpath, partitions, encoding, errors, options)
+        return TSet(self._session, Source(operator=READ_TEXT, data=data, parallelism=partitions))
+
+    def _partitions(self, parallelism: int) -> int:
+        """Number of partitions of a source."""
+        number = a_number(parallelism, least=0)
+        if number is None:
+            raise ConfigurationError(
+                f"parallelism={parallelism!r}: give a number of partitions from 1 on, or 0 for the "
+                f"environment's default of {self._session.parallelism}"
+            )
+        return number or self._session.parallelism
+
+    def _source(self, operator: Reader, data: SourceData, parallelism: int) -> Source:
+        self._session.check_open()
+        return Source(operator=operator, data=data, parallelism=self._partitions(parallelism))
+
+    def _function_source(
+        self, operator: Reader, function: object, parallelism: int, depends_on: Urls | None
+    ) -> Source:
+        self._session.check_open()
+        return Source(
+            operator=operator,
+            functions=function_of(operator, function),
+            parallelism=self._partitions(parallelism),
+            files=function_files(depends_on),
+        )
+
+    def _sequence_source(self, data: Iterable[Any], parallelism: int) -> Source:
+        try:
+            elements = list(data)
+        except TypeError as error:
+            raise UsageError(f"parallelize() takes an iterable or a mapping: {error}") from error
+        partitions = self._partitions(parallelism)
+        taken = snapshot(elements, partitions, self._session.run.context.settings.batch_size)
+        return self._source(PARALLELIZE, taken, partitions)

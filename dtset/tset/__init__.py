@@ -1,0 +1,1 @@
+"""TSets: the fluent surface over plan nodes."""

@@ -1,0 +1,143 @@
+"""What computes a TSet, and gives something else than a TSet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+from dtset.errors import ConfigurationError, EmptyTSetError
+from dtset.operators.actions import FOR_EACH
+from dtset.operators.operator import Action, function_of
+from dtset.operators.partitionwise import SINK
+from dtset.plan.context import TSetContext
+from dtset.plan.nodes import snapshot_of_sides
+from dtset.session.arguments import a_number
+from dtset.session.session import Session
+from dtset.tset.handle import Handle
+
+__all__ = ["Actions", "LazyAction"]
+
+T = TypeVar("T")
+
+
+class LazyAction:
+    """An action that is prepared; ``env.run()`` carries it out."""
+
+    def __init__(self, session: Session, carry_out: Callable[[], None], name: str) -> None:
+        self._session = session
+        self._run = carry_out
+        self._name = name
+
+    def run(self) -> None:
+        """Carry the action out; ``env.run()`` does not do so again."""
+        self._run()
+        self._session.done(self)
+
+    def _carry_out(self) -> None:
+        self.run()
+
+    def _is_carried_out(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return f"<LazyAction {self._name}>"
+
+
+class Actions(Handle[T]):
+    """The actions of a TSet."""
+
+    def for_each(self, f: Callable[[T], object] | Callable[[T, TSetContext], object]) -> None:
+        """Call a function on every element, for its effect.
+
+        At least once per partition: one that was lost with its worker is visited again. What is
+        printed reaches the driver's stdout, once per successful attempt.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(x)`` or ``f(x, ctx)``.
+        """
+        self._session.visit(self._node, FOR_EACH, function_of(FOR_EACH, f))
+
+    def lazy_for_each(
+        self, f: Callable[[T], object] | Callable[[T, TSetContext], object]
+    ) -> LazyAction:
+        """Prepare `for_each`; ``env.run()`` carries it out."""
+        return self._lazy_visit(FOR_EACH, f)
+
+    def sink(
+        self, f: Callable[[Iterator[T]], object] | Callable[[Iterator[T], TSetContext], object]
+    ) -> None:
+        """Call a function on every partition, for its effect.
+
+        At least once per partition: one that was lost with its worker is visited again.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(itr)`` or ``f(itr, ctx)``.
+        """
+        self._session.visit(self._node, SINK, function_of(SINK, f))
+
+    def lazy_sink(
+        self, f: Callable[[Iterator[T]], object] | Callable[[Iterator[T], TSetContext], object]
+    ) -> LazyAction:
+        """Prepare `sink`; ``env.run()`` carries it out."""
+        return self._lazy_visit(SINK, f)
+
+    def collect(self) -> list[T]:
+        """Compute all elements.
+
+        Returns
+        -------
+        list
+            In the order of the partitions.
+        """
+        return list(self._session.elements(self._node))
+
+    def first(self) -> T:
+        """Compute the first element, from the first partition and then from ever more at once.
+
+        Raises
+        ------
+        EmptyTSetError
+            There is none.
+        """
+        found = self.take(1)
+        if not found:
+            raise EmptyTSetError(f"first() of {self.name}, which has no elements; take(1) gives []")
+        return found[0]
+
+    def take(self, n: int) -> list[T]:
+        """Compute the first elements, from the first partition and then from ever more at once.
+
+        Parameters
+        ----------
+        n : int
+            How many, at the most.
+
+        Returns
+        -------
+        list
+        """
+        number = a_number(n, least=0)
+        if number is None:
+            raise ConfigurationError(
+                f"take() takes a number of elements from 0 on, and was given {n!r}"
+            )
+        return self._session.take(self._node, number)
+
+    def count(self) -> int:
+        """Compute the number of elements.
+
+        Returns
+        -------
+        int
+        """
+        return self._session.count(self._node)
+
+    def _lazy_visit(self, action: Action, f: Callable[..., Any]) -> LazyAction:
+        node = snapshot_of_sides(self._node)
+        carry_out = partial(self._session.visit, node, action, function_of(action, f))
+        return self._session.pending(LazyAction(self._session, carry_out, action.name))

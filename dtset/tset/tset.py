@@ -1,0 +1,450 @@
+"""TSets: operations, caches and persists. Classes that give one another, so that they share a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
+
+from dtset.errors import ConfigurationError, UsageError
+from dtset.operators.batchwise import MAP_BATCHES
+from dtset.operators.elementwise import FILTER, FLAT_MAP, MAP, MAP_TO_TUPLE
+from dtset.operators.joins import JOIN, JoinedTuple
+from dtset.operators.links import DIRECT, PIPE
+from dtset.operators.operator import Step
+from dtset.operators.partitioning import PARTITION
+from dtset.operators.partitionwise import COMPUTE
+from dtset.operators.reductions import KEYED_REDUCE, REDUCE
+from dtset.operators.unions import UNION
+from dtset.plan.context import TSetContext
+from dtset.plan.nodes import Apply, Exchange, Node, Stored, Zip, snapshot_of_sides
+from dtset.tset.actions import Actions
+from dtset.tset.checks import applied, check_input, check_zipped, exchanged, partitions_of
+from dtset.tset.handle import check_name
+from dtset.tset.stored import InMemory, InStore
+
+if TYPE_CHECKING:
+    from dtset.io.files import Urls
+
+__all__ = ["CachedTSet", "KeyedTSet", "PersistedKeyedTSet", "PersistedTSet", "TSet"]
+
+T = TypeVar("T")
+U = TypeVar("U")
+K = TypeVar("K")
+V = TypeVar("V")
+W = TypeVar("W")
+
+
+class TSet(Actions[T]):
+    """Elements in partitions, computed when an action wants them: Twister2's ``TSet``.
+
+    Made by the sources of a `TSetEnvironment` and by the operations here. Operations give new TSets and
+    compute nothing; actions (`collect`, `count`, `for_each`, …), `cache` and `persist` compute.
+
+    Operations with a function take ``depends_on``: files that the function reads by itself, as a path, an fsspec
+    URL, a glob, or a sequence of such. What they are counts for what is found again.
+
+    Examples
+    --------
+    >>> from dtset import TSetEnvironment
+    >>> env = TSetEnvironment(cluster="synchronous", store="memory://doctest-tset")
+    >>> env.range(6, parallelism=2).map(lambda i: i * i).filter(lambda i: i % 2 == 0).collect()
+    [0, 4, 16]
+    >>> env.close()
+    """
+
+    def direct(self) -> Self:
+        """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
+        return self._like(Apply(operator=DIRECT, inputs=(self._node,)))
+
+    def pipe(self) -> Self:
+        """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
+        return self._like(Apply(operator=PIPE, inputs=(self._node,)))
+
+    @overload
+    def map(self, f: Callable[[T], U], *, depends_on: Urls | None = ...) -> TSet[U]: ...
+    @overload
+    def map(
+        self, f: Callable[[T, TSetContext], U], *, depends_on: Urls | None = ...
+    ) -> TSet[U]: ...
+    def map(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> TSet[Any]:
+        """Give ``f(x)``, or ``f(x, ctx)``, for every element.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-map") as env:
+        ...     env.parallelize(["1", "2"], 2).map(int).collect()
+        [1, 2]
+        """
+        return self._applied(MAP, f, depends_on)
+
+    @overload
+    def filter(self, f: Callable[[T], object], *, depends_on: Urls | None = ...) -> Self: ...
+    @overload
+    def filter(
+        self, f: Callable[[T, TSetContext], object], *, depends_on: Urls | None = ...
+    ) -> Self: ...
+    def filter(self, f: Callable[..., object], *, depends_on: Urls | None = None) -> Self:
+        """Keep the elements for which ``f(x)``, or ``f(x, ctx)``, is true; pairs stay pairs."""
+        return self._like(applied(FILTER, self._node, f, depends_on))
+
+    @overload
+    def flat_map(
+        self, f: Callable[[T], Iterable[U]], *, depends_on: Urls | None = ...
+    ) -> TSet[U]: ...
+    @overload
+    def flat_map(
+        self, f: Callable[[T, Any], object], *, depends_on: Urls | None = ...
+    ) -> TSet[Any]: ...
+    def flat_map(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> TSet[Any]:
+        """Give all elements of every ``f(x)``, or those that ``f(x, collector)`` passes to ``collector.collect``.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-flat-map") as env:
+        ...     env.parallelize(["a b", "c"], 1).flat_map(str.split).collect()
+        ['a', 'b', 'c']
+        """
+        return self._applied(FLAT_MAP, f, depends_on)
+
+    @overload
+    def compute(
+        self, f: Callable[[Any, Any, TSetContext], object], *, depends_on: Urls | None = ...
+    ) -> TSet[Any]: ...
+    @overload
+    def compute(
+        self, f: Callable[[Any, TSetContext], Iterator[U]], *, depends_on: Urls | None = ...
+    ) -> TSet[U]: ...
+    @overload
+    def compute(
+        self, f: Callable[[Any, TSetContext], U], *, depends_on: Urls | None = ...
+    ) -> TSet[U]: ...
+    def compute(
+        self, f: Callable[..., Any] | None = None, *, depends_on: Urls | None = None
+    ) -> TSet[Any]:
+        """Compute from whole partitions.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(itr, collector, ctx)`` pushes elements with ``collector.collect(x)``; ``f(itr, ctx)``
+            returns one value for the partition or, as an iterator of any kind (a generator, ``map(…)``,
+            ``zip(…)``), its elements. After a `reduce`, the first argument is the value itself.
+
+        Raises
+        ------
+        UsageError
+            There is no function: what computes a TSet and returns its elements is `collect`.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> def double(itr, collector, ctx):
+        ...     for i in itr:
+        ...         collector.collect(2 * i)
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-compute") as env:
+        ...     env.range(3, parallelism=1).compute(double).collect()
+        [0, 2, 4]
+        """
+        if f is None:
+            raise UsageError(
+                "compute() takes a function of whole partitions; to compute this TSet and get its elements, "
+                "call collect()"
+            )
+        return self._applied(COMPUTE, f, depends_on)
+
+    def map_batches(
+        self, f: Callable[..., Any], *, dtype: type | None = None, depends_on: Urls | None = None
+    ) -> TSet[Any]:
+        """Give the elements that ``f`` makes of NumPy arrays of elements.
+
+        Ints arrive as int64, floats as float64, bools as bool, texts as ``StringDType``; tuples as a tuple of
+        arrays, not to be written to. Where the elements are columns already, no Python object is made for each. A
+        partition may be cut into batches anywhere: `f` must not depend on it.
+
+        Parameters
+        ----------
+        f : callable
+            ``f(batch)`` or ``f(batch, ctx)``, of a 1-dimensional array or a tuple of such of one length; returns the
+            like, of any length. Rows of an array with more dimensions are arrays. Elements come back of Python's
+            own types where NumPy's dtype is one, else as NumPy's scalars.
+        dtype : type, optional
+            ``object``: elements of any kind arrive as they are, in an array of objects. Else a batch of several
+            kinds, with None, or with ints beyond 64 bits is a TypeError when it is computed.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-batches") as env:
+        ...     env.range(4, parallelism=2).map_batches(lambda batch: batch * 2.5).collect()
+        [0.0, 2.5, 5.0, 7.5]
+        """
+        if dtype not in (None, object):
+            raise ConfigurationError(
+                f"map_batches() takes dtype=object or none, and was given {dtype!r}"
+            )
+        as_objects = dtype is object
+        node = applied(MAP_BATCHES, self._node, f, depends_on, as_objects=as_objects)
+        return TSet(self._session, node)
+
+    @overload
+    def map_to_tuple(
+        self, f: Callable[[T], tuple[K, V]], *, depends_on: Urls | None = ...
+    ) -> KeyedTSet[K, V]: ...
+    @overload
+    def map_to_tuple(
+        self, f: Callable[[T, TSetContext], tuple[K, V]], *, depends_on: Urls | None = ...
+    ) -> KeyedTSet[K, V]: ...
+    def map_to_tuple(
+        self, f: Callable[..., Any], *, depends_on: Urls | None = None
+    ) -> KeyedTSet[Any, Any]:
+        """Give the pair ``(key, value)`` that ``f(x)``, or ``f(x, ctx)``, returns for every element.
+
+        A pair is a tuple of two, or a list of two, which becomes a tuple; anything else, such as a set or a text
+        of two, is a TypeError.
+        """
+        return KeyedTSet(self._session, applied(MAP_TO_TUPLE, self._node, f, depends_on))
+
+    def reduce(self, f: Callable[[T, T], T], *, depends_on: Urls | None = None) -> TSet[T]:
+        """Reduce all elements to one value, by an associative ``f(a, b)``, in one partition.
+
+        Partitions are reduced first, then their values in the order of the partitions. If there are no elements,
+        it is an EmptyTSetError when it is computed.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-reduce") as env:
+        ...     env.range(5).reduce(lambda a, b: a + b).first()
+        10
+        """
+        return TSet(self._session, exchanged(REDUCE, self._node, 1, f, depends_on))
+
+    def partition(
+        self,
+        f: Callable[[T], int],
+        parallelism: int | None = None,
+        *,
+        depends_on: Urls | None = None,
+    ) -> Self:
+        """Move every element to the partition that ``f(x)`` names, of as many as there are or of `parallelism`.
+
+        Elements of a partition are in the order of the partitions that they came from; pairs stay pairs.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-partition") as env:
+        ...     env.range(6, parallelism=3).partition(lambda i: i % 2, 2).collect()
+        [0, 2, 4, 1, 3, 5]
+        """
+        number = partitions_of("partition()", parallelism, self.parallelism)
+        return self._like(exchanged(PARTITION, self._node, number, f, depends_on))
+
+    def union(self, other: TSet[T] | Sequence[TSet[T]]) -> TSet[T]:
+        """Put partitions of several TSets with as many partitions together, those of the same number.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-union") as env:
+        ...     env.range(4, parallelism=2).union(env.range(10, 12, parallelism=2)).collect()
+        [0, 1, 10, 2, 3, 11]
+        """
+        others = [other] if isinstance(other, TSet) else list(other)
+        check_zipped("union()", self, others)
+        inputs = (self._node, *(tset._node for tset in others))
+        node = Zip(operator=UNION, inputs=inputs)
+        are_keyed = all(isinstance(tset, KeyedTSet) for tset in others)
+        return self._like(node) if are_keyed else TSet(self._session, node)
+
+    def add_input(self, name: str, stored: CachedTSet[Any] | PersistedTSet[Any]) -> Self:
+        """Let the function of this TSet see cached or persisted elements, as ``ctx.get_input(name)``; return it.
+
+        Each partition sees the one of its number, or all see the one there is. Bound late, as in Twister2: what is
+        bound to the name when an action runs, or when a cache or a persist is made, counts, so that a loop may
+        bind it anew.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-input") as env:
+        ...     limit = env.parallelize([3], 1).cache()
+        ...     small = env.range(6, parallelism=2).filter(lambda i, ctx: i < ctx.get_input("limit").first())
+        ...     small.add_input("limit", limit).collect()
+        [0, 1, 2]
+        """
+        check_input(self, name, stored)
+        self._node.sides[name] = stored._node
+        return self
+
+    def cache(self) -> CachedTSet[T]:
+        """Compute the elements now, and keep them in memory (a cluster's, on a cluster).
+
+        Unlike Spark's, at once. Memory is freed when nothing refers to the result any more, or by its `unpersist`.
+        """
+        return self._session.now(self._cached())
+
+    def lazy_cache(self) -> CachedTSet[T]:
+        """Prepare `cache`; the first action below it, or ``env.run()``, carries it out."""
+        return self._session.pending(self._cached())
+
+    def persist(self, name: str | None = None, refresh: bool = False) -> PersistedTSet[T]:
+        """Compute the elements now and commit them to the store, unless they are there.
+
+        With checkpointing, a job that is started again with its ID finds what an unchanged program
+        committed, in about the time of one small read. If an earlier run died in the middle, only
+        the partitions that it had not committed are computed.
+
+        Parameters
+        ----------
+        name : str, optional
+            What listings and messages call it. Default: the last operator and its function.
+        refresh : bool
+            Whether to compute although the elements are there.
+
+        Returns
+        -------
+        PersistedTSet
+            A source for anything else: the same elements, in the same order, of the same types.
+
+        Raises
+        ------
+        FingerprintError
+            Something that the elements depend on cannot be fingerprinted; the message names the path
+            to it. Nothing was computed.
+        StoreError
+            The store cannot be written to.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> for _ in range(2):
+        ...     with TSetEnvironment(cluster="synchronous", store="memory://persist", job_id="j") as env:
+        ...         env.range(4, parallelism=2).map(lambda i: i + 1).persist().hit
+        False
+        True
+        """
+        return self._session.now(self._persisted(name, refresh))
+
+    def lazy_persist(self, name: str | None = None, refresh: bool = False) -> PersistedTSet[T]:
+        """Prepare `persist`; the first action below it, or ``env.run()``, carries it out."""
+        return self._session.pending(self._persisted(name, refresh))
+
+    def _applied(self, operator: Step, f: Callable[..., Any], files: Urls | None) -> TSet[Any]:
+        return TSet(self._session, applied(operator, self._node, f, files))
+
+    def _like(self, node: Node) -> Self:
+        """A TSet whose elements are pairs if this one's are."""
+        made = KeyedTSet if isinstance(self, KeyedTSet) else TSet
+        return made(self._session, node)  # type: ignore[return-value]
+
+    def _cached(self) -> CachedTSet[T]:
+        node = Stored(durable=False, inputs=(snapshot_of_sides(self._node),))
+        made: type[CachedTSet[Any]] = CachedTSet
+        if isinstance(self, KeyedTSet):
+            made = _CachedKeyedTSet
+        return made(self._session, node)
+
+    def _persisted(self, name: str | None, refresh: bool) -> PersistedTSet[T]:
+        if name is not None:
+            check_name("persist()", name)
+        inputs = (snapshot_of_sides(self._node),)
+        node = Stored(durable=True, inputs=inputs, name=name, refresh=refresh)
+        made: type[PersistedTSet[Any]] = PersistedTSet
+        if isinstance(self, KeyedTSet):
+            made = PersistedKeyedTSet
+        return made(self._session, node)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if not name.startswith("_") and hasattr(KeyedTSet, name):
+                raise AttributeError(
+                    f"{name}() is an operation on pairs, and {self.name} is not a KeyedTSet: call map_to_tuple(f) before, "
+                    "with an f that gives (key, value)",
+                    name=name,
+                    obj=self,
+                )
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
+
+
+class KeyedTSet(TSet[tuple[K, V]], Generic[K, V]):
+    """A TSet of ``(key, value)`` pairs: Twister2's ``KeyedTSet``.
+
+    Keys that are equal in Python (``1``, ``1.0``, ``True``), as keys of a ``dict`` are, always meet, in every
+    process and on every worker. All NaNs are one key, also as parts of keys, and so are all NaTs. Of equal keys,
+    the first stands for all. A key of a type that cannot be hashed the same everywhere, or an element that is not a
+    pair, is a TypeError when it is computed.
+    """
+
+    def keyed_reduce(
+        self, f: Callable[[V, V], V], *, depends_on: Urls | None = None
+    ) -> KeyedTSet[K, V]:
+        """Reduce the values of each key, in each partition first, by an associative ``f(a, b)``: one pair a key.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-keyed") as env:
+        ...     words = env.parallelize(["a", "b", "a"], 2).map_to_tuple(lambda word: (word, 1))
+        ...     sorted(words.keyed_reduce(lambda a, b: a + b).collect())
+        [('a', 2), ('b', 1)]
+        """
+        node = exchanged(KEYED_REDUCE, self._node, self.parallelism, f, depends_on)
+        return KeyedTSet(self._session, node)
+
+    def join(self, right: KeyedTSet[K, W]) -> TSet[JoinedTuple[K, V, W]]:
+        """Join the pairs of two keyed TSets whose keys are equal: a ``JoinedTuple(key, left, right)`` for each two.
+
+        With as many partitions as this one; what is sent to a partition from the right is held in memory.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-join") as env:
+        ...     ages = env.parallelize({"ann": 31, "bob": 27}, 2)
+        ...     ages.join(env.parallelize({"ann": "Ulm", "eve": "Bonn"}, 1)).collect()
+        [JoinedTuple(key='ann', left=31, right='Ulm')]
+        """
+        if not isinstance(right, KeyedTSet):
+            raise UsageError(
+                f"join() takes a KeyedTSet, and was given {right!r}: call map_to_tuple(f) on it first, with an f that "
+                "gives (key, value)"
+            )
+        self._session.check_own(right, right._session)
+        return TSet(self._session, Exchange(operator=JOIN, inputs=(self._node, right._node)))
+
+    if TYPE_CHECKING:
+        # Pairs stay pairs: said to type checkers only.
+        def cache(self) -> _CachedKeyedTSet[K, V]: ...  # noqa: D102
+        def lazy_cache(self) -> _CachedKeyedTSet[K, V]: ...  # noqa: D102
+        def persist(  # noqa: D102
+            self, name: str | None = ..., refresh: bool = ...
+        ) -> PersistedKeyedTSet[K, V]: ...
+        def lazy_persist(  # noqa: D102
+            self, name: str | None = ..., refresh: bool = ...
+        ) -> PersistedKeyedTSet[K, V]: ...
+
+
+class CachedTSet(InMemory[T], TSet[T]):
+    """Elements that are kept in memory: Twister2's ``CachedTSet``."""
+
+
+class PersistedTSet(InStore[T], TSet[T]):
+    """Elements that are committed to the store: Twister2's ``PersistedTSet``.
+
+    A `lazy_persist` is carried out by the first action below it, by ``env.run()``, or by asking for
+    one of its properties.
+    """
+
+
+class _CachedKeyedTSet(CachedTSet[tuple[K, V]], KeyedTSet[K, V]):
+    """Pairs that are kept in memory."""
+
+
+class PersistedKeyedTSet(PersistedTSet[tuple[K, V]], KeyedTSet[K, V]):
+    """Pairs that are committed to the store."""
