@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,7 @@ OWNERS = {
     "dask": ("execution/", "io/", "settings.py", "fingerprint/dask_tokens.py"),
     "distributed": ("execution/", "io/"),
 }
+MOST_LINES, MOST_FILES = 450, 20
 RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 ROOT = Path(dtset.__file__).parent
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
@@ -63,3 +66,42 @@ def test_importing_dtset_loads_nothing_heavy() -> None:
     code = f"import sys, dtset; print(*(m for m in '{heavy}'.split() if m in sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
+
+
+def graph_of_files() -> dict[str, set[str]]:
+    """Which of dtset's files each of them imports, wherever in it and whatever for."""
+    known = {file.removesuffix(".py").removesuffix("/__init__"): file for file in FILES}
+    found: dict[str, set[str]] = {}
+    for file in FILES:
+        found[file] = set()
+        for name in imported(file):
+            parts = name.split(".")[1:] if name.startswith("dtset.") else []
+            for length in (len(parts), len(parts) - 1):
+                target = known.get("/".join(parts[:length])) if length > 0 else None
+                if target is not None:
+                    found[file].add(target)
+                    break
+    return found
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    sorter = TopologicalSorter(graph_of_files())
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+def test_no_file_is_longer_than_can_be_read() -> None:
+    long = {
+        file: length
+        for file in FILES
+        if (length := len((ROOT / file).read_text(encoding="utf-8").splitlines())) > MOST_LINES
+    }
+    assert not long
+
+
+def test_no_folder_has_more_files_than_can_be_listed_in_a_breath() -> None:
+    # fingerprint/ is folded by concept later.
+    counts = Counter(str(Path(file).parent) for file in FILES)
+    assert {folder for folder, n in counts.items() if n > MOST_FILES} <= {"fingerprint"}
