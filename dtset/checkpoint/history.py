@@ -109,7 +109,6 @@ class History:
         return self._last_stored(name_or_place) if isinstance(name_or_place, str) else None
 
     def _last_stored(self, name: str) -> Manifest | None:
-        """Find what was committed last under a name, by all manifests that there are."""
         found = (
             find_manifest(self._store, self._job_id, fingerprint)
             for fingerprint in self._store.folders(f"{self._job_id}/tsets")

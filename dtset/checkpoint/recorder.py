@@ -94,7 +94,6 @@ class RunRecorder:
             self._heartbeat = Heartbeat(store, job.job_id, run_id, interval)
 
     def _begin(self, job: Job, program: Program, *, exclusive: bool) -> None:
-        """Write the records of a run that begins."""
         counts = open_job(self._store, job)
         program = save_script(self._store, self._job_id, program)
         run = begin_run(self._store, counts, self._run_id, program)
@@ -171,7 +170,6 @@ class RunRecorder:
         end_run(self._store, self._job_id, self._run_id, state)
 
     def _greet(self, others: Sequence[RunRecord], *, exclusive: bool) -> None:
-        """Say that other runs are alive."""
         if not others:
             return
         named = ", ".join(f"process {run.pid} on {run.host}" for run in others)

@@ -104,12 +104,10 @@ def _classes(parts: Mapping[str, Mapping[int, Part]]) -> dict[str, str]:
 def _present(
     classes: Mapping[str, str], class_fingerprint_of: FingerprintOf
 ) -> dict[str, str | None]:
-    """Fingerprints that classes have in the present program."""
     return {name: class_fingerprint_of(*name.split(":", 1)) for name in classes}
 
 
 def _said(name: str, present: str | None) -> str:
-    """Say what has become of a class."""
     shown = f"class {name.replace(':', '.')}"
     return f"{shown}: {CODE_CHANGED}" if present else f"{shown} is not in this program"
 

@@ -215,7 +215,6 @@ class Heartbeat:
         self._thread.join()
 
     def _beat(self) -> None:
-        """Write beats until stopped."""
         while not self._stopped.wait(self._interval):
             try:
                 self._store.put(self._path, placed(self._path, {"at": time.time()}))

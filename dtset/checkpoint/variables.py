@@ -169,7 +169,6 @@ def changed_parts(old: Tree, new: Tree) -> list[str]:
 
 
 def _said(difference: Difference) -> str:
-    """Say a difference of two files of code."""
     if difference.change == "changed" and difference.what.startswith(("script", "module ")):
         return f"{difference.what}: code outside of its functions and classes changed"
     return str(difference)

@@ -57,7 +57,6 @@ def last_run(store: Any, job_id: str) -> tuple[str | None, list[dict[str, Any]]]
 
 
 def _as_json(event: dict[str, Any]) -> dict[str, Any]:
-    """Describe what became of a TSet for programs."""
     missed = event["event"] == "miss"
     return {
         "name": event["name"],

@@ -28,7 +28,6 @@ class _Commands(click.Group):
     """Commands whose errors of dtset's tree are shown without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Invoke a command."""
         try:
             return super().invoke(ctx)
         except DTSetError as error:

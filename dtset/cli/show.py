@@ -42,7 +42,6 @@ def show(job_id: str, store: str | None, as_json: bool) -> None:
 
 
 def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
-    """Describe a job for programs."""
     from dtset.cli.tables import timestamp
 
     return {
@@ -87,7 +86,6 @@ def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
 
 
 def _print(job: Job, content: JobContent, found: Any) -> None:
-    """Describe a job for people."""
     from dtset.cli.tables import print_table
     from dtset.diagnostics.amounts import bytes_text, moment_text, seconds_text
     from dtset.diagnostics.printable import printable

@@ -120,8 +120,6 @@ def analyse(
 
 
 class _Reader:
-    """One pass over one code object."""
-
     def __init__(self, code: CodeType, reads: Reads, keeps: bool, trusted: frozenset[str]) -> None:
         self.code = code
         self.reads = reads

@@ -69,7 +69,6 @@ class _At:
 
 
 def _titled(tree: Tree) -> str:
-    """What an operator, or a function or class, is called."""
     if tree.place == OPERATOR:
         return tree.name if tree.name.startswith(_DATA) else f"operator {tree.name}"
     return f"{tree.name.partition(' ')[0]} {tree.place}" if tree.place else tree.name
@@ -107,7 +106,6 @@ def _within(old: Tree, new: Tree, at: _At) -> Difference | None:
 
 
 def _itself(old: Tree, new: Tree, at: _At) -> Difference:
-    """Say in what a thing itself differs."""
     if new.name == "python":
         return Difference("Python", f"{old.shown} → {new.shown}", old, new)
     if at.thing.startswith("source "):

@@ -111,7 +111,6 @@ def _tree_of_source(title: str, stem: str, source: bytes | None) -> Tree:
 
 
 def _cells(main: ModuleType, ignore: Collection[str]) -> Iterator[Tree]:
-    """Trees of the functions and classes that a notebook's cells have defined."""
     for name, value in sorted(vars(main).items()):
         if not isinstance(value, FunctionType | type) or value.__module__ != "__main__":
             continue
@@ -124,7 +123,6 @@ def _cells(main: ModuleType, ignore: Collection[str]) -> Iterator[Tree]:
 
 
 def _codes(value: FunctionType | type) -> Iterator[bytes]:
-    """Digests of a function's code, or of a class's methods."""
     if isinstance(value, FunctionType):
         yield analyse(value.__code__).digest
         return

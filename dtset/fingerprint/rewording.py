@@ -86,7 +86,6 @@ def _locals(tree: ast.Module) -> frozenset[str]:
 def _of_nodes(
     old: ast.AST, new: ast.AST, comparison: _Comparison, *, secret: bool
 ) -> _Change | None:
-    """The first difference of two nodes."""
     if type(old) is not type(new):
         return _replaced(old, new, secret=secret)
     if isinstance(old, ast.Name) and isinstance(new, ast.Name):
@@ -106,7 +105,6 @@ def _of_nodes(
 def _in_fields(
     old: ast.AST, new: ast.AST, comparison: _Comparison, *, secret: bool
 ) -> Iterator[_Change]:
-    """Differences in the fields of two nodes of one kind."""
     for name in new._fields:
         if name in ("annotation", "returns", "type_comment", "kind", "ctx", "type_params"):
             continue
@@ -157,7 +155,6 @@ def _of_fields(new: ast.AST, name: str, was: object, now: object, *, secret: boo
 def _of_lists(
     old: ast.AST, new: ast.AST, name: str, comparison: _Comparison, *, secret: bool
 ) -> Iterator[_Change]:
-    """Differences of two lists of nodes, such as bodies and arguments."""
     olds, news = list(_counting(old, name)), list(_counting(new, name))
     if len(olds) != len(news):
         yield _longer(olds, news, secret=secret)

@@ -113,7 +113,6 @@ def _first_line(node: _Function) -> int:
 
 
 def _functions(code: CodeType) -> Iterator[CodeType]:
-    """Code objects of all functions in a module's."""
     for const in code.co_consts:
         if isinstance(const, CodeType):
             if const.co_name not in _COMPREHENSIONS and const.co_flags & inspect.CO_OPTIMIZED:

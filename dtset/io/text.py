@@ -79,7 +79,6 @@ class TextSource:
             check_unchanged(part.file)
 
     def _lines(self, part: _Range) -> Iterator[str]:
-        """Lines of a part of a file."""
         whole = part.start == 0 and part.stop == part.file.size
         compression = infer_compression(part.file.file_name)
         with opened(part.file) as file:

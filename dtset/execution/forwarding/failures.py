@@ -116,12 +116,10 @@ def _reachable(error: BaseException) -> list[BaseException]:
 
 
 def _members(error: BaseException) -> tuple[BaseException, ...]:
-    """Members of a group."""
     return error.exceptions if isinstance(error, BaseExceptionGroup) else ()
 
 
 def _pack(error: BaseException, numbers: dict[int, int], resolver: ClassResolver) -> _Packed:
-    """Pack one exception."""
     cls = type(error)
     known = next(each for each in cls.__mro__ if vars(builtins).get(each.__name__) is each)
     members = [numbers[id(each)] for each in _members(error) if id(each) in numbers]
@@ -206,7 +204,6 @@ def _group_recipes(error: BaseException) -> Iterator[_Recipe]:
 
 
 def _made(recipe: _Recipe, members: list[BaseException]) -> BaseException:
-    """Make an exception again."""
     make, given, own, state, args = recipe
     error: BaseException = make(*given, members) if members else make(*given)
     if own is not None:
@@ -218,7 +215,6 @@ def _made(recipe: _Recipe, members: list[BaseException]) -> BaseException:
 
 
 def _without_init(cls: type[BaseException], args: tuple[object, ...]) -> BaseException:
-    """Make an exception without calling its ``__init__``."""
     return cls.__new__(cls, *args)
 
 
@@ -257,7 +253,6 @@ def _is_like(made: BaseException, error: BaseException) -> bool:
 
 
 def _said(error: BaseException) -> str:
-    """What an exception says, without its type."""
     try:
         return str(error)
     except BaseException:
@@ -289,7 +284,6 @@ class _Sending:
         return value if found is None else _Again(found[0])
 
     def _travels(self, value: object) -> bool:
-        """Whether a part can be sent."""
         try:
             decode_block(encode_block([value]), self.resolver)
         except BaseException:
@@ -308,7 +302,6 @@ class _Again:
 
 
 def _at(made: dict[int, BaseException], number: int | None) -> BaseException | None:
-    """The exception of a number."""
     return None if number is None else made[number]
 
 

@@ -126,7 +126,6 @@ def _put_in_place(driver: DriverLogging) -> None:
 
 
 def _put_back() -> None:
-    """Put back what logging was set to."""
     logging.getLogger().removeHandler(_handler)
     for logger, level in _before.items():
         logger.setLevel(level)

@@ -25,7 +25,6 @@ class _Attempt:
         self.decoders: dict[str, codecs.IncrementalDecoder] = {}
 
     def add(self, data: Any, encoding: str) -> int:
-        """Add what was written to ``sys.stdout.buffer``."""
         if encoding not in self.decoders:
             self.decoders[encoding] = codecs.getincrementaldecoder(encoding)("replace")
         taken = bytes(data)
@@ -45,7 +44,6 @@ class _Binary(io.BufferedIOBase):
 
     @property
     def name(self) -> Any:
-        """What the process's stdout is called."""
         return getattr(self.stdout, "name", "<stdout>")
 
     def writable(self) -> bool:
@@ -128,13 +126,11 @@ def write_out(text: str) -> None:
 
 
 def _put_in_place() -> None:
-    """Put our stdout in the place of the process's."""
     if not isinstance(sys.stdout, _Stdout):
         sys.stdout = _Stdout(sys.stdout)
 
 
 def _put_back() -> None:
-    """Put the process's stdout in the place of ours."""
     if isinstance(sys.stdout, _Stdout):
         sys.stdout = sys.stdout.stdout
 

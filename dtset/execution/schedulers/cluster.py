@@ -137,7 +137,6 @@ def choose_cluster(
 
 
 def _current_client() -> Any:
-    """The current `distributed.Client`, None where there is none."""
     # Whoever made one has imported distributed: to import it only to find none costs half a second.
     if "distributed" not in sys.modules:
         return None
@@ -187,7 +186,6 @@ def _of_client(client: Any) -> Cluster:
 
 
 def _check_running(kind: str, given: Any) -> None:
-    """Make sure that a client or a cluster that was given can be used."""
     if getattr(given, "asynchronous", False):
         raise ConfigurationError(
             f"cluster=: the {kind} is asynchronous, and what computes here waits for its results: make it without "
@@ -263,7 +261,6 @@ def _embedded(count: int) -> Cluster:
 
 
 def _counted(count: int) -> str:
-    """So many worker processes, in words."""
     return f"{count} local worker process{'es' if count > 1 else ''}"
 
 

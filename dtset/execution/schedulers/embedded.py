@@ -230,7 +230,6 @@ class _Memory:
         self._most = used_memory() + _MOST_OF_MEMORY * free_memory()
 
     def short(self) -> bool:
-        """Whether this process should take no more."""
         return self._used() > self._most
 
 
@@ -272,7 +271,6 @@ class _Flow:
                     self.done.pop(name, None)
 
     def stop(self) -> None:
-        """Let nothing more begin here."""
         with self._lock:
             self._stopped = True
 
@@ -357,7 +355,6 @@ class _Flow:
             return not self._stopped
 
     def _finished(self, name: Key, result: Any) -> None:
-        """Take the result of what was running."""
         with self._lock:
             self.done[name], self._running = result, None
 
@@ -377,7 +374,6 @@ class _Flow:
         return here
 
     def _value(self, name: Key) -> Any:
-        """Result of a task that is done, or one that was kept."""
         return self.done[name] if name in self.done else self._graph[name].value
 
     def _left(self, wanted: Sequence[Key] | None = None) -> list[Key]:
@@ -408,7 +404,6 @@ class _Flow:
 
 
 def _read_by(node: Any) -> list[Key]:
-    """Names of the results that a task reads."""
     arguments = node.args if isinstance(node, Task) else ()
     return [argument.key for argument in arguments if isinstance(argument, TaskRef)]
 

@@ -205,7 +205,6 @@ class DistributedScheduler:
         )
 
     def _answer(self, ask: Callable[[], Any]) -> Any:
-        """Ask something of the cluster; return its answer."""
         waiting = self._waiting(for_tasks=False)
         with self._translated(waiting):
             (answered,) = self._awaited([asked(self.client, ask)], waiting)
@@ -273,7 +272,6 @@ class DistributedScheduler:
 
 
 def _say(said: Said) -> None:
-    """Print, or log, what a user function said on its worker."""
     if isinstance(said, str):
         write_out(said)
     else:
@@ -281,7 +279,6 @@ def _say(said: Said) -> None:
 
 
 def _next(events: SimpleQueue[Any]) -> Any:
-    """The next event, None if there is none for a while."""
     try:
         return events.get(timeout=_LOOKING)
     except Empty:

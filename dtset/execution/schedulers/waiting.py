@@ -154,7 +154,6 @@ class Waiting:
 
 
 async def _greeted(client: Client, address: str) -> None:
-    """Connect to a scheduler, and hang up."""
     from distributed.comm import connect
 
     connecting = connect(address, timeout="500ms", **client.connection_args)

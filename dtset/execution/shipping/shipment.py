@@ -92,7 +92,6 @@ def _survey(roots: list[Named], classes: list[tuple[str, str]]) -> Survey:
 
 
 def _want_subclasses(survey: Survey, pickler: ByValuePickler) -> None:
-    """Reach the subclasses of shipped classes, if any function asks for subclasses."""
     if survey.subclasses:
         for cls in pickler.classes:
             subclasses: list[type] = type.__subclasses__(cls)

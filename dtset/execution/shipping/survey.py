@@ -237,7 +237,6 @@ class Survey:
         self.bindings[space.index, name] = binding
 
     def _follow(self, reference: Reference, space: Space, path: Path) -> None:
-        """List what one reference leads to."""
         chain = reference.chain
         if reference.getter in space.globals:
             # The user's own `getattr` may do anything with the module.

@@ -93,7 +93,6 @@ class DriverScheduler:
             asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        """Be the scheduler until it is stopped."""
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         try:
             scheduler = await _LocalScheduler(
@@ -145,8 +144,6 @@ class _LocalScheduler(Scheduler):  # type: ignore[misc]
 
 
 class _Plugin(SchedulerPlugin):  # type: ignore[misc]
-    """Tells the observer."""
-
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
 

@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import dask.config
@@ -61,14 +61,6 @@ _VARIABLES = {
 _logger = logging.getLogger("dtset")
 
 
-@dataclass(frozen=True)
-class _Surroundings:
-    """The working directory and the variables of the environment that workers begin with."""
-
-    folder: str | None
-    variables: Mapping[str, str] = field(repr=False)
-
-
 @dataclass
 class _Worker:
     """A place for a worker process, and what became of those that were started there."""
@@ -93,7 +85,7 @@ class LocalProcesses:
 
     def __init__(self, instances: Sequence[tuple[int, int, int | None]]) -> None:
         # As they are now: by the time of the start, in another thread, the user's functions may have changed them.
-        self._surroundings = _Surroundings(working_folder(), dict(os.environ))
+        self._surroundings = working_folder(), dict(os.environ)
         kinds = ((cpu, memory) for count, cpu, memory in instances for _ in range(count))
         self._workers = {number: _Worker(*kind) for number, kind in enumerate(kinds)}
         # What is told of workers, under one lock; what is started and ended, under the other.
@@ -196,7 +188,6 @@ class LocalProcesses:
             keeper.close(_CLOSING)
 
     def _follow(self, keeper: _Keeper) -> None:
-        """Act on what a keeper reports."""
         for number, event, argument in keeper.reports():
             if event == "started":
                 self._workers[number].pid = argument
@@ -225,7 +216,6 @@ class LocalProcesses:
 
     @staticmethod
     def _in_words(worker: _Worker, how: str | int) -> str:
-        """How a worker has ended."""
         if how == keeper.MEMORY:
             limit = "" if worker.most_memory is None else f" of {format_bytes(worker.most_memory)}"
             return f"was ended as it held more memory than its limit{limit}"
@@ -261,13 +251,12 @@ class LocalProcesses:
         return folder
 
     def _socket(self, name: str) -> str:
-        """Path of a socket."""
         return os.path.join(self._sockets, name)
 
     def _start_keeper(self) -> None:
         """Start a keeper and, by it, the workers."""
         first = self._keeper is None
-        self._keeper = keeper = _Keeper({self._folder, self._sockets}, self._surroundings)
+        self._keeper = keeper = _Keeper({self._folder, self._sockets}, *self._surroundings)
         if first:
             self._made.callback(self._end_keeper, _CLOSING)
         threading.Thread(
@@ -277,7 +266,6 @@ class LocalProcesses:
             self._start_worker(number)
 
     def _end_keeper(self, timeout: float) -> None:
-        """End the keeper and, by it, the workers."""
         if self._keeper is not None:
             self._keeper.close(timeout)
 
@@ -301,7 +289,6 @@ class LocalProcesses:
         self._tell(number, "limit", worker.most_memory)
 
     def _tell(self, number: int, command: str, argument: object) -> None:
-        """Tell the keeper what to do with a worker."""
         if self._keeper is not None:
             self._keeper.tell(number, command, argument)
 
@@ -318,7 +305,9 @@ class LocalProcesses:
 class _Keeper:
     """The keeper's process, as the driver sees it."""
 
-    def __init__(self, folders: Iterable[str], surroundings: _Surroundings) -> None:
+    def __init__(
+        self, folders: Iterable[str], working_folder: str | None, variables: Mapping[str, str]
+    ) -> None:
         reports, told = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -326,8 +315,8 @@ class _Keeper:
                 stdin=subprocess.PIPE,
                 pass_fds=(told,),
                 start_new_session=True,
-                cwd=surroundings.folder,
-                env=_environment(next(iter(folders)), surroundings.variables),
+                cwd=working_folder,
+                env=_environment(next(iter(folders)), variables),
             )
         finally:
             os.close(told)

@@ -20,7 +20,6 @@ def end_with(parent: int) -> None:
 
 
 def _watch(parent: int) -> None:
-    """Wait until the parent is gone."""
     while os.getppid() == parent:
         time.sleep(_INTERVAL)
     os._exit(1)

@@ -48,7 +48,6 @@ def run(keeper: int, scheduler: str, options: dict[str, Any]) -> NoReturn:
 
 
 async def _work(scheduler: str, options: dict[str, Any]) -> None:
-    """Be a worker until it is closed."""
     # Dask's own tries again come at growing intervals.
     while not os.path.exists(scheduler):
         await asyncio.sleep(0.005)
