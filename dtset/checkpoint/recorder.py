@@ -117,7 +117,8 @@ class RunRecorder:
 
         A run elsewhere that says nothing any more may only be cut off.
         """
-        dead = {run.run_id for run in unfinished if _is_dead(run)}
+        gone = (run for run in unfinished if run.state == "interrupted")
+        dead = {run.run_id for run in gone if run.processes == processes_here()}
         for run_id in dead:
             end_run(self._store, self._job_id, run_id, "interrupted")
         for run_id, names in self.runs.items():
@@ -181,8 +182,3 @@ class RunRecorder:
 
 def _running(runs: Iterable[RunRecord]) -> list[RunRecord]:
     return [run for run in runs if run.state == "running"]
-
-
-def _is_dead(run: RunRecord) -> bool:
-    """Whether the process of a run can be seen from here, and is gone."""
-    return run.state == "interrupted" and run.processes == processes_here()

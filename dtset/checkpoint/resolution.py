@@ -67,7 +67,7 @@ def resolve(
         found = manifest or accepted
         parts = {} if found is not None else _parts(store, job_id, fingerprint, generation)
         classes = dict(found.classes) if found is not None else _classes(parts)
-        present = _present(classes, class_fingerprint_of)
+        present = {name: class_fingerprint_of(*name.split(":", 1)) for name in classes}
         if present == classes or (accepted is not None and present.items() <= known.items()):
             if found is not None:
                 return Hit(found, fingerprint, accepted is not None)
@@ -99,12 +99,6 @@ def _classes(parts: Mapping[str, Mapping[int, Part]]) -> dict[str, str]:
         for part in committed.values()
         for name, each in part.classes.items()
     }
-
-
-def _present(
-    classes: Mapping[str, str], class_fingerprint_of: FingerprintOf
-) -> dict[str, str | None]:
-    return {name: class_fingerprint_of(*name.split(":", 1)) for name in classes}
 
 
 def _said(name: str, present: str | None) -> str:

@@ -28,13 +28,16 @@ def show(job_id: str, store: str | None, as_json: bool) -> None:
     found it (hit), had to compute it (miss), or did not ask for it (-).
     """
     from dtset.checkpoint.job import read_job
-    from dtset.cli.stored import found_by_last_run, read_content
+    from dtset.cli.explain import last_run
+    from dtset.cli.stored import read_content
     from dtset.cli.tables import print_json
 
     opened = configured_store(store)
     job = read_job(opened, job_id)
     content = read_content(opened, job_id, names=True)
-    found = found_by_last_run(opened, job_id, content)
+    # A run that computes a TSet and asks for it again has not found it.
+    asked = [event for event in last_run(opened, job_id)[1] if "hit" in event]
+    found = {event["fingerprint"]: event["hit"] for event in reversed(asked)}
     if as_json:
         print_json(_as_json(job, content, found))
     else:

@@ -231,9 +231,5 @@ def _written(node: ast.AST, *, secret: bool) -> str:
     """Code as text, if it is short and says nothing that should not be shown; else its kind."""
     text = " ".join(ast.unparse(node).split())
     if secret or SECRET.search(text) or re.search(r"[\x00-\x1f]", text):
-        return _kind(node)
+        return "a statement" if isinstance(node, ast.stmt) else "an expression"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def _kind(node: ast.AST) -> str:
-    return "a statement" if isinstance(node, ast.stmt) else "an expression"

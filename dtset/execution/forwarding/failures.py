@@ -61,20 +61,20 @@ class TaskFailedError(Exception):
 
     def unpack(self) -> BaseException:
         """Return the exception, of the driver's class, with the traceback of where it was raised."""
-        made: dict[int, BaseException] = {}
+        made: dict[int | None, BaseException] = {}
         for number in range(len(self._errors)):
             self._make(number, made)
         for number, packed_error in enumerate(self._errors):
             error = made[number]
-            error.__cause__ = _at(made, packed_error.cause)
-            error.__context__ = _at(made, packed_error.context)
+            error.__cause__ = made.get(packed_error.cause)
+            error.__context__ = made.get(packed_error.context)
             error.__suppress_context__ = packed_error.suppress
             error.__traceback__ = self._tracebacks[number]
             for note in packed_error.notes:
                 error.add_note(note)
         return made[0]
 
-    def _make(self, number: int, made: dict[int, BaseException]) -> BaseException:
+    def _make(self, number: int, made: dict[int | None, BaseException]) -> BaseException:
         """Make an exception again, after the members of its group."""
         if number not in made:
             packed_error = self._errors[number]
@@ -299,10 +299,6 @@ class _Again:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _made, (self.recipe, [])
-
-
-def _at(made: dict[int, BaseException], number: int | None) -> BaseException | None:
-    return None if number is None else made[number]
 
 
 def _shortened(found: TracebackType | None) -> TracebackType | None:

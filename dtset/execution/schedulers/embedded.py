@@ -188,7 +188,9 @@ class EmbeddedScheduler:
                 self._memory = self._memory or _Memory()
                 if self._memory.short():
                     flow.stop()
-                if not switching_often and self._is_much(flow):
+                # With all that was done here before, it is more than a moment's work.
+                left = max(0.0, _MOST_SECONDS - self._seconds)
+                if not switching_often and flow.seconds_ahead() > left:
                     switching.enter_context(_switching.made(_switch_often))
                     switching_often = True
                     self._workers.begin()
@@ -198,10 +200,6 @@ class EmbeddedScheduler:
             flow.failure = error
         finally:
             switching.close()
-
-    def _is_much(self, flow: _Flow) -> bool:
-        """Whether a graph, with all that was done here before, makes more than a moment's work."""
-        return flow.seconds_ahead() > max(0.0, _MOST_SECONDS - self._seconds)
 
 
 def _switch_often() -> None:

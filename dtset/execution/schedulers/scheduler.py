@@ -197,7 +197,8 @@ class DistributedScheduler:
 
     def _submitted(self, graph: Graph, keys: Sequence[Key]) -> dict[Key, Future]:
         """Submit a graph; return the futures of some keys, those that the graph had included."""
-        tasks = {key: node for key, node in graph.items() if not _is_future(node)}
+        # The others are results that the cluster keeps.
+        tasks = {key: node for key, node in graph.items() if not hasattr(node, "add_done_callback")}
         new = [key for key in keys if key in tasks]
         futures = self.client.get(tasks, new, sync=False, retries=0) if new else []
         return {key: graph[key] for key in keys if key not in tasks} | dict(
@@ -283,8 +284,3 @@ def _next(events: SimpleQueue[Any]) -> Any:
         return events.get(timeout=_LOOKING)
     except Empty:
         return None
-
-
-def _is_future(node: Any) -> bool:
-    """Whether an entry of a graph is a result that the cluster keeps."""
-    return hasattr(node, "add_done_callback")
