@@ -262,7 +262,7 @@ class DistributedScheduler:
         except DTSetError:
             raise
         except KilledWorker as killed:
-            last = None if self._workers is None else self._workers.last_end()
+            last = None if self._workers is None else self._workers.last_end
             why = f"{last}, the last of those that ran it" if last else killed
             raise WorkersLostError(f"task {killed.task!r}: {why}") from killed
         except (OSError, CancelledError, CancelledFutureError) as error:

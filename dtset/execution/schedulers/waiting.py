@@ -35,11 +35,10 @@ class WorkersGoneError(DTSetError):
 class LocalWorkers(Protocol):
     """Worker processes that dtset starts, and starts again where they end."""
 
-    def why_none(self) -> str | None:
-        """Why there will be no worker any more; None while there are some, or will be."""
-
-    def last_end(self) -> str | None:
-        """How a worker ended last, in words; None if none has."""
+    # Why there will be no worker any more; None while there are some, or will be.
+    why_none: str | None
+    # How a worker ended last, in words.
+    last_end: str | None
 
 
 def asked(client: Client, ask: Callable[[], Awaitable[Any]]) -> Future[Any]:
@@ -76,9 +75,8 @@ class Waiting:
 
     def look(self) -> None:
         """Look, about every second, whether what is waited for can come: say if it does not, raise if it will not."""
-        why_none = None if self.workers is None else self.workers.why_none()
-        if why_none is not None:
-            raise WorkersGoneError(why_none)
+        if self.workers is not None and self.workers.why_none is not None:
+            raise WorkersGoneError(self.workers.why_none)
         if self.client.status == "connecting":
             self.until_connected()
         elif self.client.status != "running":

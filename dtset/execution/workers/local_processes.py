@@ -95,8 +95,8 @@ class LocalProcesses:
         self._keeper: _Keeper | None = None
         self._scheduler: DriverScheduler | None = None
         self._closed = False
-        self._failure: str | None = None
-        self._last_end: str | None = None
+        self.why_none: str | None = None
+        self.last_end: str | None = None
 
     def start(self) -> Client:
         """Start all; return a client when all workers are up, or those that are not have been given up."""
@@ -120,8 +120,8 @@ class LocalProcesses:
             with self._state:
                 self._wait_until_decided()
                 self._check_open()
-                if self._failure is not None:
-                    raise WorkersGoneError(self._failure)
+                if self.why_none is not None:
+                    raise WorkersGoneError(self.why_none)
             return client
         except BaseException:
             self.close()
@@ -134,7 +134,7 @@ class LocalProcesses:
                 return
             missing = [number for number, each in self._workers.items() if not each.address]
             _logger.warning("waiting for worker processes to start: %s are not up", missing)
-        self._failure = f"worker processes {missing} did not start within {_STARTING:.0f} s"
+        self.why_none = f"worker processes {missing} did not start within {_STARTING:.0f} s"
 
     def close(self, timeout: float = 10.0) -> None:
         """End the processes, and remove their folder; a start that is under way ends with an error."""
@@ -145,14 +145,6 @@ class LocalProcesses:
         self._end_keeper(timeout)
         with self._making:
             self._made.close()
-
-    def why_none(self) -> str | None:
-        """Why there will be no worker any more; None while there are some, or will be."""
-        return self._failure
-
-    def last_end(self) -> str | None:
-        """How a worker ended last, in words."""
-        return self._last_end
 
     # What the scheduler tells ---------------------------------------------------------------------
 
@@ -183,7 +175,7 @@ class LocalProcesses:
             self._follow(keeper)
         except Exception as error:
             with self._state:
-                self._failure = f"worker processes cannot be kept: {error}"
+                self.why_none = f"worker processes cannot be kept: {error}"
                 self._state.notify_all()
             keeper.close(_CLOSING)
 
@@ -207,12 +199,12 @@ class LocalProcesses:
             worker.address = worker.pid = None
             worker.deaths += 1
             worker.given_up = worker.starts >= _STARTS or worker.deaths >= _DEATHS
-            self._last_end = f"worker process {number} {self._in_words(worker, how)}"
+            self.last_end = f"worker process {number} {self._in_words(worker, how)}"
             if worker.given_up and all(each.given_up for each in self._workers.values()):
-                self._failure = f"worker processes ended again and again, and no other is started: {self._last_end}"
+                self.why_none = f"worker processes ended again and again, and no other is started: {self.last_end}"
             self._state.notify_all()
         after = "is not started again" if worker.given_up else "is started again"
-        _logger.warning("%s; it %s", self._last_end, after)
+        _logger.warning("%s; it %s", self.last_end, after)
 
     @staticmethod
     def _in_words(worker: _Worker, how: str | int) -> str:
@@ -233,7 +225,7 @@ class LocalProcesses:
             if not worker.given_up:
                 self._has_ended(number, -signal.SIGKILL)
         with self._making:
-            if not self._closed and self._failure is None:
+            if not self._closed and self.why_none is None:
                 self._start_keeper()
 
     # Starting -------------------------------------------------------------------------------------
@@ -295,7 +287,7 @@ class LocalProcesses:
     def _is_decided(self) -> bool:
         """Whether it is known which workers there are."""
         up = all(each.address or each.given_up for each in self._workers.values())
-        return self._closed or self._failure is not None or up
+        return self._closed or self.why_none is not None or up
 
     def _check_open(self) -> None:
         if self._closed:
