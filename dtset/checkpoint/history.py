@@ -12,8 +12,6 @@ from dtset.checkpoint.manifest import Manifest, find_manifest
 from dtset.checkpoint.runs import read_events
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["History", "Past"]
-
 # A TSet that so many runs have not asked for has no predecessor that helps anybody.
 _MOST_RUNS = 20
 

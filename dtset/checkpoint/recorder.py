@@ -24,8 +24,6 @@ from dtset.checkpoint.runs import (
 from dtset.errors import JobRunningError, ReadOnlyStoreError
 from dtset.storage.objects import ObjectStore, check_writable
 
-__all__ = ["RunRecorder"]
-
 # What there is of a run that began after another had died, until it completes.
 _AFTER_DEATH = "after-death"
 

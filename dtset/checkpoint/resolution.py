@@ -14,8 +14,6 @@ from dtset.checkpoint.part import Part, read_parts
 from dtset.fingerprint.difference import CODE_CHANGED
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["Hit", "Miss", "Resolution", "resolve"]
-
 FingerprintOf: TypeAlias = Callable[[str, str], str | None]
 
 

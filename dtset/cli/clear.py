@@ -13,8 +13,6 @@ from dtset.cli.options import configured_store, store_option
 if TYPE_CHECKING:
     from dtset.storage.objects import ObjectStore
 
-__all__ = ["clear"]
-
 
 @dataclass(frozen=True)
 class _Plan:

@@ -8,8 +8,6 @@ import click
 
 from dtset.cli.options import configured_store, json_option, store_option
 
-__all__ = ["explain", "last_run"]
-
 
 @click.command()
 @click.argument("job_id")

@@ -15,8 +15,6 @@ from dtset.cli.show import show
 from dtset.cli.submit import submit
 from dtset.errors import DTSetError
 
-__all__ = ["main"]
-
 
 class _Refused(click.ClickException):
     """An error of dtset's tree: its message says all, and the exit status that the input was at fault."""

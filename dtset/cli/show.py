@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from dtset.checkpoint.job import Job
     from dtset.cli.stored import JobContent
 
-__all__ = ["show"]
-
 
 @click.command()
 @click.argument("job_id")

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from dtset.checkpoint.runs import RunRecord
     from dtset.storage.objects import ObjectStore
 
-__all__ = ["JobContent", "Unfinished", "job_folders", "read_content"]
-
 
 @dataclass(frozen=True)
 class Unfinished:

@@ -12,8 +12,6 @@ from dtset.plan.nodes import Node, Stored, operators
 if TYPE_CHECKING:
     from dtset.execution.run import Persisted
 
-__all__ = ["environment_html", "tset_html"]
-
 # Colours follow the page's own text colour, so that every theme of every notebook is served; only the
 # accents differ. Classes are dtset's own and styles stay below `.dtset`, as all outputs share a page.
 _STYLE = """

@@ -24,17 +24,6 @@ from dtset.io.local_files import find_local, local_name, local_state
 from dtset.io.patterns import is_matched, pattern_of
 from dtset.urls import redacted, shown_url
 
-__all__ = [
-    "DataFile",
-    "Urls",
-    "below_common_folder",
-    "check_unchanged",
-    "find_files",
-    "fixed_names",
-    "opened",
-    "place_of",
-]
-
 _Url: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 Urls: TypeAlias = "_Url | Sequence[_Url]"
 

@@ -27,8 +27,6 @@ from dtset.io.files import (
 )
 from dtset.plan.context import TSetContext
 
-__all__ = ["TextSource", "text_source"]
-
 # Cutting a file costs a search for the end of a line on both sides.
 _SMALLEST_CUT = 2**20
 # In these, the byte of a line feed is nothing else, and decoding can begin after any of them.

@@ -20,8 +20,6 @@ from dtset.operators.kernels.failure import notes_of, text_of
 from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.pickling import ClassResolver, present_class
 
-__all__ = ["TaskFailedError", "packed"]
-
 _MOST_ERRORS = 64
 _MOST_FRAMES = 60
 _DEEPEST = 3

@@ -16,8 +16,6 @@ from typing import Any
 from dtset.execution.forwarding.shared import SharedChange
 from dtset.execution.workers.worker import running_worker
 
-__all__ = ["DriverLogging", "driver_logging", "forwarded", "handled", "to_driver", "topic_of"]
-
 _PROCESS = uuid.uuid4().hex
 _PLAIN = (str, int, float, bool, type(None))
 _MOST = 2**63

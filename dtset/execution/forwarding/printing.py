@@ -14,8 +14,6 @@ from typing import Any
 from dtset.execution.forwarding.logs import to_driver
 from dtset.execution.forwarding.shared import SharedChange
 
-__all__ = ["captured", "write_out"]
-
 
 class _Attempt:
     """What was printed in an attempt at a partition: text, and bytes that are text."""

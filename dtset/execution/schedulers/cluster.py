@@ -27,8 +27,6 @@ from dtset.execution.schedulers.scheduler import (
 from dtset.execution.workers.worker import running_worker
 from dtset.settings import setting, whole_number
 
-__all__ = ["Cluster", "choose_cluster"]
-
 _DASK_SCHEDULERS = (*SYNCHRONOUS, "threads", "threading", "processes", "multiprocessing")
 
 

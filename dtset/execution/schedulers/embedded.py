@@ -29,8 +29,6 @@ from dtset.execution.tasks import partition_results, run_group, together
 if TYPE_CHECKING:
     from dtset.execution.workers.local_processes import LocalProcesses
 
-__all__ = ["EmbeddedScheduler", "StartedWorkers"]
-
 _MOST_SECONDS = 1.0
 _MOST_OF_MEMORY = 0.5
 _INTERVAL = 0.05

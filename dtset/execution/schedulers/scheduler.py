@@ -21,15 +21,6 @@ from dtset.execution.schedulers.waiting import LocalWorkers, Waiting, asked
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-__all__ = [
-    "DistributedScheduler",
-    "Graph",
-    "Key",
-    "LocalScheduler",
-    "Scheduler",
-    "WorkersLostError",
-]
-
 SYNCHRONOUS = ("synchronous", "sync", "single-threaded")
 
 # Seconds between looks at what is waited for.

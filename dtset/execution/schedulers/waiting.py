@@ -15,8 +15,6 @@ from dtset.errors import DTSetError
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["LocalWorkers", "SchedulerLostError", "Waiting", "WorkersGoneError", "asked"]
-
 # Seconds until what is waited for is said, and until it is said again.
 _PATIENCE = 5.0
 _AGAIN = 30.0

@@ -17,8 +17,6 @@ from dtset.execution.shipping.functions import Reduced
 from dtset.execution.shipping.loading import current
 from dtset.fingerprint.origin import HEAP_TYPE
 
-__all__ = ["reduce_class", "reduce_enum_member"]
-
 _EARLY = (
     "__module__",
     "__slots__",

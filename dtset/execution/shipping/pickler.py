@@ -27,8 +27,6 @@ from dtset.execution.shipping.wrappers import (
 )
 from dtset.fingerprint.origin import HEAP_TYPE
 
-__all__ = ["ByValuePickler", "Named"]
-
 _TYPE_NAMES = {kind: name for name, kind in vars(types).items() if type(kind) is type}
 _MISSING = object()
 

@@ -18,8 +18,6 @@ from dtset.execution.shipping.order import PLAIN, loading_order
 from dtset.execution.shipping.pickler import ByValuePickler, Named
 from dtset.execution.shipping.survey import Binding, Survey
 
-__all__ = ["FORMAT", "Shipment", "load", "ship"]
-
 FORMAT = 1
 _OURS = ("dtset", "distributed")
 

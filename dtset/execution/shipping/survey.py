@@ -29,8 +29,6 @@ from dtset.fingerprint.origin import is_user_module
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.references import Reference
 
-__all__ = ["Binding", "Key", "Library", "Path", "Space", "Survey"]
-
 Path = tuple[str, ...]
 Key = tuple[int, str]
 

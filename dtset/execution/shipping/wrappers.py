@@ -13,8 +13,6 @@ from typing import Any
 
 from dtset.execution.shipping.functions import Reduced
 
-__all__ = ["REDUCERS", "is_dispatcher", "reduce_descriptor", "reduce_dispatcher"]
-
 _OWN_ATTRIBUTES = frozenset({"register", "dispatch", "registry", "_clear_cache"})
 
 

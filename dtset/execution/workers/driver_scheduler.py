@@ -29,8 +29,6 @@ from dtset.execution.workers import unix_sockets
 for _module in (utils_comm, comm_core, dask_scheduler):
     _module.random = random.Random()
 
-__all__ = ["DriverScheduler", "Observer", "most_memory"]
-
 _STARTING = 30.0
 _CLOSING = 5.0
 # Seconds for which a worker may be paused, as its memory is too full, with no task running that could free some.

@@ -19,8 +19,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MEMORY", "end_sessions"]
-
 # How the keeper calls the end of a worker that it killed for the memory it held.
 MEMORY = "memory"
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from dtset.execution.workers.driver_scheduler import DriverScheduler
 
-__all__ = ["LocalProcesses"]
-
 # How often in a row a worker may end before it is up, and without having finished a task.
 _STARTS = 3
 _DEATHS = 20

@@ -21,8 +21,6 @@ from tornado.iostream import IOStream
 from tornado.netutil import bind_unix_socket
 from tornado.tcpserver import TCPServer
 
-__all__ = ["PREFIX", "register"]
-
 PREFIX = "unix://"
 
 

@@ -18,8 +18,6 @@ from distributed import Worker
 import dtset.execution.tasks  # noqa: F401
 from dtset.execution.workers import unix_sockets
 
-__all__ = ["run"]
-
 _PR_SET_PDEATHSIG = 1
 
 # It is read by now; what user functions start would take it for their own.
