@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from dtset.fingerprint.plain import SECRET
 from dtset.fingerprint.tree import OPERATOR, Tree, walk_tree
 
-__all__ = ["CODE_CHANGED", "Difference", "below_secrets", "first_difference"]
-
 CODE_CHANGED = "code changed"
 # What a global is called goes by what it is: a helper today, a class tomorrow.
 _GLOBALS = frozenset(("global", "helper", "class", "module", "library", "sentinel"))

@@ -31,15 +31,6 @@ from dtset.fingerprint.resolving import (
 )
 from dtset.fingerprint.version import word_of
 
-__all__ = [
-    "describe_builtin",
-    "describe_cached",
-    "describe_code",
-    "describe_function",
-    "describe_method",
-    "describe_partial",
-]
-
 _OWN_ATTRIBUTES = frozenset(("__dtset_version__", "__final__", "__override__"))
 _CACHED_OWN = frozenset(
     (

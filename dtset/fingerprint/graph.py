@@ -20,8 +20,6 @@ from dtset.fingerprint.plain import SECRET
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.tree import Tree, leaf, own_mark, walk_tree
 
-__all__ = ["Edge", "Node", "digest_all", "path_to", "tree_of"]
-
 _MOST_SHOWN = 32
 # Both often hold secrets under names of their own.
 _NEVER_SHOWN = ("environment ", "global sys.argv", "global argv")

@@ -16,8 +16,6 @@ from dtset.fingerprint.origin import is_user_module, is_users_module, spec_of
 from dtset.fingerprint.script import script_file
 from dtset.fingerprint.tree import Tree, branch, leaf
 
-__all__ = ["ProgramFiles"]
-
 
 class ProgramFiles:
     """The script and the user's modules, each as its file was when this first looked at it.

@@ -9,8 +9,6 @@ from types import CodeType
 from dtset.fingerprint.instructions import Instruction
 from dtset.fingerprint.operands import Operands
 
-__all__ = ["NO_EFFECT", "Capture", "Kept", "Reads", "prune"]
-
 
 class Reads(Flag):
     """What reachable code can see of a function besides what it does."""

@@ -20,15 +20,6 @@ from dtset.fingerprint.origin import is_user_module, is_users_module
 from dtset.fingerprint.plain import ATOMS, show
 from dtset.fingerprint.references import Reference
 
-__all__ = [
-    "EVALUATORS",
-    "REACHES_ANYTHING",
-    "AllGlobals",
-    "Scope",
-    "all_globals",
-    "resolve",
-]
-
 _logger = logging.getLogger("dtset.fingerprint")
 # Holds the code objects, so that their ids stay theirs.
 _noted: dict[tuple[int, str], CodeType] = {}

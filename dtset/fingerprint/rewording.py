@@ -11,8 +11,6 @@ from itertools import islice
 from dtset.fingerprint.plain import SECRET, show
 from dtset.fingerprint.sources import SourceText
 
-__all__ = ["reworded"]
-
 _LONGEST = 60
 _SYMBOLS = {
     "Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "FloorDiv": "//", "Mod": "%", "Pow": "**", "MatMult": "@",

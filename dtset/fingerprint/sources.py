@@ -16,8 +16,6 @@ from typing import Any
 from dtset.fingerprint.code import analyse
 from dtset.fingerprint.tree import Tree, walk_tree
 
-__all__ = ["SourceText", "source_of", "sources_of"]
-
 # CPython 3.11 raises SystemError now and then where several threads parse at once.
 _parsing = threading.Lock()
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda

@@ -43,8 +43,6 @@ from dtset.fingerprint.plain import encode_plain, show
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.resolving import AllGlobals
 
-__all__ = ["describe"]
-
 _C_METHODS = (
     types.MethodDescriptorType,
     types.WrapperDescriptorType,
