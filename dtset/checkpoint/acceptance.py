@@ -11,8 +11,6 @@ from dtset.checkpoint.placed import find_placed, placed
 from dtset.errors import CorruptCheckpointError
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["Acceptance", "accept", "find_accepted", "read_acceptance"]
-
 
 @dataclass(frozen=True)
 class Acceptance:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dtset.checkpoint.layout import manifest_path, tset_path
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["delete_tset"]
-
 
 def delete_tset(store: ObjectStore, job_id: str, fingerprint: str) -> None:
     """Delete a persisted TSet: its manifest, its partitions' commits, then its data.

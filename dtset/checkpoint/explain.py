@@ -13,8 +13,6 @@ from dtset.fingerprint.rewording import reworded
 from dtset.fingerprint.sources import SourceText, source_of
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["Missed", "Reason", "difference_said", "explained"]
-
 
 @dataclass(frozen=True)
 class Missed:

@@ -12,8 +12,6 @@ from dtset.checkpoint.manifest import Manifest, find_manifest
 from dtset.checkpoint.runs import read_events
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["History", "Past"]
-
 # A TSet that so many runs have not asked for has no predecessor that helps anybody.
 _MOST_RUNS = 20
 
@@ -109,7 +107,6 @@ class History:
         return self._last_stored(name_or_place) if isinstance(name_or_place, str) else None
 
     def _last_stored(self, name: str) -> Manifest | None:
-        """Find what was committed last under a name, by all manifests that there are."""
         found = (
             find_manifest(self._store, self._job_id, fingerprint)
             for fingerprint in self._store.folders(f"{self._job_id}/tsets")

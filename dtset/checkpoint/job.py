@@ -15,8 +15,6 @@ from dtset.checkpoint.placed import FORMAT, find_note, find_whole, placed
 from dtset.errors import CorruptCheckpointError, JobNotFoundError, StoreError
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["Job", "Program", "check_job", "find_job", "open_job", "read_job", "save_script"]
-
 _logger = logging.getLogger("dtset")
 
 

@@ -13,8 +13,6 @@ from dtset.checkpoint.manifest import Manifest
 from dtset.errors import StoreError
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["Journal"]
-
 _logger = logging.getLogger("dtset")
 
 

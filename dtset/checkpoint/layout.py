@@ -6,23 +6,6 @@ import re
 
 from dtset.errors import ConfigurationError
 
-__all__ = [
-    "accepted_path",
-    "check_job_id",
-    "commit_note",
-    "data_path",
-    "generation_path",
-    "group_path",
-    "is_fingerprint",
-    "job_path",
-    "lineage_path",
-    "manifest_path",
-    "part_path",
-    "run_path",
-    "tset_path",
-    "variables_path",
-]
-
 _JOB_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,199}\Z")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 

@@ -12,8 +12,6 @@ from dtset.fingerprint.sources import SourceText
 from dtset.fingerprint.tree import Tree, from_json, to_json
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["Lineage", "find_lineage", "write_lineage"]
-
 
 @dataclass(frozen=True)
 class Lineage:

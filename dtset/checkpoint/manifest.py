@@ -15,8 +15,6 @@ from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.storage.zarr_group import root_metadata
 
-__all__ = ["Manifest", "commit_manifest", "find_manifest"]
-
 
 @dataclass(frozen=True)
 class Manifest:

@@ -15,8 +15,6 @@ from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionSummary
 from dtset.storage.pickling import ClassResolver
 
-__all__ = ["Part", "commit_part", "find_part", "read_elements", "read_parts"]
-
 
 @dataclass(frozen=True)
 class Part:

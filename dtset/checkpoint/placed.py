@@ -10,8 +10,6 @@ from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.storage.records import seal, unseal
 
-__all__ = ["FORMAT", "commit_placed", "find_note", "find_placed", "find_whole", "placed"]
-
 FORMAT = 2
 _T = TypeVar("_T")
 

@@ -10,8 +10,6 @@ from dtset.fingerprint import fingerprint_tree, rooted
 from dtset.fingerprint.tree import Tree
 from dtset.storage.pickling import present_class
 
-__all__ = ["class_tree", "module_and_name", "present_classes", "present_fingerprint"]
-
 
 def module_and_name(name: str) -> tuple[str, str]:
     """Module and qualified name of a class, of their form in records."""

@@ -6,8 +6,6 @@ import os
 import socket
 from pathlib import Path
 
-__all__ = ["process_started", "processes_here"]
-
 
 def process_started(pid: int) -> str:
     """When a process was started, in the system's own unit; empty if there is none of this number."""

@@ -24,8 +24,6 @@ from dtset.checkpoint.runs import (
 from dtset.errors import JobRunningError, ReadOnlyStoreError
 from dtset.storage.objects import ObjectStore, check_writable
 
-__all__ = ["RunRecorder"]
-
 # What there is of a run that began after another had died, until it completes.
 _AFTER_DEATH = "after-death"
 
@@ -94,7 +92,6 @@ class RunRecorder:
             self._heartbeat = Heartbeat(store, job.job_id, run_id, interval)
 
     def _begin(self, job: Job, program: Program, *, exclusive: bool) -> None:
-        """Write the records of a run that begins."""
         counts = open_job(self._store, job)
         program = save_script(self._store, self._job_id, program)
         run = begin_run(self._store, counts, self._run_id, program)
@@ -118,7 +115,8 @@ class RunRecorder:
 
         A run elsewhere that says nothing any more may only be cut off.
         """
-        dead = {run.run_id for run in unfinished if _is_dead(run)}
+        gone = (run for run in unfinished if run.state == "interrupted")
+        dead = {run.run_id for run in gone if run.processes == processes_here()}
         for run_id in dead:
             end_run(self._store, self._job_id, run_id, "interrupted")
         for run_id, names in self.runs.items():
@@ -171,7 +169,6 @@ class RunRecorder:
         end_run(self._store, self._job_id, self._run_id, state)
 
     def _greet(self, others: Sequence[RunRecord], *, exclusive: bool) -> None:
-        """Say that other runs are alive."""
         if not others:
             return
         named = ", ".join(f"process {run.pid} on {run.host}" for run in others)
@@ -183,8 +180,3 @@ class RunRecorder:
 
 def _running(runs: Iterable[RunRecord]) -> list[RunRecord]:
     return [run for run in runs if run.state == "running"]
-
-
-def _is_dead(run: RunRecord) -> bool:
-    """Whether the process of a run can be seen from here, and is gone."""
-    return run.state == "interrupted" and run.processes == processes_here()

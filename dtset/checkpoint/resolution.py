@@ -14,8 +14,6 @@ from dtset.checkpoint.part import Part, read_parts
 from dtset.fingerprint.difference import CODE_CHANGED
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["Hit", "Miss", "Resolution", "resolve"]
-
 FingerprintOf: TypeAlias = Callable[[str, str], str | None]
 
 
@@ -67,7 +65,7 @@ def resolve(
         found = manifest or accepted
         parts = {} if found is not None else _parts(store, job_id, fingerprint, generation)
         classes = dict(found.classes) if found is not None else _classes(parts)
-        present = _present(classes, class_fingerprint_of)
+        present = {name: class_fingerprint_of(*name.split(":", 1)) for name in classes}
         if present == classes or (accepted is not None and present.items() <= known.items()):
             if found is not None:
                 return Hit(found, fingerprint, accepted is not None)
@@ -101,15 +99,7 @@ def _classes(parts: Mapping[str, Mapping[int, Part]]) -> dict[str, str]:
     }
 
 
-def _present(
-    classes: Mapping[str, str], class_fingerprint_of: FingerprintOf
-) -> dict[str, str | None]:
-    """Fingerprints that classes have in the present program."""
-    return {name: class_fingerprint_of(*name.split(":", 1)) for name in classes}
-
-
 def _said(name: str, present: str | None) -> str:
-    """Say what has become of a class."""
     shown = f"class {name.replace(':', '.')}"
     return f"{shown}: {CODE_CHANGED}" if present else f"{shown} is not in this program"
 

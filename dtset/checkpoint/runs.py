@@ -20,19 +20,6 @@ from dtset.errors import StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.urls import redacted_arguments
 
-__all__ = [
-    "Heartbeat",
-    "RunRecord",
-    "begin_run",
-    "end_run",
-    "list_runs",
-    "new_run_id",
-    "note_all_events",
-    "note_event",
-    "read_events",
-    "read_runs",
-]
-
 _logger = logging.getLogger("dtset")
 
 
@@ -215,7 +202,6 @@ class Heartbeat:
         self._thread.join()
 
     def _beat(self) -> None:
-        """Write beats until stopped."""
         while not self._stopped.wait(self._interval):
             try:
                 self._store.put(self._path, placed(self._path, {"at": time.time()}))

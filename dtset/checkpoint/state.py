@@ -24,8 +24,6 @@ from dtset.errors import ReadOnlyStoreError, UsageError
 from dtset.fingerprint.program import ProgramFiles
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["State"]
-
 
 @dataclass(eq=False)
 class State:

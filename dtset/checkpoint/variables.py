@@ -20,19 +20,6 @@ from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.objects import ObjectStore
 from dtset.storage.pickling import present_class
 
-__all__ = [
-    "Commit",
-    "CommitID",
-    "Variable",
-    "changed_parts",
-    "check_program",
-    "commit_variables",
-    "list_commits",
-    "note_commit",
-    "noted_commits",
-    "read_commit",
-]
-
 # The number of a commit, which is one more than that of those before it, and the run that made it.
 CommitID: TypeAlias = tuple[int, str]
 
@@ -170,7 +157,6 @@ def changed_parts(old: Tree, new: Tree) -> list[str]:
 
 
 def _said(difference: Difference) -> str:
-    """Say a difference of two files of code."""
     if difference.change == "changed" and difference.what.startswith(("script", "module ")):
         return f"{difference.what}: code outside of its functions and classes changed"
     return str(difference)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from dtset.checkpoint.manifest import Manifest
     from dtset.storage.objects import ObjectStore
 
-__all__ = ["accept"]
-
 _START = (
     "If the program has been changed since, start it once, and stop it when it says that it computes the TSet: "
     "then it is known what to accept"

@@ -13,8 +13,6 @@ from dtset.cli.options import configured_store, store_option
 if TYPE_CHECKING:
     from dtset.storage.objects import ObjectStore
 
-__all__ = ["clear"]
-
 
 @dataclass(frozen=True)
 class _Plan:
@@ -49,7 +47,6 @@ def clear(job_ids: tuple[str, ...], tset: str | None, delete: bool, store: str |
 
 
 def _planned(store: ObjectStore, job_id: str, tset: str | None) -> _Plan:
-    """Find out what is to be deleted of a job."""
     from dtset.checkpoint.job import read_job
     from dtset.checkpoint.layout import tset_path
     from dtset.cli.stored import read_content
@@ -93,7 +90,6 @@ def _planned(store: ObjectStore, job_id: str, tset: str | None) -> _Plan:
 
 
 def _check_at_rest(store: ObjectStore, job_id: str) -> None:
-    """Raise JobRunningError if a run of a job is alive."""
     from dtset.checkpoint.runs import read_runs
     from dtset.errors import JobRunningError
     from dtset.settings import seconds

@@ -8,8 +8,6 @@ import click
 
 from dtset.cli.options import configured_store, json_option, store_option
 
-__all__ = ["explain", "last_run"]
-
 
 @click.command()
 @click.argument("job_id")
@@ -57,7 +55,6 @@ def last_run(store: Any, job_id: str) -> tuple[str | None, list[dict[str, Any]]]
 
 
 def _as_json(event: dict[str, Any]) -> dict[str, Any]:
-    """Describe what became of a TSet for programs."""
     missed = event["event"] == "miss"
     return {
         "name": event["name"],

@@ -6,8 +6,6 @@ import click
 
 from dtset.cli.options import configured_store, json_option, store_option
 
-__all__ = ["jobs"]
-
 
 @click.command()
 @store_option

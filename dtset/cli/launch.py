@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from dtset.checkpoint.job import Program
     from dtset.session.process import BegunRun
 
-__all__ = ["Launch", "run"]
-
 
 @dataclass(frozen=True)
 class Launch:

@@ -15,8 +15,6 @@ from dtset.cli.show import show
 from dtset.cli.submit import submit
 from dtset.errors import DTSetError
 
-__all__ = ["main"]
-
 
 class _Refused(click.ClickException):
     """An error of dtset's tree: its message says all, and the exit status that the input was at fault."""
@@ -28,7 +26,6 @@ class _Commands(click.Group):
     """Commands whose errors of dtset's tree are shown without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Invoke a command."""
         try:
             return super().invoke(ctx)
         except DTSetError as error:

@@ -10,8 +10,6 @@ import click
 if TYPE_CHECKING:
     from dtset.storage.objects import ObjectStore
 
-__all__ = ["cluster_options", "configured_store", "is_configured", "json_option", "store_option"]
-
 _F = TypeVar("_F", bound=Callable[..., Any])
 _SCHEDULERS = ("synchronous", "threads", "processes")
 

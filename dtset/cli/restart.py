@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from dtset.cli.launch import Launch
     from dtset.storage.objects import ObjectStore
 
-__all__ = ["restart"]
-
 
 @click.command()
 @click.argument("job_id")

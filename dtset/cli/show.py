@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from dtset.checkpoint.job import Job
     from dtset.cli.stored import JobContent
 
-__all__ = ["show"]
-
 
 @click.command()
 @click.argument("job_id")
@@ -28,13 +26,16 @@ def show(job_id: str, store: str | None, as_json: bool) -> None:
     found it (hit), had to compute it (miss), or did not ask for it (-).
     """
     from dtset.checkpoint.job import read_job
-    from dtset.cli.stored import found_by_last_run, read_content
+    from dtset.cli.explain import last_run
+    from dtset.cli.stored import read_content
     from dtset.cli.tables import print_json
 
     opened = configured_store(store)
     job = read_job(opened, job_id)
     content = read_content(opened, job_id, names=True)
-    found = found_by_last_run(opened, job_id, content)
+    # A run that computes a TSet and asks for it again has not found it.
+    asked = [event for event in last_run(opened, job_id)[1] if "hit" in event]
+    found = {event["fingerprint"]: event["hit"] for event in reversed(asked)}
     if as_json:
         print_json(_as_json(job, content, found))
     else:
@@ -42,7 +43,6 @@ def show(job_id: str, store: str | None, as_json: bool) -> None:
 
 
 def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
-    """Describe a job for programs."""
     from dtset.cli.tables import timestamp
 
     return {
@@ -87,7 +87,6 @@ def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
 
 
 def _print(job: Job, content: JobContent, found: Any) -> None:
-    """Describe a job for people."""
     from dtset.cli.tables import print_table
     from dtset.diagnostics.amounts import bytes_text, moment_text, seconds_text
     from dtset.diagnostics.printable import printable

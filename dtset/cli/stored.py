@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from dtset.checkpoint.manifest import Manifest
     from dtset.checkpoint.runs import RunRecord
     from dtset.storage.objects import ObjectStore
-
-__all__ = ["JobContent", "Unfinished", "found_by_last_run", "job_folders", "read_content"]
 
 
 @dataclass(frozen=True)
@@ -102,21 +100,6 @@ def read_content(store: ObjectStore, job_id: str, *, names: bool = False) -> Job
     persisted.sort(key=lambda each: each.created)
     called = History(store, job_id).names() if names else {}
     return JobContent(runs, persisted, unfinished, called)
-
-
-def found_by_last_run(store: ObjectStore, job_id: str, content: JobContent) -> Mapping[str, Any]:
-    """What the last run found of each TSet that it asked for, by fingerprint: all, none, or a number of partitions.
-
-    A run that computes a TSet and asks for it again has not found it.
-    """
-    from dtset.checkpoint.runs import read_events
-
-    found: dict[str, Any] = {}
-    if content.runs:
-        for event in read_events(store, job_id, content.runs[-1].run_id):
-            if event.get("event") == "persist":
-                found.setdefault(event["fingerprint"], event["hit"])
-    return found
 
 
 def _unfinished(store: ObjectStore, job_id: str, fingerprint: str) -> Unfinished | None:

@@ -14,8 +14,6 @@ from dtset.cli.options import cluster_options, configured_store, store_option
 if TYPE_CHECKING:
     from dtset.storage.objects import ObjectStore
 
-__all__ = ["submit"]
-
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.option("--name", metavar="N", help="Name of the job.  [default: the script's]")

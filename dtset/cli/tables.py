@@ -12,8 +12,6 @@ import click
 
 from dtset.diagnostics.printable import printable
 
-__all__ = ["print_json", "print_table", "timestamp"]
-
 # A pipe has no width: what reads it wants whole lines.
 _PIPE_WIDTH = 10_000
 

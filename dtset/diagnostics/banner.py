@@ -11,8 +11,6 @@ from dtset.checkpoint.manifest import Manifest
 from dtset.diagnostics.amounts import bytes_text
 from dtset.diagnostics.printable import printable
 
-__all__ = ["banner", "environment_lines", "miss_line", "persist_line"]
-
 
 def environment_lines(
     name: str, job_id: str, kind: str, store: str, dashboard: str | None

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["attach_console"]
-
 
 class _Console(logging.Handler):
     """Writes to what is ``sys.stdout`` at the moment, and warnings to ``sys.stderr``."""

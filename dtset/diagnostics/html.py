@@ -12,8 +12,6 @@ from dtset.plan.nodes import Node, Stored, operators
 if TYPE_CHECKING:
     from dtset.execution.at_hand import Persisted
 
-__all__ = ["environment_html", "tset_html"]
-
 # Colours follow the page's own text colour, so that every theme of every notebook is served; only the
 # accents differ. Classes are dtset's own and styles stay below `.dtset`, as all outputs share a page.
 _STYLE = """
@@ -67,7 +65,7 @@ def tset_html(kind: str, node: Node, persisted: Persisted | None) -> str:
             else []
         )
         head = _head(kind, name, _partitions(node.parallelism), *waits)
-        return _card(head, _chain(_labels(node)))
+        return _card(head, _chain(operators(node)))
     manifest = persisted.manifest
     rows = f"{manifest.rows:,} row{'' if manifest.rows == 1 else 's'}"
     facts = {
@@ -83,11 +81,6 @@ def tset_html(kind: str, node: Node, persisted: Persisted | None) -> str:
     )
 
 
-def _labels(node: Node) -> list[str]:
-    """Operators of a node and of all above it; a stored one by its name, for what is above it is gone."""
-    return operators(node)
-
-
 def _card(*parts: str) -> str:
     """Put parts into a frame that brings its style along."""
     return f'<div class="dtset"><style>{_STYLE}</style>{"".join(parts)}</div>'
@@ -100,12 +93,10 @@ def _head(kind: str, name: str, *more: str) -> str:
 
 
 def _partitions(number: int) -> str:
-    """Number of partitions."""
     return _span(f"{number} partition{'' if number == 1 else 's'}", "dtset-mute")
 
 
 def _hit(persisted: Persisted) -> str:
-    """Whether the elements were there."""
     if persisted.hit is True:
         return _mark("found in the store", "dtset-hit")
     if persisted.hit:
@@ -126,7 +117,6 @@ def _chain(labels: Iterable[str]) -> str:
 
 
 def _facts(values: Mapping[str, str]) -> str:
-    """Names with their values, which are HTML."""
     rows = (f"<dt>{escape(key)}</dt><dd>{value}</dd>" for key, value in values.items())
     return f'<dl class="dtset-facts">{"".join(rows)}</dl>'
 
@@ -139,15 +129,12 @@ def _link(value: str) -> str | None:
 
 
 def _text(value: str, code: bool = False) -> str:
-    """Plain text, or text to be copied."""
     return f"<code>{escape(value)}</code>" if code else escape(value)
 
 
 def _mark(text: str, style: str) -> str:
-    """A mark with a frame."""
     return _span(text, f"dtset-mark {style}")
 
 
 def _span(text: str, style: str) -> str:
-    """Text in a style."""
     return f'<span class="{style}">{escape(text)}</span>'

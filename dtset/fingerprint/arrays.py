@@ -9,8 +9,6 @@ from typing import Any
 from dtset.fingerprint.description import Context, Description, NoFingerprint, Part, library
 from dtset.fingerprint.functions import describe_mark
 
-__all__ = ["describe_numpy"]
-
 
 def describe_numpy(value: Any, context: Context) -> Description | None:
     """Describe a NumPy value; None for what is none, or is better described by its state."""

@@ -19,8 +19,6 @@ from dtset.fingerprint.origin import HEAP_TYPE, is_users_class
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.version import word_of
 
-__all__ = ["describe_class", "describe_descriptor", "describe_field"]
-
 _NEVER = frozenset(
     (
         "__dict__", "__weakref__", "__module__", "__qualname__", "__doc__", "__annotations__",

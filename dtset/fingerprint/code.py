@@ -16,8 +16,6 @@ from dtset.fingerprint.instructions import Instruction, apply_swaps, decode, var
 from dtset.fingerprint.pruning import Capture, Reads, prune
 from dtset.fingerprint.references import Reference, references
 
-__all__ = ["Analysis", "analyse", "seen_by", "seen_by_names", "seen_in_data"]
-
 _FLAGS = (
     inspect.CO_VARARGS
     | inspect.CO_VARKEYWORDS
@@ -120,8 +118,6 @@ def analyse(
 
 
 class _Reader:
-    """One pass over one code object."""
-
     def __init__(self, code: CodeType, reads: Reads, keeps: bool, trusted: frozenset[str]) -> None:
         self.code = code
         self.reads = reads

@@ -7,8 +7,6 @@ from typing import Any
 
 from dtset.fingerprint.description import Description, Part
 
-__all__ = ["describe_by_token"]
-
 # Dask's own handlers pickle what they do not know, and sort dicts and sets by `str`.
 _TOO_LOOSE = ("dask.", "tlz", "toolz", "cytoolz", "functools")
 

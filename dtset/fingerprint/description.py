@@ -10,8 +10,6 @@ from typing import Any
 from dtset.fingerprint.origin import Distribution, distribution_of
 from dtset.fingerprint.pruning import Reads
 
-__all__ = ["Context", "Description", "Mark", "NoFingerprint", "Part", "library", "parts_of"]
-
 
 class NoFingerprint(Exception):
     """Why an object has no deterministic digest; the walk adds the path to it."""

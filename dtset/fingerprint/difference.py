@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from dtset.fingerprint.plain import SECRET
 from dtset.fingerprint.tree import OPERATOR, Tree, walk_tree
 
-__all__ = ["CODE_CHANGED", "Difference", "below_secrets", "first_difference"]
-
 CODE_CHANGED = "code changed"
 # What a global is called goes by what it is: a helper today, a class tomorrow.
 _GLOBALS = frozenset(("global", "helper", "class", "module", "library", "sentinel"))
@@ -69,7 +67,6 @@ class _At:
 
 
 def _titled(tree: Tree) -> str:
-    """What an operator, or a function or class, is called."""
     if tree.place == OPERATOR:
         return tree.name if tree.name.startswith(_DATA) else f"operator {tree.name}"
     return f"{tree.name.partition(' ')[0]} {tree.place}" if tree.place else tree.name
@@ -107,7 +104,6 @@ def _within(old: Tree, new: Tree, at: _At) -> Difference | None:
 
 
 def _itself(old: Tree, new: Tree, at: _At) -> Difference:
-    """Say in what a thing itself differs."""
     if new.name == "python":
         return Difference("Python", f"{old.shown} → {new.shown}", old, new)
     if at.thing.startswith("source "):

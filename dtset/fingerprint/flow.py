@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 from dtset.fingerprint.instructions import Instruction
 
-__all__ = ["Step", "flow"]
-
 _ENDS = frozenset(("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"))
 _ALWAYS = frozenset(("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"))
 _ON_TRUTH = frozenset(

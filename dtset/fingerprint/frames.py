@@ -8,8 +8,6 @@ from typing import Any
 
 from dtset.fingerprint.description import Context, Description, Part
 
-__all__ = ["describe_frame"]
-
 
 def describe_frame(value: Any, context: Context) -> Description | None:
     """Describe an object of pandas or pyarrow; None for what is none, or goes by its state."""

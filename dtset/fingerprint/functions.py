@@ -31,15 +31,6 @@ from dtset.fingerprint.resolving import (
 )
 from dtset.fingerprint.version import word_of
 
-__all__ = [
-    "describe_builtin",
-    "describe_cached",
-    "describe_code",
-    "describe_function",
-    "describe_method",
-    "describe_partial",
-]
-
 _OWN_ATTRIBUTES = frozenset(("__dtset_version__", "__final__", "__override__"))
 _CACHED_OWN = frozenset(
     (
@@ -95,8 +86,8 @@ def describe_function(function: FunctionType, context: Context) -> Description:
     if word is not None:
         # With the name and the parameters: one word may stand for the code of many functions.
         parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        label = ("versioned", word, function.__name__, *parameters)
-        return Description(label, parts, "helper", shown=f"version {word!r}")
+        versioned = ("versioned", word, function.__name__, *parameters)
+        return Description(versioned, parts, "helper", shown=f"version {word!r}")
     for reference in analysis.references:
         value = resolve(reference, scope, context, code)
         if value is not None:
@@ -109,12 +100,10 @@ def describe_function(function: FunctionType, context: Context) -> Description:
                 "all globals",
             )
         )
-    return Description(
-        ("function", analysis.digest, *_visible(function, context.reads)),
-        parts + _visible_annotations(function, context.reads),
-        "helper",
-        sees=analysis.sees,
-    )
+    if Reads.ANNOTATIONS in context.reads:
+        parts += parts_of(sorted(function.__annotations__.items()), "annotation")
+    label = ("function", analysis.digest, *_visible(function, context.reads))
+    return Description(label, parts, "helper", sees=analysis.sees)
 
 
 def _is_of_another_file(function: FunctionType, module_name: str) -> bool:
@@ -159,12 +148,6 @@ def _visible(function: FunctionType, reads: Reads) -> tuple[Any, ...]:
     if Reads.NAMES in reads:
         seen.append(("name", function.__name__, function.__qualname__))
     return tuple(seen)
-
-
-def _visible_annotations(function: FunctionType, reads: Reads) -> list[Part]:
-    if Reads.ANNOTATIONS not in reads:
-        return []
-    return parts_of(sorted(function.__annotations__.items()), "annotation")
 
 
 def _defaults(function: FunctionType) -> list[Part]:

@@ -20,8 +20,6 @@ from dtset.fingerprint.plain import SECRET
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.tree import Tree, leaf, own_mark, walk_tree
 
-__all__ = ["Edge", "Node", "digest_all", "path_to", "tree_of"]
-
 _MOST_SHOWN = 32
 # Both often hold secrets under names of their own.
 _NEVER_SHOWN = ("environment ", "global sys.argv", "global argv")
@@ -173,10 +171,11 @@ def _components(root: Node) -> Iterator[list[Node]]:
 
 def tree_of(node: Node, name: str) -> Tree:
     """Show a node, whose digest is known, as a tree."""
-    made = node.trees.get(name)
-    if made is None:
-        made = node.trees[name] = _tree(node, name, _children(node))
-    return made
+    if node.children is None:
+        node.children = _trees_in_cycle(node)
+    if name not in node.trees:
+        node.trees[name] = _tree(node, name, node.children)
+    return node.trees[name]
 
 
 def _tree(node: Node, name: str, children: tuple[Tree, ...]) -> Tree:
@@ -194,12 +193,6 @@ def _shown(node: Node, name: str) -> str | None:
     if node.shown is None or name.startswith(_NEVER_SHOWN) or SECRET.search(name):
         return None
     return None if SECRET.search(node.shown) else node.shown
-
-
-def _children(node: Node) -> tuple[Tree, ...]:
-    if node.children is None:
-        node.children = _trees_in_cycle(node)
-    return node.children
 
 
 def _trees(node: Node) -> tuple[Tree, ...]:

@@ -11,8 +11,6 @@ from types import ModuleType
 
 from dtset.fingerprint.origin import file_of, is_user_module
 
-__all__ = ["may_be_imported"]
-
 
 def may_be_imported(module_name: str) -> bool:
     """Whether the program, in whatever branch or function, has an import statement for a module.

@@ -8,8 +8,6 @@ import sys
 from dataclasses import dataclass
 from types import CodeType
 
-__all__ = ["Handler", "Instruction", "apply_swaps", "decode", "stack_effect", "variables"]
-
 _EXTENDED_ARG = dis.opmap["EXTENDED_ARG"]
 _CACHE = 0
 _SHIFTED_NAMES = {"LOAD_GLOBAL": 1}

@@ -28,8 +28,6 @@ from dtset.fingerprint.naming import hidden_instance
 from dtset.fingerprint.origin import is_user_module
 from dtset.fingerprint.pruning import Reads
 
-__all__ = ["describe_library_object", "is_generated_elsewhere", "without_caches"]
-
 # By the top-level module of a class: attributes that fill, or differ, without the object being another.
 _CACHES = {
     "jinja2": ("cache",),

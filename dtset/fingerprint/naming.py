@@ -11,18 +11,6 @@ from typing import Any
 from dtset.fingerprint.description import Mark, library
 from dtset.fingerprint.origin import is_user_module
 
-__all__ = [
-    "PYTHONS_GLOBALS",
-    "added_to_log",
-    "by_name",
-    "hidden_instance",
-    "is_log",
-    "module_of",
-    "place_of",
-    "sentinel_name",
-]
-
-
 _LOGGER_STATE = frozenset(
     (*vars(logging.Logger("a")), "manager", "parent", "root", "_cache", "handlers", "filters")
 )

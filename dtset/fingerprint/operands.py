@@ -7,8 +7,6 @@ from functools import cached_property
 
 from dtset.fingerprint.instructions import Instruction, stack_effect
 
-__all__ = ["Operands"]
-
 _LEAVES = frozenset(
     (
         "RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT",

@@ -15,20 +15,6 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import MethodDescriptorType, ModuleType, WrapperDescriptorType
 
-__all__ = [
-    "HEAP_TYPE",
-    "PYTHON",
-    "Distribution",
-    "distribution_of",
-    "file_of",
-    "is_compiled",
-    "is_user_module",
-    "is_users_class",
-    "is_users_file",
-    "is_users_module",
-    "spec_of",
-]
-
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _OWN_FOLDER = Path(__file__).resolve().parents[1]
 _SITE_FOLDERS = ("site-packages", "dist-packages")

@@ -12,8 +12,6 @@ import uuid
 from itertools import chain
 from typing import Any
 
-__all__ = ["ATOMS", "SECRET", "encode_plain", "show"]
-
 ATOMS: frozenset[type] = frozenset(
     (int, float, complex, bool, str, bytes, type(None), type(Ellipsis))
 )

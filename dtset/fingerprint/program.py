@@ -16,8 +16,6 @@ from dtset.fingerprint.origin import is_user_module, is_users_module, spec_of
 from dtset.fingerprint.script import script_file
 from dtset.fingerprint.tree import Tree, branch, leaf
 
-__all__ = ["ProgramFiles"]
-
 
 class ProgramFiles:
     """The script and the user's modules, each as its file was when this first looked at it.
@@ -111,7 +109,6 @@ def _tree_of_source(title: str, stem: str, source: bytes | None) -> Tree:
 
 
 def _cells(main: ModuleType, ignore: Collection[str]) -> Iterator[Tree]:
-    """Trees of the functions and classes that a notebook's cells have defined."""
     for name, value in sorted(vars(main).items()):
         if not isinstance(value, FunctionType | type) or value.__module__ != "__main__":
             continue
@@ -124,7 +121,6 @@ def _cells(main: ModuleType, ignore: Collection[str]) -> Iterator[Tree]:
 
 
 def _codes(value: FunctionType | type) -> Iterator[bytes]:
-    """Digests of a function's code, or of a class's methods."""
     if isinstance(value, FunctionType):
         yield analyse(value.__code__).digest
         return

@@ -9,8 +9,6 @@ from types import CodeType
 from dtset.fingerprint.instructions import Instruction
 from dtset.fingerprint.operands import Operands
 
-__all__ = ["NO_EFFECT", "Capture", "Kept", "Reads", "prune"]
-
 
 class Reads(Flag):
     """What reachable code can see of a function besides what it does."""
@@ -148,22 +146,22 @@ def _has_effect(run: list[Instruction]) -> bool:
     return any(item.op.startswith(_EFFECTS) for item in run)
 
 
-def _after_calls(found: list[Instruction], position: int) -> tuple[int, int]:
-    """Count the decorator calls that follow a function, and where they end."""
+def _calls_after(found: list[Instruction], position: int) -> int:
+    """Count the decorator calls that follow a function."""
     calls = 0
     while position < len(found) and found[position].op in ("PRECALL", "CALL"):
         if found[position].arg != 0:
             break
         calls += found[position].op == "CALL"
         position += 1
-    return calls, position
+    return calls
 
 
 def _observers(
     found: list[Instruction], operands: Operands, start: int | None, made: int
 ) -> frozenset[str] | None:
     """Globals that decorate a nested function and may read its annotations; None if that cannot be told."""
-    calls, _ = _after_calls(found, made + 1)
+    calls = _calls_after(found, made + 1)
     if not calls:
         return frozenset()
     begin = operands.start(start, calls) if start is not None else None

@@ -9,8 +9,6 @@ from types import CodeType
 
 from dtset.fingerprint.instructions import Instruction
 
-__all__ = ["Reference", "references"]
-
 _LOADS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"))
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"))
 _GETTERS = frozenset(("getattr", "hasattr"))

@@ -20,15 +20,6 @@ from dtset.fingerprint.origin import is_user_module, is_users_module
 from dtset.fingerprint.plain import ATOMS, show
 from dtset.fingerprint.references import Reference
 
-__all__ = [
-    "EVALUATORS",
-    "REACHES_ANYTHING",
-    "AllGlobals",
-    "Scope",
-    "all_globals",
-    "resolve",
-]
-
 _logger = logging.getLogger("dtset.fingerprint")
 # Holds the code objects, so that their ids stay theirs.
 _noted: dict[tuple[int, str], CodeType] = {}
@@ -376,17 +367,14 @@ def _environment(name: str) -> Mark:
     return Mark("environment", name, None, shown, "unset" if value is None else f"={value}")
 
 
-def _is_outside(qualified: str) -> bool:
-    return qualified in _OUTSIDE or qualified.startswith(_OUTSIDE_MODULES)
-
-
 def _note_outside(qualified: str, code: CodeType) -> None:
     """Say once per function that it reads something that no fingerprint covers."""
     for own, public in _KNOWN_FROM:
         if qualified.startswith(own):
             qualified = public + qualified.removeprefix(own)
     key = (id(code), qualified)
-    if not _is_outside(qualified) or key in _noted:
+    is_outside = qualified in _OUTSIDE or qualified.startswith(_OUTSIDE_MODULES)
+    if not is_outside or key in _noted:
         return
     _noted[key] = code
     _logger.warning(

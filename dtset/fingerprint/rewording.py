@@ -11,8 +11,6 @@ from itertools import islice
 from dtset.fingerprint.plain import SECRET, show
 from dtset.fingerprint.sources import SourceText
 
-__all__ = ["reworded"]
-
 _LONGEST = 60
 _SYMBOLS = {
     "Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "FloorDiv": "//", "Mod": "%", "Pow": "**", "MatMult": "@",
@@ -86,7 +84,6 @@ def _locals(tree: ast.Module) -> frozenset[str]:
 def _of_nodes(
     old: ast.AST, new: ast.AST, comparison: _Comparison, *, secret: bool
 ) -> _Change | None:
-    """The first difference of two nodes."""
     if type(old) is not type(new):
         return _replaced(old, new, secret=secret)
     if isinstance(old, ast.Name) and isinstance(new, ast.Name):
@@ -106,7 +103,6 @@ def _of_nodes(
 def _in_fields(
     old: ast.AST, new: ast.AST, comparison: _Comparison, *, secret: bool
 ) -> Iterator[_Change]:
-    """Differences in the fields of two nodes of one kind."""
     for name in new._fields:
         if name in ("annotation", "returns", "type_comment", "kind", "ctx", "type_params"):
             continue
@@ -157,7 +153,6 @@ def _of_fields(new: ast.AST, name: str, was: object, now: object, *, secret: boo
 def _of_lists(
     old: ast.AST, new: ast.AST, name: str, comparison: _Comparison, *, secret: bool
 ) -> Iterator[_Change]:
-    """Differences of two lists of nodes, such as bodies and arguments."""
     olds, news = list(_counting(old, name)), list(_counting(new, name))
     if len(olds) != len(news):
         yield _longer(olds, news, secret=secret)
@@ -234,9 +229,5 @@ def _written(node: ast.AST, *, secret: bool) -> str:
     """Code as text, if it is short and says nothing that should not be shown; else its kind."""
     text = " ".join(ast.unparse(node).split())
     if secret or SECRET.search(text) or re.search(r"[\x00-\x1f]", text):
-        return _kind(node)
+        return "a statement" if isinstance(node, ast.stmt) else "an expression"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def _kind(node: ast.AST) -> str:
-    return "a statement" if isinstance(node, ast.stmt) else "an expression"

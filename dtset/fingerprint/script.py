@@ -6,8 +6,6 @@ import os
 import sys
 from contextlib import suppress
 
-__all__ = ["script_file", "started_in"]
-
 _FOLDER = os.sep
 with suppress(FileNotFoundError):
     # As early as can be: a program may go to another folder before it makes its environment.

@@ -16,8 +16,6 @@ from typing import Any
 from dtset.fingerprint.code import analyse
 from dtset.fingerprint.tree import Tree, walk_tree
 
-__all__ = ["SourceText", "source_of", "sources_of"]
-
 # CPython 3.11 raises SystemError now and then where several threads parse at once.
 _parsing = threading.Lock()
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -113,7 +111,6 @@ def _first_line(node: _Function) -> int:
 
 
 def _functions(code: CodeType) -> Iterator[CodeType]:
-    """Code objects of all functions in a module's."""
     for const in code.co_consts:
         if isinstance(const, CodeType):
             if const.co_name not in _COMPREHENSIONS and const.co_flags & inspect.CO_OPTIMIZED:

@@ -9,18 +9,6 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-__all__ = [
-    "FORMAT",
-    "OPERATOR",
-    "Tree",
-    "branch",
-    "from_json",
-    "leaf",
-    "own_mark",
-    "to_json",
-    "walk_tree",
-]
-
 FORMAT = 2
 OPERATOR = "operator"
 

@@ -43,8 +43,6 @@ from dtset.fingerprint.plain import encode_plain, show
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.resolving import AllGlobals
 
-__all__ = ["describe"]
-
 _C_METHODS = (
     types.MethodDescriptorType,
     types.WrapperDescriptorType,
@@ -140,10 +138,6 @@ def _view(value: Any, context: Context) -> Description:
     return Description(label)
 
 
-def _proxy(value: Any, context: Context) -> Description:
-    return Description(("mappingproxy",), [Part("content", dict(value), "content")])
-
-
 def _union(value: Any, context: Context) -> Description:
     parts = [Part(str(n), part, "argument", str(n)) for n, part in enumerate(value.__args__)]
     return Description(("union",), parts)
@@ -152,10 +146,6 @@ def _union(value: Any, context: Context) -> Description:
 def _method_wrapper(value: Any, context: Context) -> Description:
     part = Part("instance", value.__self__, "instance")
     return Description(("method wrapper", value.__name__), [part], "helper")
-
-
-def _forward(value: Any, context: Context) -> Description:
-    return Description(("forward reference", value.__forward_arg__))
 
 
 def _type_variable(value: Any, context: Context) -> Description:
@@ -178,11 +168,15 @@ _EXACT: dict[type, Callable[[Any, Context], Description]] = {
     types.BuiltinFunctionType: describe_builtin,
     types.CodeType: describe_code,
     types.ModuleType: _module,
-    types.MappingProxyType: _proxy,
+    types.MappingProxyType: lambda value, context: Description(
+        ("mappingproxy",), [Part("content", dict(value), "content")]
+    ),
     types.UnionType: _union,
     types.MethodWrapperType: _method_wrapper,
     types.CellType: _cell,
-    typing.ForwardRef: _forward,
+    typing.ForwardRef: lambda value, context: Description(
+        ("forward reference", value.__forward_arg__)
+    ),
     typing.TypeVar: _type_variable,
     typing.ParamSpec: _type_variable,
     typing.TypeVarTuple: _type_variable,
@@ -201,10 +195,6 @@ _EXACT: dict[type, Callable[[Any, Context], Description]] = {
     Distribution: _distribution,
     AllGlobals: _all_globals,
 }
-
-
-def _class(value: Any, context: Context) -> Description | None:
-    return describe_class(value, context) if isinstance(value, type) else None
 
 
 def _log(value: Any, context: Context) -> Description | None:
@@ -282,8 +272,20 @@ def _refused(value: Any, context: Context) -> Description | None:
     return None
 
 
+def _set_like(value: Any, context: Context) -> Description | None:
+    """A subclass of set: its elements in no order, its class, its attributes."""
+    if not isinstance(value, (set, frozenset)):
+        return None
+    parts = [
+        Part("class", type(value), "global", type(value).__name__),
+        Part("elements", frozenset(value), "elements"),
+        *parts_of(sorted(getattr(value, "__dict__", {}).items()), "attribute"),
+    ]
+    return Description(("set like",), parts)
+
+
 _BY_KIND: tuple[Callable[[Any, Context], Description | None], ...] = (
-    _class,
+    lambda value, context: describe_class(value, context) if isinstance(value, type) else None,
     _enum_member,
     describe_descriptor,
     _log,
@@ -295,24 +297,12 @@ _BY_KIND: tuple[Callable[[Any, Context], Description | None], ...] = (
     _numba,
     _installed_callable,
     _refused,
-    lambda value, context: _set_like(value, context),
+    _set_like,
     lambda value, context: (
         describe_partial(value, context) if isinstance(value, functools.partial) else None
     ),
     lambda value, context: _module(value, context) if isinstance(value, types.ModuleType) else None,
 )
-
-
-def _set_like(value: Any, context: Context) -> Description | None:
-    """A subclass of set: its elements in no order, its class, its attributes."""
-    if not isinstance(value, (set, frozenset)):
-        return None
-    parts = [
-        Part("class", type(value), "global", type(value).__name__),
-        Part("elements", frozenset(value), "elements"),
-        *parts_of(sorted(getattr(value, "__dict__", {}).items()), "attribute"),
-    ]
-    return Description(("set like",), parts)
 
 
 _PLACE = frozenset(("__module__", "__qualname__"))

@@ -12,8 +12,6 @@ from dtset.fingerprint.graph import Edge, Node, digest_all, path_to
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.values import describe
 
-__all__ = ["Session"]
-
 _PLAIN = "Give the function plain data instead, or make the object inside the function"
 _VERSION = "mark the function with @dtset.version('1') and change the word when its code changes"
 _IGNORE = "name it in the setting dtset.fingerprint.ignore if it changes no result"

@@ -24,17 +24,6 @@ from dtset.io.local_files import find_local, local_name, local_state
 from dtset.io.patterns import is_matched, pattern_of
 from dtset.urls import redacted, shown_url
 
-__all__ = [
-    "DataFile",
-    "Urls",
-    "below_common_folder",
-    "check_unchanged",
-    "find_files",
-    "fixed_names",
-    "opened",
-    "place_of",
-]
-
 _Url: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 Urls: TypeAlias = "_Url | Sequence[_Url]"
 
@@ -178,7 +167,6 @@ def place_of(file: DataFile) -> str:
 
 
 def _names(urlpath: Urls) -> list[str]:
-    """Names as texts."""
     urls = [urlpath] if isinstance(urlpath, str | bytes | os.PathLike) else list(urlpath)
     if not urls:
         raise ConfigurationError("no file was named: give a path, a URL or a glob")
@@ -199,7 +187,6 @@ def _protocols() -> frozenset[str]:
 
 
 def _found(name: str, options: Mapping[str, Any]) -> list[DataFile]:
-    """Files that a name means."""
     path = local_name(name, _protocols())
     if path is not None:
         return [
@@ -262,7 +249,6 @@ def _members(
 
 
 def _archive_system(file: DataFile, archive: Any) -> Any:
-    """File system of the members of an archive that is open."""
     return get_filesystem_class(file.url.partition("://")[0])(fo=archive, **file.options)
 
 
@@ -289,7 +275,6 @@ def _opened_anywhere(archive: DataFile) -> Iterator[Any]:
 
 
 def _file_system(url: str, options: Mapping[str, Any]) -> Any:
-    """File system of a URL."""
     try:
         return url_to_fs(url, **options)[0]
     except (ImportError, ValueError) as error:
@@ -341,7 +326,6 @@ def _listed(fs: Any, path: str, shown: str) -> list[tuple[str, Mapping[str, Any]
 
 
 def _state_now(file: DataFile) -> str:
-    """Identity of a file as it is now."""
     if not file.url:
         return local_state(file.path)[1]
     with _failing(file.url, file.options):
@@ -413,7 +397,6 @@ def _failing(url: str, options: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, and those that came before it."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -11,8 +11,6 @@ from dtset.errors import ConfigurationError
 if TYPE_CHECKING:
     from dtset.io.files import Urls
 
-__all__ = ["FunctionFiles", "function_files"]
-
 _NAMES = (str, bytes, os.PathLike)
 
 

@@ -11,8 +11,6 @@ from urllib.parse import unquote
 
 from dtset.io.patterns import expanded, pattern_of
 
-__all__ = ["find_local", "local_name", "local_state"]
-
 _logger = logging.getLogger("dtset")
 _SCHEMES = ("file://", "local://")
 

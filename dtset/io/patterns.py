@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from glob import escape, has_magic
 
-__all__ = ["expanded", "is_matched", "pattern_of"]
-
 
 def pattern_of(path: str, exists: Callable[[str], bool]) -> list[str]:
     """Split a path into its parts, of which the leading ones that exist as they are have no wildcards.

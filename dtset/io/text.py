@@ -27,8 +27,6 @@ from dtset.io.files import (
 )
 from dtset.plan.context import TSetContext
 
-__all__ = ["TextSource", "text_source"]
-
 # Cutting a file costs a search for the end of a line on both sides.
 _SMALLEST_CUT = 2**20
 # In these, the byte of a line feed is nothing else, and decoding can begin after any of them.
@@ -79,7 +77,6 @@ class TextSource:
             check_unchanged(part.file)
 
     def _lines(self, part: _Range) -> Iterator[str]:
-        """Lines of a part of a file."""
         whole = part.start == 0 and part.stop == part.file.size
         compression = infer_compression(part.file.file_name)
         with opened(part.file) as file:

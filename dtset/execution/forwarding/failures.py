@@ -21,8 +21,6 @@ from dtset.storage.batch import Rows, rows_of
 from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.pickling import ClassResolver, present_class
 
-__all__ = ["TaskFailedError", "packed"]
-
 _MOST_ERRORS = 64
 _MOST_FRAMES = 60
 _DEEPEST = 3
@@ -62,20 +60,20 @@ class TaskFailedError(Exception):
 
     def unpack(self) -> BaseException:
         """Return the exception, of the driver's class, with the traceback of where it was raised."""
-        made: dict[int, BaseException] = {}
+        made: dict[int | None, BaseException] = {}
         for number in range(len(self._errors)):
             self._make(number, made)
         for number, packed_error in enumerate(self._errors):
             error = made[number]
-            error.__cause__ = _at(made, packed_error.cause)
-            error.__context__ = _at(made, packed_error.context)
+            error.__cause__ = made.get(packed_error.cause)
+            error.__context__ = made.get(packed_error.context)
             error.__suppress_context__ = packed_error.suppress
             error.__traceback__ = self._tracebacks[number]
             for note in packed_error.notes:
                 error.add_note(note)
         return made[0]
 
-    def _make(self, number: int, made: dict[int, BaseException]) -> BaseException:
+    def _make(self, number: int, made: dict[int | None, BaseException]) -> BaseException:
         """Make an exception again, after the members of its group."""
         if number not in made:
             packed_error = self._errors[number]
@@ -117,12 +115,10 @@ def _reachable(error: BaseException) -> list[BaseException]:
 
 
 def _members(error: BaseException) -> tuple[BaseException, ...]:
-    """Members of a group."""
     return error.exceptions if isinstance(error, BaseExceptionGroup) else ()
 
 
 def _pack(error: BaseException, numbers: dict[int, int], resolver: ClassResolver) -> _Packed:
-    """Pack one exception."""
     cls = type(error)
     known = next(each for each in cls.__mro__ if vars(builtins).get(each.__name__) is each)
     members = [numbers[id(each)] for each in _members(error) if id(each) in numbers]
@@ -209,7 +205,6 @@ def _group_recipes(error: BaseException) -> Iterator[_Recipe]:
 
 
 def _made(recipe: _Recipe, members: list[BaseException]) -> BaseException:
-    """Make an exception again."""
     make, given, own, state, args = recipe
     error: BaseException = make(*given, members) if members else make(*given)
     if own is not None:
@@ -221,7 +216,6 @@ def _made(recipe: _Recipe, members: list[BaseException]) -> BaseException:
 
 
 def _without_init(cls: type[BaseException], args: tuple[object, ...]) -> BaseException:
-    """Make an exception without calling its ``__init__``."""
     return cls.__new__(cls, *args)
 
 
@@ -260,7 +254,6 @@ def _is_like(made: BaseException, error: BaseException) -> bool:
 
 
 def _said(error: BaseException) -> str:
-    """What an exception says, without its type."""
     try:
         return str(error)
     except BaseException:
@@ -292,7 +285,6 @@ class _Sending:
         return value if found is None else _Again(found[0])
 
     def _travels(self, value: object) -> bool:
-        """Whether a part can be sent."""
         try:
             list(rows_of(decode_block(encode_block(Rows([value])), self.resolver)))
         except BaseException:
@@ -315,11 +307,6 @@ class _Again:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _made, (self.recipe, [])
-
-
-def _at(made: dict[int, BaseException], number: int | None) -> BaseException | None:
-    """The exception of a number."""
-    return None if number is None else made[number]
 
 
 def _shortened(found: TracebackType | None) -> TracebackType | None:

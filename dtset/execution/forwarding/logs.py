@@ -16,8 +16,6 @@ from typing import Any
 from dtset.execution.forwarding.shared import SharedChange
 from dtset.execution.workers.worker import running_worker
 
-__all__ = ["DriverLogging", "driver_logging", "forwarded", "handled", "to_driver", "topic_of"]
-
 _PROCESS = uuid.uuid4().hex
 _PLAIN = (str, int, float, bool, type(None))
 _MOST = 2**63
@@ -126,7 +124,6 @@ def _put_in_place(driver: DriverLogging) -> None:
 
 
 def _put_back() -> None:
-    """Put back what logging was set to."""
     logging.getLogger().removeHandler(_handler)
     for logger, level in _before.items():
         logger.setLevel(level)

@@ -14,8 +14,6 @@ from typing import Any
 from dtset.execution.forwarding.logs import to_driver
 from dtset.execution.forwarding.shared import SharedChange
 
-__all__ = ["captured", "write_out"]
-
 
 class _Attempt:
     """What was printed in an attempt at a partition: text, and bytes that are text."""
@@ -25,7 +23,6 @@ class _Attempt:
         self.decoders: dict[str, codecs.IncrementalDecoder] = {}
 
     def add(self, data: Any, encoding: str) -> int:
-        """Add what was written to ``sys.stdout.buffer``."""
         if encoding not in self.decoders:
             self.decoders[encoding] = codecs.getincrementaldecoder(encoding)("replace")
         taken = bytes(data)
@@ -45,7 +42,6 @@ class _Binary(io.BufferedIOBase):
 
     @property
     def name(self) -> Any:
-        """What the process's stdout is called."""
         return getattr(self.stdout, "name", "<stdout>")
 
     def writable(self) -> bool:
@@ -128,13 +124,11 @@ def write_out(text: str) -> None:
 
 
 def _put_in_place() -> None:
-    """Put our stdout in the place of the process's."""
     if not isinstance(sys.stdout, _Stdout):
         sys.stdout = _Stdout(sys.stdout)
 
 
 def _put_back() -> None:
-    """Put the process's stdout in the place of ours."""
     if isinstance(sys.stdout, _Stdout):
         sys.stdout = sys.stdout.stdout
 

@@ -7,8 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["SharedChange"]
-
 
 class SharedChange:
     """A change of this process that lasts while anybody wants it; a fork is as it was before."""

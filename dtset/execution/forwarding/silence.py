@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager
 
 from dtset.execution.forwarding.shared import SharedChange
 
-__all__ = ["silenced"]
-
 _before: dict[logging.Logger, int] = {}
 
 

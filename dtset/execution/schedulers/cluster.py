@@ -27,8 +27,6 @@ from dtset.execution.schedulers.scheduler import (
 from dtset.execution.workers.worker import running_worker
 from dtset.settings import setting, whole_number
 
-__all__ = ["Cluster", "choose_cluster"]
-
 _DASK_SCHEDULERS = (*SYNCHRONOUS, "threads", "threading", "processes", "multiprocessing")
 
 
@@ -137,7 +135,6 @@ def choose_cluster(
 
 
 def _current_client() -> Any:
-    """The current `distributed.Client`, None where there is none."""
     # Whoever made one has imported distributed: to import it only to find none costs half a second.
     if "distributed" not in sys.modules:
         return None
@@ -189,7 +186,6 @@ def _of_client(client: Any) -> Cluster:
 
 
 def _check_running(kind: str, given: Any) -> None:
-    """Make sure that a client or a cluster that was given can be used."""
     if getattr(given, "asynchronous", False):
         raise ConfigurationError(
             f"cluster=: the {kind} is asynchronous, and what computes here waits for its results: make it without "
@@ -265,7 +261,6 @@ def _embedded(count: int) -> Cluster:
 
 
 def _counted(count: int) -> str:
-    """So many worker processes, in words."""
     return f"{count} local worker process{'es' if count > 1 else ''}"
 
 

@@ -29,8 +29,6 @@ from dtset.execution.tasks import partition_results, run_group, together
 if TYPE_CHECKING:
     from dtset.execution.workers.local_processes import LocalProcesses
 
-__all__ = ["EmbeddedScheduler", "StartedWorkers"]
-
 _MOST_SECONDS = 1.0
 _MOST_OF_MEMORY = 0.5
 _INTERVAL = 0.05
@@ -188,7 +186,9 @@ class EmbeddedScheduler:
                 self._memory = self._memory or _Memory()
                 if self._memory.short():
                     flow.stop()
-                if not switching_often and self._is_much(flow):
+                # With all that was done here before, it is more than a moment's work.
+                left = max(0.0, _MOST_SECONDS - self._seconds)
+                if not switching_often and flow.seconds_ahead() > left:
                     switching.enter_context(_switching.made(_switch_often))
                     switching_often = True
                     self._workers.begin()
@@ -198,10 +198,6 @@ class EmbeddedScheduler:
             flow.failure = error
         finally:
             switching.close()
-
-    def _is_much(self, flow: _Flow) -> bool:
-        """Whether a graph, with all that was done here before, makes more than a moment's work."""
-        return flow.seconds_ahead() > max(0.0, _MOST_SECONDS - self._seconds)
 
 
 def _switch_often() -> None:
@@ -230,7 +226,6 @@ class _Memory:
         self._most = used_memory() + _MOST_OF_MEMORY * free_memory()
 
     def short(self) -> bool:
-        """Whether this process should take no more."""
         return self._used() > self._most
 
 
@@ -272,7 +267,6 @@ class _Flow:
                     self.done.pop(name, None)
 
     def stop(self) -> None:
-        """Let nothing more begin here."""
         with self._lock:
             self._stopped = True
 
@@ -357,7 +351,6 @@ class _Flow:
             return not self._stopped
 
     def _finished(self, name: Key, result: Any) -> None:
-        """Take the result of what was running."""
         with self._lock:
             self.done[name], self._running = result, None
 
@@ -377,7 +370,6 @@ class _Flow:
         return here
 
     def _value(self, name: Key) -> Any:
-        """Result of a task that is done, or one that was kept."""
         return self.done[name] if name in self.done else self._graph[name].value
 
     def _left(self, wanted: Sequence[Key] | None = None) -> list[Key]:
@@ -408,7 +400,6 @@ class _Flow:
 
 
 def _read_by(node: Any) -> list[Key]:
-    """Names of the results that a task reads."""
     arguments = node.args if isinstance(node, Task) else ()
     return [argument.key for argument in arguments if isinstance(argument, TaskRef)]
 

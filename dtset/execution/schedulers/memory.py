@@ -8,8 +8,6 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["free_memory", "used_memory"]
-
 
 def free_memory() -> int:
     """Return how many bytes this process may still take: of the machine or of its container, the less."""

@@ -12,8 +12,6 @@ from contextvars import copy_context
 from decimal import localcontext
 from typing import Any, TypeVar
 
-__all__ = ["undisturbed", "working_folder"]
-
 _T = TypeVar("_T")
 
 

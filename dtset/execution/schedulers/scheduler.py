@@ -21,15 +21,6 @@ from dtset.execution.schedulers.waiting import LocalWorkers, Waiting, asked
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-__all__ = [
-    "DistributedScheduler",
-    "Graph",
-    "Key",
-    "LocalScheduler",
-    "Scheduler",
-    "WorkersLostError",
-]
-
 SYNCHRONOUS = ("synchronous", "sync", "single-threaded")
 
 # Seconds between looks at what is waited for.
@@ -197,7 +188,8 @@ class DistributedScheduler:
 
     def _submitted(self, graph: Graph, keys: Sequence[Key]) -> dict[Key, Future]:
         """Submit a graph; return the futures of some keys, those that the graph had included."""
-        tasks = {key: node for key, node in graph.items() if not _is_future(node)}
+        # The others are results that the cluster keeps.
+        tasks = {key: node for key, node in graph.items() if not hasattr(node, "add_done_callback")}
         new = [key for key in keys if key in tasks]
         futures = self.client.get(tasks, new, sync=False, retries=0) if new else []
         return {key: graph[key] for key in keys if key not in tasks} | dict(
@@ -205,7 +197,6 @@ class DistributedScheduler:
         )
 
     def _answer(self, ask: Callable[[], Any]) -> Any:
-        """Ask something of the cluster; return its answer."""
         waiting = self._waiting(for_tasks=False)
         with self._translated(waiting):
             (answered,) = self._awaited([asked(self.client, ask)], waiting)
@@ -262,7 +253,7 @@ class DistributedScheduler:
         except DTSetError:
             raise
         except KilledWorker as killed:
-            last = None if self._workers is None else self._workers.last_end()
+            last = None if self._workers is None else self._workers.last_end
             why = f"{last}, the last of those that ran it" if last else killed
             raise WorkersLostError(f"task {killed.task!r}: {why}") from killed
         except (OSError, CancelledError, CancelledFutureError) as error:
@@ -273,7 +264,6 @@ class DistributedScheduler:
 
 
 def _say(said: Said) -> None:
-    """Print, or log, what a user function said on its worker."""
     if isinstance(said, str):
         write_out(said)
     else:
@@ -281,13 +271,7 @@ def _say(said: Said) -> None:
 
 
 def _next(events: SimpleQueue[Any]) -> Any:
-    """The next event, None if there is none for a while."""
     try:
         return events.get(timeout=_LOOKING)
     except Empty:
         return None
-
-
-def _is_future(node: Any) -> bool:
-    """Whether an entry of a graph is a result that the cluster keeps."""
-    return hasattr(node, "add_done_callback")

@@ -15,8 +15,6 @@ from dtset.errors import DTSetError
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["LocalWorkers", "SchedulerLostError", "Waiting", "WorkersGoneError", "asked"]
-
 # Seconds until what is waited for is said, and until it is said again.
 _PATIENCE = 5.0
 _AGAIN = 30.0
@@ -35,11 +33,10 @@ class WorkersGoneError(DTSetError):
 class LocalWorkers(Protocol):
     """Worker processes that dtset starts, and starts again where they end."""
 
-    def why_none(self) -> str | None:
-        """Why there will be no worker any more; None while there are some, or will be."""
-
-    def last_end(self) -> str | None:
-        """How a worker ended last, in words; None if none has."""
+    # Why there will be no worker any more; None while there are some, or will be.
+    why_none: str | None
+    # How a worker ended last, in words.
+    last_end: str | None
 
 
 def asked(client: Client, ask: Callable[[], Awaitable[Any]]) -> Future[Any]:
@@ -76,9 +73,8 @@ class Waiting:
 
     def look(self) -> None:
         """Look, about every second, whether what is waited for can come: say if it does not, raise if it will not."""
-        why_none = None if self.workers is None else self.workers.why_none()
-        if why_none is not None:
-            raise WorkersGoneError(why_none)
+        if self.workers is not None and self.workers.why_none is not None:
+            raise WorkersGoneError(self.workers.why_none)
         if self.client.status == "connecting":
             self.until_connected()
         elif self.client.status != "running":
@@ -154,7 +150,6 @@ class Waiting:
 
 
 async def _greeted(client: Client, address: str) -> None:
-    """Connect to a scheduler, and hang up."""
     from distributed.comm import connect
 
     connecting = connect(address, timeout="500ms", **client.connection_args)

@@ -6,8 +6,6 @@ from typing import NoReturn
 
 from dtset.errors import CodeMismatchError
 
-__all__ = ["Absent"]
-
 _TOUCHES = (
     "call iter next len bool contains getitem setitem delitem enter exit aenter aexit await aiter "
     "hash eq ne lt le gt ge add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod "

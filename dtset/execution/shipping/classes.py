@@ -17,8 +17,6 @@ from dtset.execution.shipping.functions import Reduced
 from dtset.execution.shipping.loading import current
 from dtset.fingerprint.origin import HEAP_TYPE
 
-__all__ = ["reduce_class", "reduce_enum_member"]
-
 _EARLY = (
     "__module__",
     "__slots__",
@@ -52,7 +50,8 @@ def reduce_enum_member(member: enum.Enum) -> Reduced:
         kind for kind in base.__mro__ if kind.__flags__ & HEAP_TYPE == 0 and "__new__" in vars(kind)
     )
     arguments = _new_arguments(member) if maker is not object else ()
-    return _build_member, (cls, maker, arguments), dict(vars(member)), None, None, _fill_member
+    made = maker.__new__, (cls, *arguments)
+    return *made, dict(vars(member)), None, None, _fill_member
 
 
 def _new_arguments(member: enum.Enum) -> tuple[Any, ...]:
@@ -96,10 +95,6 @@ def _fill(cls: type, state: tuple[dict[str, Any], list[type], bool]) -> None:
     register: Any = abc.ABCMeta.register
     loader.afterwards.extend(partial(register, cls, subclass) for subclass in registered)
     loader.classes.setdefault((cls.__module__, cls.__qualname__), {})[cls] = is_present
-
-
-def _build_member(cls: type, maker: type, arguments: tuple[Any, ...]) -> object:
-    return maker.__new__(cls, *arguments)
 
 
 def _fill_member(member: object, state: dict[str, Any]) -> None:

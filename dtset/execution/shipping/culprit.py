@@ -9,8 +9,6 @@ from typing import Any
 
 from dtset.fingerprint.origin import HEAP_TYPE
 
-__all__ = ["path_to_culprit"]
-
 _DEPTH = 30
 
 

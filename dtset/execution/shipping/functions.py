@@ -5,8 +5,6 @@ from __future__ import annotations
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-__all__ = ["Cell", "Reduced", "build_cell", "reduce_function"]
-
 Reduced = tuple[Any, ...]
 
 

@@ -13,8 +13,6 @@ from typing import Any
 
 from dtset.fingerprint.origin import is_user_module
 
-__all__ = ["Imports", "package_of"]
-
 
 class Imports:
     """The `__import__` of one program, which knows the modules shipped with it.

@@ -17,8 +17,6 @@ from typing import Any
 from dtset.errors import CodeMismatchError, DTSetError, FingerprintError
 from dtset.execution.shipping.imports import Imports
 
-__all__ = ["Loader", "SpaceRecord", "begin", "bind", "current", "library", "place", "space"]
-
 
 @dataclass(frozen=True, slots=True)
 class SpaceRecord:

@@ -13,8 +13,6 @@ from typing import Any
 
 from dtset.execution.shipping.survey import Binding, Key, Survey
 
-__all__ = ["PLAIN", "loading_order"]
-
 PLAIN = (str, bytes, int, float, complex, bool, type(None), ModuleType)
 
 

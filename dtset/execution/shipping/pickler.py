@@ -18,7 +18,7 @@ from dtset.execution.shipping import loading
 from dtset.execution.shipping.absent import Absent
 from dtset.execution.shipping.classes import reduce_class, reduce_enum_member
 from dtset.execution.shipping.functions import Cell, Reduced, reduce_cell, reduce_function
-from dtset.execution.shipping.survey import Binding, Library, Path, Space, Survey
+from dtset.execution.shipping.survey import Binding, Path, Space, Survey
 from dtset.execution.shipping.wrappers import (
     REDUCERS,
     is_dispatcher,
@@ -26,8 +26,6 @@ from dtset.execution.shipping.wrappers import (
     reduce_dispatcher,
 )
 from dtset.fingerprint.origin import HEAP_TYPE
-
-__all__ = ["ByValuePickler", "Named"]
 
 _TYPE_NAMES = {kind: name for name, kind in vars(types).items() if type(kind) is type}
 _MISSING = object()
@@ -105,7 +103,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         if issubclass(kind, type):
             return self._class(obj)
         if issubclass(kind, types.ModuleType):
-            return _as_is(self._survey.escaped(obj, self.path))
+            return self._survey.escaped(obj, self.path).__reduce__()
         if kind is Binding:
             return self._binding(obj)
         if kind is Named:
@@ -198,10 +196,6 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return False
         name = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
         return isinstance(name, str) and _lookup(module, name) is obj
-
-
-def _as_is(home: Space | Library) -> Reduced:
-    return home.__reduce__()
 
 
 def _lookup(module: str, qualname: str) -> object:

@@ -23,8 +23,6 @@ from dtset.execution.shipping.shipment import Shipment, load
 from dtset.fingerprint.origin import is_user_module
 from dtset.storage.pickling import present_class
 
-__all__ = ["Program", "receive"]
-
 _KEPT = 8
 
 

@@ -17,8 +17,6 @@ from dtset.fingerprint.instructions import decode
 from dtset.fingerprint.pruning import NO_EFFECT, Reads
 from dtset.fingerprint.references import Reference, references
 
-__all__ = ["MODULE_NAME", "Reach", "reach_of"]
-
 MODULE_NAME = re.compile(r"\.*[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z")
 _LOOKUPS = frozenset({"import_module", "__import__", "modules"})
 

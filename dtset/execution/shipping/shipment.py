@@ -18,8 +18,6 @@ from dtset.execution.shipping.order import PLAIN, loading_order
 from dtset.execution.shipping.pickler import ByValuePickler, Named
 from dtset.execution.shipping.survey import Binding, Survey
 
-__all__ = ["FORMAT", "Shipment", "load", "ship"]
-
 FORMAT = 1
 _OURS = ("dtset", "distributed")
 
@@ -92,7 +90,6 @@ def _survey(roots: list[Named], classes: list[tuple[str, str]]) -> Survey:
 
 
 def _want_subclasses(survey: Survey, pickler: ByValuePickler) -> None:
-    """Reach the subclasses of shipped classes, if any function asks for subclasses."""
     if survey.subclasses:
         for cls in pickler.classes:
             subclasses: list[type] = type.__subclasses__(cls)

@@ -29,8 +29,6 @@ from dtset.fingerprint.origin import is_user_module
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.references import Reference
 
-__all__ = ["Binding", "Key", "Library", "Path", "Space", "Survey"]
-
 Path = tuple[str, ...]
 Key = tuple[int, str]
 
@@ -237,7 +235,6 @@ class Survey:
         self.bindings[space.index, name] = binding
 
     def _follow(self, reference: Reference, space: Space, path: Path) -> None:
-        """List what one reference leads to."""
         chain = reference.chain
         if reference.getter in space.globals:
             # The user's own `getattr` may do anything with the module.

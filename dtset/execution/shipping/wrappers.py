@@ -13,8 +13,6 @@ from typing import Any
 
 from dtset.execution.shipping.functions import Reduced
 
-__all__ = ["REDUCERS", "is_dispatcher", "reduce_descriptor", "reduce_dispatcher"]
-
 _OWN_ATTRIBUTES = frozenset({"register", "dispatch", "registry", "_clear_cache"})
 
 
@@ -84,23 +82,12 @@ def _build_type_variable(
 
 
 def _reduce_new_type(new_type: Any) -> Reduced:
-    arguments = (new_type.__qualname__, new_type.__supertype__, new_type.__module__)
-    return _build_new_type, arguments
-
-
-def _build_new_type(name: str, supertype: Any, module: str) -> Any:
-    make: Any = typing.NewType
-    new_type = make(name, supertype)
-    new_type.__module__ = module
-    return new_type
+    arguments = (new_type.__qualname__, new_type.__supertype__)
+    return typing.NewType, arguments, {"__module__": new_type.__module__}
 
 
 def _reduce_weak_keys(mapping: Any) -> Reduced:
-    return _build_weak, (type(mapping), list(mapping.items()))
-
-
-def _build_weak(kind: Any, items: list[tuple[Any, Any]]) -> Any:
-    return kind(items)
+    return type(mapping), (list(mapping.items()),)
 
 
 def reduce_descriptor(descriptor: Any) -> Reduced | None:

@@ -29,8 +29,6 @@ from dtset.execution.workers import unix_sockets
 for _module in (utils_comm, comm_core, dask_scheduler):
     _module.random = random.Random()
 
-__all__ = ["DriverScheduler", "Observer", "most_memory"]
-
 _STARTING = 30.0
 _CLOSING = 5.0
 # Seconds for which a worker may be paused, as its memory is too full, with no task running that could free some.
@@ -93,7 +91,6 @@ class DriverScheduler:
             asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        """Be the scheduler until it is stopped."""
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         try:
             scheduler = await _LocalScheduler(
@@ -145,8 +142,6 @@ class _LocalScheduler(Scheduler):  # type: ignore[misc]
 
 
 class _Plugin(SchedulerPlugin):  # type: ignore[misc]
-    """Tells the observer."""
-
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
 

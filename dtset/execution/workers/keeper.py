@@ -19,8 +19,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MEMORY", "end_sessions"]
-
 # How the keeper calls the end of a worker that it killed for the memory it held.
 MEMORY = "memory"
 
@@ -44,7 +42,6 @@ class _Keeper:
         self._workers: dict[int, _Worker] = {}
 
     def obey(self, number: int, command: str, argument: Any) -> None:
-        """Carry out what the driver said of a worker."""
         if command == "start":
             self._start(number, argument)
         elif worker := self._workers.get(number):
@@ -70,13 +67,11 @@ class _Keeper:
                 self._report(number, "ended", worker.killed_for or status)
 
     def end(self) -> None:
-        """Kill all workers, and what they have started."""
         end_sessions({worker.pid for worker in self._workers.values()})
         for worker in self._workers.values():
             os.waitpid(worker.pid, 0)
 
     def _start(self, number: int, arguments: Any) -> None:
-        """Fork a worker."""
         from dtset.execution.workers.worker_process import run
 
         keeper = os.getpid()

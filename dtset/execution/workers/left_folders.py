@@ -13,8 +13,6 @@ from pathlib import Path
 
 from dtset.checkpoint.processes import process_started, processes_here
 
-__all__ = ["folder_prefix", "remove_left_folders"]
-
 _NAME = re.compile(r"dtset-(?P<pid>\d+)-(?P<started>[\d.]+)-(?P<where>[0-9a-f]{8})-.*")
 
 

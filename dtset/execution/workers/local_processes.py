@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import dask.config
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from dtset.execution.workers.driver_scheduler import DriverScheduler
-
-__all__ = ["LocalProcesses"]
 
 # How often in a row a worker may end before it is up, and without having finished a task.
 _STARTS = 3
@@ -61,14 +59,6 @@ _VARIABLES = {
 _logger = logging.getLogger("dtset")
 
 
-@dataclass(frozen=True)
-class _Surroundings:
-    """The working directory and the variables of the environment that workers begin with."""
-
-    folder: str | None
-    variables: Mapping[str, str] = field(repr=False)
-
-
 @dataclass
 class _Worker:
     """A place for a worker process, and what became of those that were started there."""
@@ -93,7 +83,7 @@ class LocalProcesses:
 
     def __init__(self, instances: Sequence[tuple[int, int, int | None]]) -> None:
         # As they are now: by the time of the start, in another thread, the user's functions may have changed them.
-        self._surroundings = _Surroundings(working_folder(), dict(os.environ))
+        self._surroundings = working_folder(), dict(os.environ)
         kinds = ((cpu, memory) for count, cpu, memory in instances for _ in range(count))
         self._workers = {number: _Worker(*kind) for number, kind in enumerate(kinds)}
         # What is told of workers, under one lock; what is started and ended, under the other.
@@ -103,8 +93,8 @@ class LocalProcesses:
         self._keeper: _Keeper | None = None
         self._scheduler: DriverScheduler | None = None
         self._closed = False
-        self._failure: str | None = None
-        self._last_end: str | None = None
+        self.why_none: str | None = None
+        self.last_end: str | None = None
 
     def start(self) -> Client:
         """Start all; return a client when all workers are up, or those that are not have been given up."""
@@ -128,8 +118,8 @@ class LocalProcesses:
             with self._state:
                 self._wait_until_decided()
                 self._check_open()
-                if self._failure is not None:
-                    raise WorkersGoneError(self._failure)
+                if self.why_none is not None:
+                    raise WorkersGoneError(self.why_none)
             return client
         except BaseException:
             self.close()
@@ -142,7 +132,7 @@ class LocalProcesses:
                 return
             missing = [number for number, each in self._workers.items() if not each.address]
             _logger.warning("waiting for worker processes to start: %s are not up", missing)
-        self._failure = f"worker processes {missing} did not start within {_STARTING:.0f} s"
+        self.why_none = f"worker processes {missing} did not start within {_STARTING:.0f} s"
 
     def close(self, timeout: float = 10.0) -> None:
         """End the processes, and remove their folder; a start that is under way ends with an error."""
@@ -153,14 +143,6 @@ class LocalProcesses:
         self._end_keeper(timeout)
         with self._making:
             self._made.close()
-
-    def why_none(self) -> str | None:
-        """Why there will be no worker any more; None while there are some, or will be."""
-        return self._failure
-
-    def last_end(self) -> str | None:
-        """How a worker ended last, in words."""
-        return self._last_end
 
     # What the scheduler tells ---------------------------------------------------------------------
 
@@ -191,12 +173,11 @@ class LocalProcesses:
             self._follow(keeper)
         except Exception as error:
             with self._state:
-                self._failure = f"worker processes cannot be kept: {error}"
+                self.why_none = f"worker processes cannot be kept: {error}"
                 self._state.notify_all()
             keeper.close(_CLOSING)
 
     def _follow(self, keeper: _Keeper) -> None:
-        """Act on what a keeper reports."""
         for number, event, argument in keeper.reports():
             if event == "started":
                 self._workers[number].pid = argument
@@ -216,16 +197,15 @@ class LocalProcesses:
             worker.address = worker.pid = None
             worker.deaths += 1
             worker.given_up = worker.starts >= _STARTS or worker.deaths >= _DEATHS
-            self._last_end = f"worker process {number} {self._in_words(worker, how)}"
+            self.last_end = f"worker process {number} {self._in_words(worker, how)}"
             if worker.given_up and all(each.given_up for each in self._workers.values()):
-                self._failure = f"worker processes ended again and again, and no other is started: {self._last_end}"
+                self.why_none = f"worker processes ended again and again, and no other is started: {self.last_end}"
             self._state.notify_all()
         after = "is not started again" if worker.given_up else "is started again"
-        _logger.warning("%s; it %s", self._last_end, after)
+        _logger.warning("%s; it %s", self.last_end, after)
 
     @staticmethod
     def _in_words(worker: _Worker, how: str | int) -> str:
-        """How a worker has ended."""
         if how == keeper.MEMORY:
             limit = "" if worker.most_memory is None else f" of {format_bytes(worker.most_memory)}"
             return f"was ended as it held more memory than its limit{limit}"
@@ -243,7 +223,7 @@ class LocalProcesses:
             if not worker.given_up:
                 self._has_ended(number, -signal.SIGKILL)
         with self._making:
-            if not self._closed and self._failure is None:
+            if not self._closed and self.why_none is None:
                 self._start_keeper()
 
     # Starting -------------------------------------------------------------------------------------
@@ -261,13 +241,12 @@ class LocalProcesses:
         return folder
 
     def _socket(self, name: str) -> str:
-        """Path of a socket."""
         return os.path.join(self._sockets, name)
 
     def _start_keeper(self) -> None:
         """Start a keeper and, by it, the workers."""
         first = self._keeper is None
-        self._keeper = keeper = _Keeper({self._folder, self._sockets}, self._surroundings)
+        self._keeper = keeper = _Keeper({self._folder, self._sockets}, *self._surroundings)
         if first:
             self._made.callback(self._end_keeper, _CLOSING)
         threading.Thread(
@@ -277,7 +256,6 @@ class LocalProcesses:
             self._start_worker(number)
 
     def _end_keeper(self, timeout: float) -> None:
-        """End the keeper and, by it, the workers."""
         if self._keeper is not None:
             self._keeper.close(timeout)
 
@@ -301,14 +279,13 @@ class LocalProcesses:
         self._tell(number, "limit", worker.most_memory)
 
     def _tell(self, number: int, command: str, argument: object) -> None:
-        """Tell the keeper what to do with a worker."""
         if self._keeper is not None:
             self._keeper.tell(number, command, argument)
 
     def _is_decided(self) -> bool:
         """Whether it is known which workers there are."""
         up = all(each.address or each.given_up for each in self._workers.values())
-        return self._closed or self._failure is not None or up
+        return self._closed or self.why_none is not None or up
 
     def _check_open(self) -> None:
         if self._closed:
@@ -318,7 +295,9 @@ class LocalProcesses:
 class _Keeper:
     """The keeper's process, as the driver sees it."""
 
-    def __init__(self, folders: Iterable[str], surroundings: _Surroundings) -> None:
+    def __init__(
+        self, folders: Iterable[str], working_folder: str | None, variables: Mapping[str, str]
+    ) -> None:
         reports, told = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -326,8 +305,8 @@ class _Keeper:
                 stdin=subprocess.PIPE,
                 pass_fds=(told,),
                 start_new_session=True,
-                cwd=surroundings.folder,
-                env=_environment(next(iter(folders)), surroundings.variables),
+                cwd=working_folder,
+                env=_environment(next(iter(folders)), variables),
             )
         finally:
             os.close(told)

@@ -9,8 +9,6 @@ import os
 import threading
 import time
 
-__all__ = ["end_with"]
-
 _INTERVAL = 1.0
 
 
@@ -20,7 +18,6 @@ def end_with(parent: int) -> None:
 
 
 def _watch(parent: int) -> None:
-    """Wait until the parent is gone."""
     while os.getppid() == parent:
         time.sleep(_INTERVAL)
     os._exit(1)

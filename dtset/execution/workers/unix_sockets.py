@@ -21,8 +21,6 @@ from tornado.iostream import IOStream
 from tornado.netutil import bind_unix_socket
 from tornado.tcpserver import TCPServer
 
-__all__ = ["PREFIX", "register"]
-
 PREFIX = "unix://"
 
 
@@ -51,8 +49,6 @@ class _UnixComm(TCP):  # type: ignore[misc]
 
 
 class _UnixConnector(Connector):  # type: ignore[misc]
-    """Connects to a path."""
-
     async def connect(self, address: str, deserialize: bool = True, **_: Any) -> Comm:
         """Connect; wait while the listener's queue is full, which a non-blocking socket reports as an error."""
         connection = socket.socket(socket.AF_UNIX)
@@ -72,8 +68,6 @@ class _UnixConnector(Connector):  # type: ignore[misc]
 
 
 class _Server(TCPServer):
-    """Accepts connections."""
-
     accepted: Callable[[IOStream], Awaitable[None]]
 
     async def handle_stream(self, stream: IOStream, address: object) -> None:
@@ -81,8 +75,6 @@ class _Server(TCPServer):
 
 
 class _UnixListener(BaseListener):  # type: ignore[misc]
-    """Listens on a path."""
-
     prefix = PREFIX
 
     def __init__(
@@ -101,20 +93,17 @@ class _UnixListener(BaseListener):  # type: ignore[misc]
         self._server: _Server | None = None
 
     async def start(self) -> None:
-        """Begin to listen."""
         self._server = server = _Server(max_buffer_size=MAX_BUFFER_SIZE)
         server.accepted = self._accepted
         backlog = int(dask.config.get("distributed.comm.socket-backlog"))
         server.add_socket(bind_unix_socket(self._path, backlog=backlog))
 
     def stop(self) -> None:
-        """Accept no more."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()
 
     async def _accepted(self, stream: IOStream) -> None:
-        """Hand a new connection to Dask."""
         if self._server is None:
             # Accepted just before the stop: its other end would wait for ever.
             stream.close()
@@ -130,7 +119,6 @@ class _UnixListener(BaseListener):  # type: ignore[misc]
 
     @property
     def listen_address(self) -> str:
-        """Where it listens."""
         return f"{PREFIX}{self._path}"
 
     contact_address = listen_address

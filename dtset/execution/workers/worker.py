@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-__all__ = ["running_worker"]
-
 
 def running_worker() -> Any:
     """Return the `distributed.Worker` whose task this is, None where it is no task of one.

@@ -18,8 +18,6 @@ from distributed import Worker
 import dtset.execution.tasks  # noqa: F401
 from dtset.execution.workers import unix_sockets
 
-__all__ = ["run"]
-
 _PR_SET_PDEATHSIG = 1
 
 # It is read by now; what user functions start would take it for their own.
@@ -48,7 +46,6 @@ def run(keeper: int, scheduler: str, options: dict[str, Any]) -> NoReturn:
 
 
 async def _work(scheduler: str, options: dict[str, Any]) -> None:
-    """Be a worker until it is closed."""
     # Dask's own tries again come at growing intervals.
     while not os.path.exists(scheduler):
         await asyncio.sleep(0.005)
