@@ -2,26 +2,32 @@
 
 A fork runs a script, a module or code as ``python`` would: with its own ``__main__``, arguments, folder, environment,
 import path and exit status. dtset itself is not imported before the fork, so that each program imports it by
-itself. Tests of how a process is started, interrupted or killed start real ones, as `tests/programs.py` does.
+itself. Tests of how a process is started or interrupted start real ones.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import site
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 from types import ModuleType
+from typing import IO
 
-__all__ = ["run_python"]
+__all__ = ["Fork", "run_python", "start_python"]
 
 LIBRARIES = [
     "asyncio",
@@ -62,32 +68,88 @@ def run_python(
             text=True,
             timeout=timeout,
         )
-    pipes = [os.pipe(), os.pipe()]
-    server = _server()
+    fork = start_python(arguments, folder, environment)
+    try:
+        out, err = fork.communicate(timeout)
+    except BaseException:
+        os.killpg(fork.pid, signal.SIGKILL)
+        raise
+    return subprocess.CompletedProcess(arguments, fork.wait(), out, err)
+
+
+@dataclass
+class Fork:
+    """A program that runs, in a process group of its own; used as a `subprocess.Popen`."""
+
+    pid: int
+    stdout: IO[str] | None
+    stderr: IO[str] | None
+    _ended: socket.socket
+    returncode: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; return its exit status."""
+        if self.returncode is None:
+            self._ended.settimeout(timeout)
+            try:
+                self.returncode = int(self._ended.recv(100))
+            except TimeoutError:
+                raise subprocess.TimeoutExpired(f"fork {self.pid}", timeout or 0) from None
+            self._ended.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Return the exit status of a program that has ended."""
+        if self.returncode is None and not select.select([self._ended], [], [], 0)[0]:
+            return None
+        return self.wait()
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Read all that it writes until its end."""
+        streams = [each for each in (self.stdout, self.stderr) if each is not None]
+        pool = ThreadPoolExecutor(2)
+        reading = [pool.submit(each.read) for each in streams]
+        pool.shutdown(wait=False)
+        self.wait(timeout)
+        _, late = futures.wait(reading, timeout)
+        if late:
+            raise subprocess.TimeoutExpired(f"fork {self.pid}", timeout or 0)
+        for each in streams:
+            each.close()
+        out, err = [each.result() for each in reading] or ("", "")
+        return out, err
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+
+def start_python(
+    arguments: list[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    output: IO[str] | None = None,
+) -> Fork:
+    """Start ``python ARGUMENTS…`` as a fork; what it writes goes to a file, or to pipes."""
+    ended, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pipes = [] if output is not None else [os.pipe(), os.pipe()]
+    written = [write for _, write in pipes] if output is None else [output.fileno()] * 2
     message = json.dumps([arguments, str(folder), dict(environment)])
-    socket.send_fds(server, [message.encode()], [write for _, write in pipes])
+    socket.send_fds(_server(), [message.encode()], [*written, its.fileno()])
+    its.close()
     for _, write in pipes:
         os.close(write)
-    with ThreadPoolExecutor(2) as readers:
-        reading = [readers.submit(_read, read) for read, _ in pipes]
-        pid = int(server.recv(100))
-        server.settimeout(timeout)
-        try:
-            status = int(server.recv(100))
-        except TimeoutError:
-            os.killpg(pid, signal.SIGKILL)
-            server.recv(100)
-            out, err = (each.result() for each in reading)
-            raise subprocess.TimeoutExpired(arguments, timeout, out, err) from None
-        finally:
-            server.settimeout(None)
-    out, err = (each.result() for each in reading)
-    return subprocess.CompletedProcess(arguments, status, out, err)
-
-
-def _read(descriptor: int) -> str:
-    with open(descriptor, encoding="utf-8") as file:
-        return file.read()
+    streams = [open(read, encoding="utf-8") for read, _ in pipes] or [None, None]  # noqa: SIM115
+    return Fork(int(ended.recv(100)), *streams, ended)
 
 
 @cache
@@ -111,23 +173,39 @@ def _server() -> socket.socket:
 def _serve(connection: socket.socket) -> tuple[list[str], str, dict[str, str]]:
     """Fork for each program that is asked for; return in the fork, with what it is to run."""
     while True:
-        message, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 2)
+        message, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
         if not message:
             os._exit(0)
-        pid = os.fork()
-        if pid == 0:
+        if os.fork() == 0:
             connection.close()
-            os.setsid()
-            for number, descriptor in enumerate(descriptors, 1):
-                os.dup2(descriptor, number)
-                os.close(descriptor)
+            _watch(descriptors)
             arguments, folder, environment = json.loads(message)
             return arguments, folder, environment
         for descriptor in descriptors:
             os.close(descriptor)
-        connection.send(str(pid).encode())
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+
+
+def _watch(descriptors: list[int]) -> None:
+    """Fork, return in the fork, and stay to tell how it ended."""
+    *written, number = descriptors
+    with socket.socket(fileno=number) as told:
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            told.send(str(os.getpid()).encode())
+            for standard, descriptor in enumerate(written, 1):
+                os.dup2(descriptor, standard)
+                os.close(descriptor)
+            return
+        for descriptor in written:
+            os.close(descriptor)
         _, status = os.waitpid(pid, 0)
-        connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+        with suppress(OSError):
+            told.send(str(os.waitstatus_to_exitcode(status)).encode())
+        os._exit(0)
 
 
 def _set_up(
@@ -138,6 +216,7 @@ def _set_up(
     import numpy as np
 
     os.chdir(folder)
+    tempfile.tempdir = None
     os.environ.clear()
     os.environ.update(environment)
     sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in environment

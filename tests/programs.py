@@ -1,4 +1,4 @@
-"""Running a user's program as a real process, and ending it."""
+"""Running a user's program, and ending it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textwrap import dedent
 
 import psutil
 
-from tests.forks import run_python
+from tests.forks import Fork, run_python, start_python
 
 ENVIRONMENT = {
     key: value for key, value in os.environ.items() if not key.startswith(("DTSET_", "DASK_"))
@@ -37,6 +37,9 @@ class Program:
         """Write the script, or a module beside it."""
         (self.folder / (name or self.name)).write_text(dedent(source))
 
+    def command(self, *arguments: str) -> list[str]:
+        return [str(self.folder / self.name), *arguments]
+
     def environment(self, **more: str) -> dict[str, str]:
         return {
             **ENVIRONMENT,
@@ -46,10 +49,14 @@ class Program:
             **more,
         }
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environment: str) -> Fork:
         """Start it, in a process group of its own."""
+        return start_python(self.command(*arguments), self.folder, self.environment(**environment))
+
+    def start_process(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start it as a new process, as tests of interrupts and of how processes end need it."""
         return subprocess.Popen(
-            [sys.executable, str(self.folder / self.name), *arguments],
+            [sys.executable, *self.command(*arguments)],
             cwd=self.folder,
             env=self.environment(**environment),
             stdout=subprocess.PIPE,
@@ -60,8 +67,8 @@ class Program:
 
     def run(self, *arguments: str, fails: bool = False, **environment: str) -> str:
         """Run it to its end; return what it printed."""
-        command = [str(self.folder / self.name), *arguments]
-        done = run_python(command, self.folder, self.environment(**environment))
+        variables = self.environment(**environment)
+        done = run_python(self.command(*arguments), self.folder, variables)
         assert (done.returncode != 0) is fails, f"{done.stdout}\n{done.stderr}"
         return done.stdout + (done.stderr if fails else "")
 
@@ -71,10 +78,13 @@ class Program:
         return {int(path.stem) for path in found}
 
 
-def kill_all(process: subprocess.Popen[str]) -> None:
+def kill_all(process: subprocess.Popen[str] | Fork) -> None:
     """``kill -9`` of a process and of all that it started."""
-    started = psutil.Process(process.pid).children(recursive=True)
-    os.killpg(process.pid, signal.SIGKILL)
+    started = []
+    # A fork that has ended by itself is gone.
+    with suppress(psutil.NoSuchProcess, ProcessLookupError):
+        started = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, signal.SIGKILL)
     for each in started:
         with suppress(psutil.NoSuchProcess):
             each.kill()

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.forks import Fork, start_python
 from tests.programs import ENVIRONMENT, Program, kill_all, wait_for
 
 
@@ -21,23 +20,16 @@ class Cluster:
     """A scheduler and workers of Dask's, started from their command lines."""
 
     folder: Path
-    processes: list[subprocess.Popen[str]] = field(default_factory=list)
-    workers: list[subprocess.Popen[str]] = field(default_factory=list)
+    processes: list[Fork] = field(default_factory=list)
+    workers: list[Fork] = field(default_factory=list)
 
     @property
     def address(self) -> str:
         return json.loads((self.folder / "scheduler.json").read_text())["address"]
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dask", *command],
-            cwd=self.folder,
-            env=ENVIRONMENT,
-            stdout=(self.folder / f"{len(self.processes)}.log").open("w"),
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+    def start(self, *command: str) -> Fork:
+        with (self.folder / f"{len(self.processes)}.log").open("w") as log:
+            process = start_python(["-m", "dask", *command], self.folder, ENVIRONMENT, log)
         self.processes.append(process)
         return process
 

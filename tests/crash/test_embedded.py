@@ -35,7 +35,7 @@ def children(process):
 def test_ctrl_c_ends_it_and_leaves_nothing(program, tmp_path, moment):
     program.write(PROGRAM)
     (tmp_path / "tmp").mkdir()
-    process = program.start(TMPDIR=str(tmp_path / "tmp"))
+    process = program.start_process(TMPDIR=str(tmp_path / "tmp"))
     try:
         reached = {
             "at once": (program.store / "job" / "job.json").exists,

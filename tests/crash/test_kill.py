@@ -191,7 +191,7 @@ def test_a_fork_that_exits_leaves_the_run_alone(program):
 
 def test_ctrl_c_in_a_terminal_ends_a_job_at_once_and_it_restarts(program):
     program.write(SLOW.replace("CLUSTER", "None"))
-    process = program.start()
+    process = program.start_process()
     wait_for(lambda: len(program.parts()) >= 2)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=25)

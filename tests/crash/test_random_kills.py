@@ -49,7 +49,7 @@ def check(program, cluster, rounds, seed):
     committed = set()
     for _ in range(rounds):
         before = computed(program)
-        process = program.start()
+        process = program.start_process()
         time.sleep(moments.uniform(0.3, 2.0 if cluster == "threads" else 4.0))
         kill_all(process)
         after = computed(program)

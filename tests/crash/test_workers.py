@@ -197,7 +197,8 @@ with TSetEnvironment(resources=[{"cpu": 1, "instances": 2}]) as env:
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
 def test_a_program_ended_at_any_time_leaves_no_process_and_no_folder(program, after, by):
     program.write(WAITING)
-    process = start(program)
+    (program.folder / "tmp").mkdir()
+    process = program.start_process(TMPDIR=str(program.folder / "tmp"))
     wait_for((program.folder / "begun").exists)
     if after == "up":
         wait_for((program.folder / "up").exists)

@@ -42,6 +42,8 @@ def digests(tmp_path_factory):
     }
 
 
+# What takes the digests runs once, however many processes run the tests.
+@pytest.mark.xdist_group("corpus")
 @pytest.mark.parametrize("number", range(len(PAIRS)), ids=[pair.name for pair in PAIRS])
 def test_what_may_compute_something_else_has_another_digest(digests, number):
     before, after = digests["main"][number]
