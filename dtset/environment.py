@@ -41,7 +41,7 @@ from dtset.execution.resubmit import Resubmission
 from dtset.execution.run import Run
 from dtset.execution.schedulers.cluster import choose_cluster
 from dtset.execution.stage import TaskSettings
-from dtset.execution.submit import Callbacks, RunContext
+from dtset.execution.submit import RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
 from dtset.execution.workers.parent_watch import end_with
 from dtset.fingerprint.script import script_file
@@ -250,9 +250,9 @@ class TSetEnvironment:
                 scheduler=partial(self._cluster.scheduler, run_id),
                 tasks_per_thread=tasks_per_thread,
                 resubmission=Resubmission(resubmissions, restarting),
-                callbacks=Callbacks(
-                    self._miss_noted, self._persist_noted, self._recorder.check_writable
-                ),
+                on_miss=self._miss_noted,
+                on_persist=self._persist_noted,
+                check_writable=self._recorder.check_writable,
             )
         )
         self._journal = Journal(self._store, self.job_id, run_id, self._recorder.note)
