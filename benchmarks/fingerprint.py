@@ -72,7 +72,7 @@ import time
 
 import users_code
 from dtset import TSetEnvironment
-from dtset.fingerprint.node import node_trees
+from dtset.fingerprint.node import plan_tree
 
 with TSetEnvironment(store=sys.argv[1], cluster="synchronous", parallelism=2) as env:
     tset = env.range(10)
@@ -81,11 +81,11 @@ with TSetEnvironment(store=sys.argv[1], cluster="synchronous", parallelism=2) as
     taken, digests = [], []
     for turn in range(int(sys.argv[2])):
         began = time.perf_counter()
-        trees = node_trees(tset._node, {{}}, config={{}})
+        tree = plan_tree(tset._node, {{}}, config={{}})
         taken.append(time.perf_counter() - began)
-        digests.append(trees[tset._node.number].digest)
+        digests.append(tree.digest)
     users_code.NAMES["c"] = 3
-    changed = node_trees(tset._node, {{}}, config={{}})[tset._node.number].digest
+    changed = plan_tree(tset._node, {{}}, config={{}}).digest
 assert len(set(digests)) == 1 and changed != digests[0], "a changed global has to be seen"
 json.dump(taken, sys.stdout)
 """

@@ -20,18 +20,9 @@ __all__ = ["AtHand", "Cached", "Persisted", "anew"]
 
 @dataclass(frozen=True)
 class Persisted:
-    """What became of a persist.
+    """What became of a persist: found whole (`hit` is True), computed (False), or as many partitions were there.
 
-    Parameters
-    ----------
-    manifest : Manifest
-        The committed TSet.
-    hit : bool or int
-        True: it was there; False: it was computed; else the number of partitions that were there.
-    accepted_for : str or None
-        If another program made it, the fingerprint for which the user takes it.
-    why : str or None
-        Why it was computed.
+    `accepted_for` is the fingerprint for which the user takes what another program made.
     """
 
     manifest: Manifest
@@ -48,20 +39,10 @@ class Persisted:
 
 @dataclass(frozen=True)
 class Cached:
-    """Partitions that lie in memory.
+    """Partitions that lie in memory: by groups, whose entries belong into graphs that read them.
 
-    Parameters
-    ----------
-    groups : sequence of sequence of int
-        Which partitions lie together.
-    entries : mapping
-        For each group, its key and its entry in graphs that read it.
-    dealt : bool
-        Whether an exchange decided which elements are in which partition.
-    classes : set of (str, str)
-        The user's classes that occur, by module and qualified name.
-    tree : Tree, FingerprintError or None
-        What they were computed from, as it was then, or why that cannot be said; None with checkpointing off.
+    `dealt` says whether an exchange decided which elements are in which partition; `tree` what they were computed
+    from, as it was then, or why that cannot be said.
     """
 
     groups: Sequence[Sequence[int]]
@@ -75,20 +56,8 @@ class Cached:
 class AtHand:
     """What a run has at hand, by the marks of nodes: it goes when the last copy of a node does.
 
-    Attributes
-    ----------
-    persisted : mapping of Mark to Persisted
-        TSets that are in the store.
-    cached : mapping of Mark to Cached
-        TSets that are in memory.
-    lost : mapping of Mark to Cached
-        Caches that were lost with their workers, until they are there again.
-    sequences : mapping of Mark to BlockInput or LoadInput
-        Sequences of the driver's memory, where tasks read them.
-    classes : set of (str, str)
-        The user's classes that occurred in any of it, by module and qualified name.
-    temporary : set of str
-        Fingerprints of TSets that go from the store when the run ends.
+    `lost` caches were lost with their workers, and are not there again yet; `temporary` are the fingerprints of
+    what goes from the store when the run ends.
     """
 
     persisted: WeakKeyDictionary[Mark, Persisted] = field(default_factory=WeakKeyDictionary)

@@ -29,23 +29,7 @@ _MOST_TRIES = 4
 
 @dataclass(frozen=True)
 class _Work:
-    """What is missing of a persist.
-
-    Parameters
-    ----------
-    node : Stored
-        The persist.
-    fingerprint : str
-        What to store it under.
-    generation : str or None
-        What to call its partitions' generation; None: by the deal that they are computed from.
-    parts : mapping of int to Part
-        The partitions that are there.
-    target : Target or None
-        What computes the others; None if all are there.
-    missed : Missed or None
-        What to tell of it; None with checkpointing off.
-    """
+    """What is missing of a persist: nothing if there is no target; nothing that is told with checkpointing off."""
 
     node: Stored
     fingerprint: str
@@ -67,7 +51,7 @@ def persist(run: RunContext, found: Found, resolved: Resolved, submit: Submit) -
     # Whatever another program, or another persist of the same, called it.
     persisted = replace(persisted, manifest=replace(persisted.manifest, name=title(node)))
     run.at_hand.take(node, persisted)
-    run.callbacks.on_persist(persisted, time.perf_counter() - began)
+    run.on_persist(persisted, time.perf_counter() - began)
 
 
 def _packed(run: RunContext, found: Found, resolved: Resolved) -> _Work | Persisted:
@@ -77,7 +61,7 @@ def _packed(run: RunContext, found: Found, resolved: Resolved) -> _Work | Persis
             return found.persisted
         if isinstance(found.tree, FingerprintError):
             raise found.tree
-        run.callbacks.check_writable()
+        run.check_writable()
         work = _work(run, found, resolved)
         if work.target is None or found.tree is None:
             return work
@@ -110,7 +94,7 @@ def _work(run: RunContext, found: Found, resolved: Resolved) -> _Work:
 def _committed(run: RunContext, work: _Work, submit: Submit, began: float) -> Persisted:
     """Compute what is missing of a persist, and commit all of it."""
     node, generation, parts = work.node, work.generation, dict(work.parts)
-    why = None if work.missed is None else run.callbacks.on_miss(work.missed)
+    why = None if work.missed is None else run.on_miss(work.missed)
     if work.missed is None:
         run.at_hand.temporary.add(work.fingerprint)
     if work.target is not None:

@@ -39,7 +39,7 @@ __all__ = ["Found", "Index", "Resolved", "State", "resolve"]
 
 
 class State(StrEnum):
-    """What is found of a persist or a cache."""
+    """What is found of a persist or a cache; ``DONE`` is at hand, ``DEPENDS`` waits for what is above it."""
 
     HIT = "hit"
     PARTIAL = "partial"
@@ -50,21 +50,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Index:
-    """What a job has in its store, asked for by the fingerprints of the present program.
-
-    Parameters
-    ----------
-    store : ObjectStore
-        Where persisted TSets lie.
-    job_id : str
-        The job.
-    config : mapping
-        The environment's.
-    ignore : collection of str
-        Globals that no fingerprint takes into account.
-    checkpointing : bool
-        Whether persisted TSets are looked up; else no fingerprint is taken.
-    """
+    """What a job has in its store, asked for by the fingerprints of the present program."""
 
     store: ObjectStore = field(repr=False)
     job_id: str
@@ -114,29 +100,8 @@ class Index:
 class Found:
     """What is found of one persist or cache.
 
-    Parameters
-    ----------
-    node : Stored
-        The persist or cache.
-    state : State
-        ``HIT``, ``PARTIAL``, ``MISS``: looked up, and to be computed unless it is a hit; ``DONE``: at hand; ``DEPENDS``:
-        not known before what is above it has been run.
-    ahead : int
-        How many persists before it are not at hand yet.
-    depends_on : tuple of str
-        The names of what it depends on, where that is not known yet.
-    persisted : Persisted, optional
-        What it is, if it is there.
-    tree : Tree or FingerprintError, optional
-        The fingerprint of its input, or why there is none.
-    generation : str or None
-        The generation whose partitions may be reused; None where an exchange decides it when it runs.
-    dealt : bool
-        Whether an exchange decides which elements are in which partition.
-    resolution : Hit or Miss, optional
-        What the store has.
-    seconds : float
-        How long that took to find out.
+    `tree` is the fingerprint of its input, or why there is none; `generation` that whose partitions may be reused,
+    None where an exchange decides it when it runs; `ahead` counts the persists before it that are not at hand.
     """
 
     node: Stored
@@ -170,17 +135,7 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Resolved:
-    """A plan, and what is found of it.
-
-    Parameters
-    ----------
-    plan : Node
-        What was asked for.
-    stored : sequence of Found
-        The persists and caches that it depends on, itself included, in the order in which they are run.
-    trees : mapping of Mark to Tree or FingerprintError
-        Fingerprints of nodes, where they are known, or why there is none.
-    """
+    """A plan, what is found of its persists and caches in the order in which they are run, and fingerprints."""
 
     plan: Node
     stored: Sequence[Found]
@@ -206,23 +161,8 @@ class Resolved:
 def resolve(plan: Node, at_hand: AtHand, index: Index, *, to_run: bool = False) -> Resolved:
     """Look up what a node depends on; nothing is computed, and nothing written.
 
-    Parameters
-    ----------
-    plan : Node
-        What would be computed.
-    at_hand : AtHand
-        What need not be looked up.
-    index : Index
-        What the store has.
-    to_run : bool
-        Whether it is to be carried out. Then what comes after the first that has to be computed is left for the
-        next time: functions may read what changes meanwhile. When nothing is left, fingerprints of all nodes are
-        taken where one of them sees them as a seed.
-
-    Returns
-    -------
-    Resolved
-        With a FingerprintError in place of a fingerprint where there is none.
+    To be carried out, it is looked up to the first that has to be computed: functions may read what that changes.
+    When nothing is left, all fingerprints are taken if a function sees one as a seed.
     """
     needed = topological(plan, until=at_hand.has)
     walk = _Walk(at_hand, index, _fingerprinted(needed, at_hand, index, to_run=to_run))

@@ -20,15 +20,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Resubmission:
-    """How often what was lost is submitted again.
-
-    Parameters
-    ----------
-    most : int
-        How many times.
-    restarting : str
-        How what was committed is gone on from, for errors that end the job.
-    """
+    """How often what was lost is submitted again."""
 
     most: int
     restarting: str

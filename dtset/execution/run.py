@@ -24,13 +24,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Carries out the actions of one process of a job.
-
-    Parameters
-    ----------
-    context : RunContext
-        What it is carried out with.
-    """
+    """Carries out the actions of one process of a job."""
 
     context: RunContext
 
@@ -46,24 +40,7 @@ class Run:
         partitions: Sequence[int] | None = None,
         functions: Mapping[str, object] | None = None,
     ) -> dict[int, Any]:
-        """Carry out an action.
-
-        Parameters
-        ----------
-        node : Node
-            Whose elements.
-        output : Output
-            What becomes of them.
-        partitions : sequence of int, optional
-            The partitions that are wanted. Default: all.
-        functions : mapping of str to object, optional
-            User functions that the output calls, by the keys of its steps.
-
-        Returns
-        -------
-        dict
-            By partition, what the output gave.
-        """
+        """Carry out an action on some or all partitions; return what its output gave for each."""
         resolved = self.prepare(node)
         wanted = range(node.parallelism) if partitions is None else partitions
         target = packed(self.context, resolved, node, output, wanted, functions)

@@ -29,50 +29,17 @@ from dtset.fingerprint.graph import reached_distributions
 from dtset.operators.call import CallSpec
 from dtset.plan.nodes import Mark, Node, Source, Stored, topological
 
-__all__ = ["Callbacks", "RunContext", "Submit", "computed", "lowered", "packed"]
+__all__ = ["RunContext", "Submit", "computed", "lowered", "packed"]
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Callbacks:
-    """Who is told of persists.
-
-    Parameters
-    ----------
-    on_miss : callable
-        Told of each persist that has to be computed, before it is; says why.
-    on_persist : callable
-        Told what became of each persist, and how many seconds it took.
-    check_writable : callable
-        Raises StoreError if nothing can be written; called before a persist is computed.
-    """
-
-    on_miss: Callable[[Missed], str]
-    on_persist: Callable[[Persisted, float], None]
-    check_writable: Callable[[], None]
 
 
 @dataclass(frozen=True, eq=False)
 class RunContext:
     """What a run is carried out with.
 
-    Parameters
-    ----------
-    index : Index
-        What the job has in its store.
-    settings : TaskSettings
-        What tasks are told.
-    scheduler : callable
-        Returns what runs Dask graphs; called when there is something to compute.
-    tasks_per_thread : int
-        How finely stages are cut.
-    resubmission : Resubmission
-        How often lost tasks are submitted again.
-    callbacks : Callbacks
-        Who is told of persists.
-    at_hand : AtHand
-        What the run has computed or found so far.
+    `on_miss` is told of each persist before it is computed, and says why; `on_persist` what became of it, and in how
+    many seconds; `check_writable` raises StoreError if nothing can be written.
     """
 
     index: Index
@@ -80,7 +47,9 @@ class RunContext:
     scheduler: Callable[[], Scheduler]
     tasks_per_thread: int
     resubmission: Resubmission
-    callbacks: Callbacks
+    on_miss: Callable[[Missed], str]
+    on_persist: Callable[[Persisted, float], None]
+    check_writable: Callable[[], None]
     at_hand: AtHand = field(default_factory=AtHand)
     actions: Iterator[int] = field(default_factory=count, repr=False)
 

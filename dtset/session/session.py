@@ -29,7 +29,7 @@ from dtset.execution.resubmit import Resubmission
 from dtset.execution.run import Run
 from dtset.execution.schedulers.cluster import choose_cluster
 from dtset.execution.stage import TaskSettings
-from dtset.execution.submit import Callbacks, RunContext
+from dtset.execution.submit import RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
 from dtset.execution.workers.parent_watch import end_with
 from dtset.operators.operator import Action
@@ -114,9 +114,9 @@ class Session:
                     options.resubmissions,
                     how_to_restart(self._program, self.job_id, self._store.url),
                 ),
-                callbacks=Callbacks(
-                    self._miss_noted, self._persist_noted, self._recorder.check_writable
-                ),
+                on_miss=self._miss_noted,
+                on_persist=self._persist_noted,
+                check_writable=self._recorder.check_writable,
             )
         )
         self.journal = Journal(self._store, self.job_id, run_id, self._recorder.note)

@@ -236,7 +236,8 @@ class LocalStore:
                 pending.add(folder)
         _flush_all([*files, *pending])
         with self._lock:
-            self._anchored |= anchors
+            # Of too many to remember, entries are flushed once more.
+            self._anchored = anchors | (self._anchored if len(self._anchored) < 4096 else set())
 
     def _entries(self, top: str) -> Iterator[Entry]:
         try:

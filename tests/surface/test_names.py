@@ -89,14 +89,13 @@ def test_data_that_were_found_under_a_new_name_can_be_accepted_under_it(store):
 def interrupted(env):
     """Begin to persist what differs, and stop when it is said that it is computed."""
     run = env._session.run
-    before = run.context.callbacks
+    before = run.context.on_miss
 
     def stop(missed):
-        before.on_miss(missed)
+        before(missed)
         raise KeyboardInterrupt
 
-    told = replace(before, on_miss=stop)
-    env._session.run = replace(run, context=replace(run.context, callbacks=told))
+    env._session.run = replace(run, context=replace(run.context, on_miss=stop))
     persist(env, "new", 3)
 
 
