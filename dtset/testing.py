@@ -34,7 +34,7 @@ class FaultyStore:
 
     Examples
     --------
-    >>> from dtset.storage.objects import open_store
+    >>> from dtset.storage.opening import open_store
     >>> store = FaultyStore(open_store("memory://doctest-faulty"), fail_at=2)
     >>> store.put("a", b"1")
     >>> store.put("b", b"2")

@@ -16,7 +16,8 @@ from distributed import LocalCluster
 from hypothesis import settings
 
 from dtset import TSetEnvironment
-from dtset.storage.objects import ObjectStore, open_store
+from dtset.storage.objects import ObjectStore
+from dtset.storage.opening import open_store
 
 # For ci/nightly; where a property has another number than the usual hundred, `examples` scales it.
 settings.register_profile("nightly", max_examples=1000)

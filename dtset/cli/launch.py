@@ -115,7 +115,7 @@ def _after_failure(launch: Launch, status: int, begun: Sequence[BegunRun]) -> No
     """Make the records of a failed program's runs say so, and say how to restart its jobs."""
     from dtset.checkpoint.runs import end_run
     from dtset.cli.options import is_configured
-    from dtset.storage.objects import open_store
+    from dtset.storage.opening import open_store
 
     for run in begun:
         if status > 0:

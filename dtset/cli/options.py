@@ -76,7 +76,7 @@ def configured_store(url: str | None, *, create: bool = False) -> ObjectStore:
     A local folder that is not there is an error, unless it is to be created.
     """
     from dtset.settings import setting
-    from dtset.storage.objects import open_store
+    from dtset.storage.opening import open_store
 
     if url == "":
         raise click.BadParameter("give a URL or a path", param_hint="'--store'")

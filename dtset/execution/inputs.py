@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from dtset.checkpoint.part import Part, read_elements
 from dtset.exchange.deal import common_deal
-from dtset.execution.results import GroupResult
-from dtset.execution.stage import Scope
+from dtset.execution.stage import GroupResult, Scope, through
 from dtset.operators.call import CallSpec
 from dtset.operators.kernels.batching import Batches
-from dtset.operators.operator import Reader
+from dtset.operators.kernels.failure import close_all
+from dtset.operators.operator import Reader, Step, Zipper
 from dtset.storage.blocks import decode_block
 
-__all__ = ["BlockInput", "Input", "LoadInput", "Opened", "SourceInput"]
+__all__ = ["BlockInput", "Branch", "Input", "LoadInput", "Opened", "SourceInput", "ZipInput"]
 
 BatchesOf: TypeAlias = Callable[[Scope], Batches]
 
@@ -97,3 +98,44 @@ class BlockInput:
                 yield from decode_block(block, scope.program.resolve)
 
         return Opened(batches, common_deal(result.deal for result in upstream))
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One input: where it begins, the steps on the way, and how many upstream results it reads."""
+
+    input: Input
+    steps: tuple[CallSpec[Step], ...]
+    count: int
+
+
+@dataclass(frozen=True)
+class ZipInput:
+    """Elements of several inputs, put together by a zipper."""
+
+    spec: CallSpec[Zipper]
+    branches: tuple[Branch, ...]
+
+    def open(self, upstream: Sequence[Any]) -> Opened:
+        """Return the batches by partition, each branch given its share of the upstream results."""
+        opened, start = list[Opened](), 0
+        for branch in self.branches:
+            opened.append(branch.input.open(upstream[start : start + branch.count]))
+            start += branch.count
+        deals = [made.deal for made in opened]
+        deal = hashlib.sha256(repr(deals).encode()).hexdigest() if any(deals) else None
+
+        def batches(scope: Scope) -> Batches:
+            streams = [
+                through(made.batches(scope), branch.steps, scope)
+                for made, branch in zip(opened, self.branches, strict=True)
+            ]
+            closings = [stream.close for stream in reversed(streams)]
+            try:
+                yield from self.spec.operator.put(streams, scope.call(self.spec))
+            except BaseException as error:
+                close_all(closings, error)
+                raise
+            close_all(closings)
+
+        return Opened(batches, deal)

@@ -13,7 +13,7 @@ from dask._task_spec import Task, TaskRef
 from dtset.execution.at_hand import Cached
 from dtset.execution.code import StoredShipment
 from dtset.execution.expected_files import ExpectedFiles
-from dtset.execution.inputs import BlockInput, Input, LoadInput, SourceInput
+from dtset.execution.inputs import BlockInput, Branch, Input, LoadInput, SourceInput, ZipInput
 from dtset.execution.outputs import BlockOutput, Output
 from dtset.execution.schedulers.scheduler import Graph, Key
 from dtset.execution.shipping import Shipment
@@ -21,7 +21,6 @@ from dtset.execution.side_inputs import SideInput
 from dtset.execution.stage import TaskSettings
 from dtset.execution.task_exchange import ReceiveInput, SendOutput, split_group
 from dtset.execution.tasks import Stage, classes_in, run_group
-from dtset.execution.zip_input import Branch, ZipInput
 from dtset.operators.call import CallSpec
 from dtset.operators.operator import Step
 from dtset.plan.nodes import (

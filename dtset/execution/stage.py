@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dtset.execution.forwarding.logs import DriverLogging
 from dtset.operators.call import Call, CallSpec
+from dtset.operators.kernels.batching import Batches
+from dtset.operators.kernels.driver import Handler, driven
 from dtset.operators.kernels.failure import Place
+from dtset.operators.kernels.lockstep import relayed
+from dtset.operators.operator import Step
 from dtset.plan.context import TSetContext
 from dtset.storage.objects import ObjectStore
 
 if TYPE_CHECKING:
     from dtset.execution.shipping import Program
 
-__all__ = ["Scope", "TaskSettings", "place_of"]
+__all__ = ["GroupResult", "Scope", "TaskSettings", "place_of", "through"]
+
+# A function that pulls runs inside of its consumer's: some five frames deeper, and as much as it takes itself.
+_PULLS_IN_A_STACK = 30
 
 
 @dataclass(frozen=True)
@@ -88,3 +95,27 @@ class Scope:
 def place_of(spec: CallSpec[Any], partition: int) -> Place:
     """Where an operator runs, for notes on errors."""
     return Place(spec.operator.name, spec.label, partition)
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """What the partitions of one task gave."""
+
+    results: Mapping[int, Any] = field(repr=False)
+    deal: str | None = None
+
+
+def through(batches: Batches, steps: Sequence[CallSpec[Step]], scope: Scope) -> Batches:
+    """Send batches through the steps, one after the other."""
+    handlers: list[Handler] = []
+    pulls = 0
+    for step in steps:
+        made = step.operator.run(scope.call(step))
+        if not callable(made):
+            handlers.extend(made)
+            continue
+        batches = made(driven(batches, handlers))
+        handlers, pulls = [], pulls + 1
+        if pulls % _PULLS_IN_A_STACK == 0:
+            batches = relayed(batches)
+    return driven(batches, handlers)

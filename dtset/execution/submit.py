@@ -20,11 +20,10 @@ from dtset.execution.lower import Lowered, Target, lower
 from dtset.execution.outputs import Output
 from dtset.execution.resolve import Index, Resolved
 from dtset.execution.resubmit import Resubmission
-from dtset.execution.results import GroupResult
 from dtset.execution.schedulers.scheduler import Scheduler
 from dtset.execution.shipping import ship
 from dtset.execution.specs import function_key, spec_of
-from dtset.execution.stage import TaskSettings
+from dtset.execution.stage import GroupResult, TaskSettings
 from dtset.fingerprint.graph import reached_distributions
 from dtset.operators.call import CallSpec
 from dtset.plan.nodes import Mark, Node, Source, Stored, topological

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from dtset.errors import EmptyTSetError
 from dtset.exchange.deal import Piece, Sent, common_deal, deal_of, sent
 from dtset.execution.inputs import Opened
-from dtset.execution.results import GroupResult
-from dtset.execution.stage import Scope, place_of
+from dtset.execution.stage import GroupResult, Scope, place_of
 from dtset.operators.call import CallSpec
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.operator import Mover

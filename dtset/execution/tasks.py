@@ -17,11 +17,9 @@ from dtset.execution.forwarding.logs import forwarded
 from dtset.execution.forwarding.printing import captured
 from dtset.execution.inputs import Input, Opened
 from dtset.execution.outputs import Output
-from dtset.execution.results import GroupResult
 from dtset.execution.shipping import Program, Shipment
 from dtset.execution.side_inputs import OpenedSides, SideInput, opened_sides
-from dtset.execution.stage import Scope, TaskSettings, place_of
-from dtset.execution.steps import through
+from dtset.execution.stage import GroupResult, Scope, TaskSettings, place_of, through
 from dtset.execution.workers.worker import running_worker
 from dtset.operators.call import CallSpec
 from dtset.operators.kernels.failure import close_all

@@ -49,7 +49,7 @@ from dtset.session.process import (
     versions,
 )
 from dtset.storage.local_store import local_path
-from dtset.storage.objects import open_store
+from dtset.storage.opening import open_store
 
 __all__ = ["Pending", "Session"]
 

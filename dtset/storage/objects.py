@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from dtset.errors import StoreError
 
-__all__ = ["Buffer", "Entry", "ObjectStore", "check_path", "check_writable", "open_store"]
+__all__ = ["Buffer", "Entry", "ObjectStore", "check_path", "check_writable"]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
@@ -80,56 +80,12 @@ class ObjectStore(Protocol):
         """Make durable what this store object has written below a prefix."""
 
 
-def open_store(
-    url: str,
-    storage_options: Mapping[str, Any] | None = None,
-    *,
-    create: bool = True,
-    durable: bool = True,
-) -> ObjectStore:
-    """Open the store at an fsspec URL or a path.
-
-    Parameters
-    ----------
-    url : str
-        A path, or a URL of any file system that fsspec knows: ``s3://bucket/folder``.
-    storage_options : mapping, optional
-        Options of the file system. They travel with the store when it is pickled; nothing shows them.
-    create : bool
-        Whether to make a local folder that is not there yet, rather than raise.
-    durable : bool
-        Whether a local store flushes to disk when asked to. Without, what was committed
-        survives a crash of the processes but not one of the machine.
-
-    Raises
-    ------
-    StoreError
-        The folder is not there or cannot be made, or a package for the URL is missing.
-
-    Examples
-    --------
-    >>> store = open_store("memory://doctest-objects")
-    >>> store.put("a/b", b"some bytes")
-    >>> store.get("a/b"), store.list("a")
-    (b'some bytes', [Entry(path='a/b', size=10)])
-    >>> store.create("a/b", b"others"), store.create("a/c", b"others")
-    (False, True)
-    >>> store.delete("a")
-    """
-    from dtset.storage.fsspec_store import FsspecStore
-    from dtset.storage.local_store import LocalStore, local_path
-
-    path = local_path(url)
-    if path is not None:
-        return LocalStore(path, create=create, durable=durable)
-    return FsspecStore(url, storage_options)
-
-
 def check_writable(store: ObjectStore) -> None:
     """Raise StoreError unless objects can be written to, read from and deleted in a store.
 
     Examples
     --------
+    >>> from dtset.storage.opening import open_store
     >>> check_writable(open_store("memory://doctest-objects"))
     """
     path = f".dtset-probe-{uuid.uuid4().hex}"

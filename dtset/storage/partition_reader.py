@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dtset.storage.array_stream import ArrayStream
+from dtset.storage.arrays import ArrayStream
 from dtset.storage.codecs import chunk_codec
 from dtset.storage.columns import Columns
 from dtset.storage.kinds import Array
@@ -51,7 +51,7 @@ def read_partition(
     Examples
     --------
     >>> from dtset.storage.batch import Rows
-    >>> from dtset.storage.objects import open_store
+    >>> from dtset.storage.opening import open_store
     >>> from dtset.storage.partition_writer import PartitionWriter
     >>> store = open_store("memory://doctest-reader")
     >>> writer = PartitionWriter(store, "0-first")

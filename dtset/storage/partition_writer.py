@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dtset.storage.array_sink import ArraySink
+from dtset.storage.arrays import ArraySink
 from dtset.storage.batch import Batch, Encoder
 from dtset.storage.codecs import DEFAULT_CODEC, check_codec, chunk_codec
 from dtset.storage.objects import ObjectStore
@@ -43,7 +43,7 @@ class PartitionWriter:
     Examples
     --------
     >>> from dtset.storage.batch import Rows, rows_of
-    >>> from dtset.storage.objects import open_store
+    >>> from dtset.storage.opening import open_store
     >>> from dtset.storage.partition_reader import read_partition
     >>> store = open_store("memory://doctest-writer")
     >>> writer = PartitionWriter(store, "0-first")

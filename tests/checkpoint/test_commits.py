@@ -13,7 +13,7 @@ from dtset.checkpoint.manifest import Manifest, commit_manifest, find_manifest
 from dtset.checkpoint.part import Part, commit_part, find_part, read_parts
 from dtset.checkpoint.resolution import Hit, Miss, resolve
 from dtset.storage.batch import Rows
-from dtset.storage.objects import open_store
+from dtset.storage.opening import open_store
 from dtset.storage.partition_writer import PartitionWriter
 
 JOB, FINGERPRINT = "job", "f" * 64

@@ -13,7 +13,7 @@ import pytest
 from dtset import CorruptCheckpointError, TSetEnvironment
 from dtset.checkpoint.acceptance import accept
 from dtset.checkpoint.runs import read_events
-from dtset.storage.objects import open_store
+from dtset.storage.opening import open_store
 from dtset.storage.records import seal, unseal
 
 

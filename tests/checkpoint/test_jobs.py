@@ -13,7 +13,7 @@ from dtset import CorruptCheckpointError, StoreError, TSetEnvironment
 from dtset.checkpoint.job import find_job
 from dtset.checkpoint.placed import find_whole
 from dtset.checkpoint.runs import read_runs
-from dtset.storage.objects import open_store
+from dtset.storage.opening import open_store
 from dtset.storage.records import seal
 from dtset.testing import FaultyStore
 

@@ -63,7 +63,7 @@ def test_the_next_run_removes_what_a_killed_one_left(store, tmp_path):
 
 def test_sources_of_runs_that_were_noted_as_interrupted_go_too(store):
     from dtset.checkpoint.runs import end_run
-    from dtset.storage.objects import open_store
+    from dtset.storage.opening import open_store
 
     killed(store).rmdir()
     (run,) = (Path(store) / "job/runs").iterdir()

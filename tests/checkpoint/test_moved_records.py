@@ -11,7 +11,7 @@ import pytest
 
 from dtset import CorruptCheckpointError, TSetEnvironment
 from dtset.checkpoint.runs import read_events, read_runs
-from dtset.storage.objects import open_store
+from dtset.storage.opening import open_store
 from dtset.storage.records import unseal
 
 

@@ -14,7 +14,7 @@ from dtset.checkpoint.job import Job, Program
 from dtset.checkpoint.layout import run_path
 from dtset.checkpoint.placed import placed
 from dtset.checkpoint.runs import begin_run, end_run, read_events, read_runs
-from dtset.storage.objects import open_store
+from dtset.storage.opening import open_store
 from dtset.storage.records import seal, unseal
 
 PROGRAM = Program((), os.getcwd())
@@ -37,7 +37,7 @@ def test_a_run_is_running_until_it_ends(store):
 def test_a_run_whose_process_is_gone_was_interrupted(store):
     source = (
         "import sys, os; from dtset.checkpoint.runs import begin_run; from dtset.checkpoint.job import Job, Program;"
-        "from dtset.storage.objects import open_store;"
+        "from dtset.storage.opening import open_store;"
         "begin_run(open_store(sys.argv[1]), Job('job', 'job', 1, 0.0, {}), 'gone', Program((), '/'))"
     )
     subprocess.run([sys.executable, "-c", source, store], check=True)

@@ -11,7 +11,7 @@ from dtset import TSetEnvironment
 from dtset.checkpoint.job import Program, read_job
 from dtset.checkpoint.runs import begin_run
 from dtset.cli.main import main
-from dtset.storage.objects import open_store
+from dtset.storage.opening import open_store
 from dtset.storage.records import seal, unseal
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from dtset.checkpoint.job import Program
 from dtset.checkpoint.runs import read_runs
-from dtset.storage.objects import open_store
+from dtset.storage.opening import open_store
 
 PROGRAM = '''
 """A program with everything that is looked up by the name of its module."""

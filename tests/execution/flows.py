@@ -22,7 +22,7 @@ from dtset.operators.sources import RANGE, RangeSource
 from dtset.plan.nodes import Apply, Exchange, Source, Stored
 from dtset.storage.batch import rows_of
 from dtset.storage.blocks import decode_block
-from dtset.storage.objects import open_store
+from dtset.storage.opening import open_store
 from dtset.testing import FaultyStore
 
 

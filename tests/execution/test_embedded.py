@@ -277,7 +277,7 @@ def test_any_graph_is_cut_into_what_is_done_and_what_is_left(sizes, begun, in_th
     """The tasks left of a graph, and those that wait for nothing here, are all that is not done."""
     from dask._task_spec import Task, TaskRef
 
-    from dtset.execution.results import GroupResult
+    from dtset.execution.stage import GroupResult
     from dtset.execution.tasks import run_group
 
     graph, below, first = {}, [], 0

@@ -16,10 +16,9 @@ from dtset.execution.at_hand import Cached
 from dtset.execution.inputs import BlockInput
 from dtset.execution.lower import Target, lower
 from dtset.execution.outputs import BlockOutput
-from dtset.execution.results import GroupResult
 from dtset.execution.shipping import ship
 from dtset.execution.specs import function_key, spec_of
-from dtset.execution.stage import TaskSettings
+from dtset.execution.stage import GroupResult, TaskSettings
 from dtset.execution.tasks import run_group
 from dtset.operators.elementwise import FILTER, MAP, MAP_TO_TUPLE
 from dtset.operators.joins import JOIN
@@ -32,7 +31,7 @@ from dtset.operators.unions import UNION
 from dtset.plan.nodes import Apply, Exchange, Source, Stored, Zip, topological
 from dtset.storage.batch import Rows, rows_of
 from dtset.storage.blocks import decode_block, encode_block
-from dtset.storage.objects import open_store
+from dtset.storage.opening import open_store
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,8 @@ from dtset.storage import segmenter
 from dtset.storage.batch import Columns, Rows
 from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.local_store import LocalStore
-from dtset.storage.objects import ObjectStore, open_store
+from dtset.storage.objects import ObjectStore
+from dtset.storage.opening import open_store
 from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionSummary, PartitionWriter
 from dtset.testing import FaultyStore

@@ -11,7 +11,7 @@ import pytest
 
 from dtset.errors import StoreError, UntrustedCheckpointError, UsageError
 from dtset.storage.batch import Rows, rows_of
-from dtset.storage.objects import open_store
+from dtset.storage.opening import open_store
 from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionWriter
 from dtset.storage.pickling import dump_rows, present_class

@@ -16,7 +16,8 @@ from dtset.errors import StoreError
 from dtset.storage import local_store
 from dtset.storage.fsspec_store import FsspecStore
 from dtset.storage.local_store import LocalStore
-from dtset.storage.objects import ObjectStore, check_writable, open_store
+from dtset.storage.objects import ObjectStore, check_writable
+from dtset.storage.opening import open_store
 from dtset.testing import FaultyStore, StoreTests
 
 
@@ -121,7 +122,7 @@ def test_a_missing_package_is_named() -> None:
         "import sys; sys.modules['s3fs'] = None\n"
         "import importlib.util as u; find = u.find_spec\n"
         "u.find_spec = lambda name, *rest: None if name == 's3fs' else find(name, *rest)\n"
-        "from dtset.storage.objects import open_store\n"
+        "from dtset.storage.opening import open_store\n"
         "from dtset.errors import StoreError\n"
         "try: open_store('s3://bucket/x', {'secret': 'hush-hush'})\n"
         "except StoreError as error: print(error)\n"

@@ -11,7 +11,8 @@ import pytest
 
 from dtset.storage.batch import Rows, rows_of
 from dtset.storage.local_store import LocalStore
-from dtset.storage.objects import ObjectStore, open_store
+from dtset.storage.objects import ObjectStore
+from dtset.storage.opening import open_store
 from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_summary import ArraySummary
 from dtset.storage.partition_writer import PartitionSummary, PartitionWriter

@@ -16,7 +16,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from dtset import StoreError, TSetEnvironment
 from dtset.storage import local_store
-from dtset.storage.objects import open_store
+from dtset.storage.opening import open_store
 
 
 class ReadOnlyMemory(MemoryFileSystem):

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from dask._task_spec import Task, TaskRef
 
 from dtset.execution.forwarding.shared import SharedChange
-from dtset.execution.results import GroupResult
 from dtset.execution.schedulers.process_state import undisturbed
 from dtset.execution.schedulers.scheduler import DistributedScheduler, Graph, Key
+from dtset.execution.stage import GroupResult
 from dtset.execution.tasks import partition_results, run_group, together
 
 if TYPE_CHECKING:
