@@ -27,15 +27,7 @@ _register_defaults()
 def setting(key: str) -> Any:
     """Value of a setting.
 
-    Parameters
-    ----------
-    key : str
-        The key without its ``dtset.`` prefix, such as ``"store"``.
-
-    Returns
-    -------
-    object
-        What the user configured, else the default of ``dtset.yaml``.
+    The key is without its ``dtset.`` prefix.
 
     Examples
     --------

@@ -55,14 +55,8 @@ def shown_url(url: str) -> str:
 def redacted(text: str, url: str = "", options: object = None) -> str:
     """Take secrets out of a text of others, such as what a file system says of a failure.
 
-    Parameters
-    ----------
-    text : str
-        The text. What is secret in any URL in it is left out.
-    url : str
-        What was asked for: the secrets in it are left out wherever they stand.
-    options : object
-        The options of its file system, however deep; none of their texts is left.
+    What is secret in any URL in it is left out, and what is secret in the `url` that was asked for, or a text in the
+    `options` of its file system, wherever it stands.
 
     Examples
     --------
