@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dtset.execution.at_hand import Cached
 from dtset.execution.inputs import BlockInput
-from dtset.execution.lower import Target, lower
+from dtset.execution.lower import Target, grouped, lower
 from dtset.execution.outputs import BlockOutput
 from dtset.execution.shipping import ship
 from dtset.execution.specs import function_key, spec_of
@@ -196,3 +196,11 @@ def test_every_cut_gives_the_same(stop, parallelism, targets, threads):
     sums = exchanged(KEYED_REDUCE, lambda a, b: a + b, dealt, targets)
     found = sorted(pair for part in computed(lowered(sums, told, threads=threads)) for pair in part)
     assert found == [(k, sum(range(k, stop, 5))) for k in range(min(5, stop))]
+
+
+@given(st.integers(1, 50), st.integers(1, 50))
+def test_groups_are_contiguous_and_of_about_the_same_size(partitions, groups):
+    cut = grouped(range(partitions), groups)
+    assert [p for group in cut for p in group] == list(range(partitions))
+    assert len(cut) == min(partitions, groups)
+    assert max(map(len, cut)) - min(map(len, cut)) <= 1

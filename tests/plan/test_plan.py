@@ -136,3 +136,23 @@ def test_a_snapshot_keeps_what_side_inputs_are_bound_to():
     assert taken.inputs[0].sides == {"centers": centers[0]}
     assert snapshot_of_sides(below).inputs[0].sides == {"centers": centers[1]}
     assert taken.inputs[0].inputs == (source,)
+
+
+def test_a_context_notes_what_it_was_asked():
+    seen = {
+        "index": lambda ctx: ctx.get_index(),
+        "parallelism": lambda ctx: ctx.parallelism,
+        "id": lambda ctx: ctx.id,
+        "random": lambda ctx: ctx.random.random(),
+        "config": lambda ctx: ctx.config,
+    }
+    for name, ask in seen.items():
+        context = ctx(1, 2)
+        assert (context.name, context.attempt, context.worker_id, context.seen) == (
+            "s",
+            0,
+            0,
+            set(),
+        )
+        ask(context)
+        assert context.seen == {name}
