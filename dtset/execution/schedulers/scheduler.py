@@ -116,6 +116,9 @@ class DistributedScheduler:
     def __init__(
         self, kind: str, client: Client, run_id: str, workers: LocalWorkers | None = None
     ) -> None:
+        from dtset.execution.workers.messages import keep_no_messages
+
+        keep_no_messages(client)
         self.kind = kind
         self.client = client
         self._workers = workers

@@ -24,6 +24,7 @@ from tornado.ioloop import IOLoop
 
 from dtset.execution.forwarding.silence import silenced
 from dtset.execution.workers import unix_sockets
+from dtset.execution.workers.messages import keep_no_messages
 
 # Dask draws from Python's global generator, here in the driver, where the user may have seeded it.
 for _module in (utils_comm, comm_core, dask_scheduler):
@@ -53,6 +54,7 @@ class DriverScheduler:
 
     def __init__(self, path: str, folder: str, observer: Observer) -> None:
         unix_sockets.register()
+        keep_no_messages()
         self._path = path
         self._folder = folder
         self._observer = observer
