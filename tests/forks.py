@@ -72,7 +72,8 @@ def run_python(
     try:
         out, err = fork.communicate(timeout)
     except BaseException:
-        os.killpg(fork.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(fork.pid, signal.SIGKILL)
         raise
     return subprocess.CompletedProcess(arguments, fork.wait(), out, err)
 

@@ -81,6 +81,8 @@ WAYS = {
     "ipython": ["-m", "IPython", "--no-banner", "--", "program.py"],
     "ipython module": ["-m", "IPython", "-m", "pk.program", "--"],
 }
+# Others have all that is of their own in one of the tests below, or in a way beside them.
+BY_NIGHT = ("package", "profiled", "run module", "ipython module")
 
 
 def _said(done: subprocess.CompletedProcess[str]) -> Any:
@@ -111,7 +113,13 @@ def cli(tmp_path_factory: pytest.TempPathFactory, cli_in: Any) -> Any:
     return cli
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(way, id=name, marks=[pytest.mark.nightly] if name in BY_NIGHT else [])
+        for name, way in WAYS.items()
+    ],
+)
 def test_what_was_persisted_is_found_and_a_restart_starts_it_the_same_way(
     cli: Any, way: list[str]
 ) -> None:

@@ -46,7 +46,8 @@ def cluster(tmp_path_factory):
         "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
         "--scheduler-file", str(started.folder / "scheduler.json"),
     )  # fmt: skip
-    wait_for((started.folder / "scheduler.json").exists)
+    file = started.folder / "scheduler.json"
+    wait_for(lambda: file.exists() and file.read_text().endswith("}"))
     started.start_worker()
     started.start_worker()
     try:
