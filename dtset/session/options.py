@@ -17,6 +17,7 @@ from dtset.session.arguments import (
     a_name,
     a_number_of_partitions,
 )
+from dtset.session.main_module import show_main
 from dtset.session.process import default_name, job_id_of, submission
 from dtset.settings import ignored_globals, seconds, setting, whole_number
 from dtset.storage.codecs import chunk_codec
@@ -76,7 +77,7 @@ def checked_options(
         The value of an argument or of a setting cannot be used.
     """
     submitted = submission()
-    name = a_name("name", name) or submitted.get("name") or default_name(script_file())
+    name = a_name("name", name) or submitted.get("name") or default_name(_script())
     given_id = job_id if job_id is not None else os.environ.get("DTSET_JOB_ID") or None
     for what, switch in (("exclusive", exclusive), ("keep_variables", keep_variables)):
         a_boolean(what, switch)
@@ -108,3 +109,12 @@ def checked_options(
         allow_pickle=bool(setting("pickle.allow")),
         ignore=ignored_globals(),
     )
+
+
+def _script() -> str | None:
+    """The file of the program that runs, also where a profiler is ``__main__`` in its place."""
+    hide = show_main()
+    try:
+        return script_file()
+    finally:
+        hide()

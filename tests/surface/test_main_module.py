@@ -65,3 +65,12 @@ def test_an_environment_that_cannot_be_made_leaves_no_module_behind(tmp_path: An
     with program["made"]():
         assert vars(sys.modules["__main__"]) is program
     assert sys.modules["__main__"] is before
+
+
+def test_a_job_is_named_after_the_program_that_a_tool_runs(tmp_path: Any) -> None:
+    script = tmp_path / "wc.py"
+    script.write_text(SOURCE)
+    program = _program(__file__=str(script), make=TSetEnvironment, store=str(tmp_path))
+    exec("def made(): return make(store=store, cluster='synchronous')", program)
+    with program["made"]() as env:
+        assert env.name == "wc"
