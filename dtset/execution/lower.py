@@ -168,7 +168,9 @@ def lower(
             continue
         if isinstance(node, Exchange):
             lowering.readings[node.mark] = lowering.exchange(node)
-        if readers[node.mark] > 1 and not isinstance(node, Source | Stored):
+        # Data are read as often as they are wanted; a function is called once, as it may give something else.
+        is_data = isinstance(node, Source) and not node.functions
+        if readers[node.mark] > 1 and not is_data and not isinstance(node, Stored):
             lowering.readings[node.mark] = lowering.fan_out(node)
     groups = lowering.stage(target.node, target.output, target.partitions, lowering.tasks)
     return Lowered(lowering.graph, groups)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from dtset.errors import EmptyTSetError
-from dtset.storage.batch import Batch, rows_of
+from dtset.storage.batch import Batch, joined, rows_of
+from dtset.storage.numpy_batches import Arrays, to_numpy
 
 __all__ = ["DataPartition"]
 
 T_co = TypeVar("T_co", covariant=True)
 _NOTHING = object()
+# Batches of some megabytes at the most.
+_MOST_HELD = 8
 
 
 class DataPartition(Generic[T_co]):
     """One partition of cached or persisted elements: Twister2's ``DataPartition``.
 
-    What ``ctx.get_input(name)`` gives. It is read anew by each iteration, batch by batch.
+    What ``ctx.get_input(name)`` gives. Its first few batches stay in memory, so that a function may ask for it at
+    each element; what is more is read anew by each iteration, batch by batch.
 
     Parameters
     ----------
@@ -37,9 +42,14 @@ class DataPartition(Generic[T_co]):
     def __init__(self, id: int, batches: Callable[[], Iterable[Batch]]) -> None:
         self.id = id
         self._batches = batches
+        self._held: list[Batch] | None = None
 
     def __iter__(self) -> Iterator[T_co]:
-        yield from rows_of(self._batches())
+        return rows_of(self._read())
+
+    def to_numpy(self) -> Arrays:
+        """Return all elements as NumPy arrays, in the form in which `TSet.map_batches` passes them."""
+        return to_numpy(joined([*self._read()]))
 
     def consumer(self) -> Iterator[T_co]:
         """Return an iterator over the elements (Twister2's name)."""
@@ -61,6 +71,14 @@ class DataPartition(Generic[T_co]):
     def first_or_default(self, default: Any) -> Any:
         """Return the first element, or `default` where there is none."""
         return next(iter(self), default)
+
+    def _read(self) -> Iterator[Batch]:
+        """All batches, the first of which are held."""
+        if self._held is None:
+            self._held = list(islice(self._batches(), _MOST_HELD))
+        yield from self._held
+        if len(self._held) == _MOST_HELD:
+            yield from islice(self._batches(), _MOST_HELD, None)
 
     def __repr__(self) -> str:
         return f"<DataPartition {self.id}>"

@@ -104,6 +104,8 @@ def joined(batches: Sequence[Batch]) -> Batch:
     [1, 'a']
     """
     batches = list(map(typed, batches))
+    if not batches:
+        return Rows([])
     columns = [batch for batch in batches if isinstance(batch, Columns)]
     if len(columns) == len(batches) and len({batch.schema for batch in columns}) == 1:
         return concatenate(columns)

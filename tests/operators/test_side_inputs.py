@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dtset import ConfigurationError, DataPartition, TSetEnvironment, UsageError
+from dtset.storage.batch import Rows
 
 
 def near(x, ctx):
@@ -89,6 +90,44 @@ def test_partitions_say_what_they_have(env):
     first = env.range(1, parallelism=1).map(lambda i, ctx: ctx.get_input("e").first())
     with pytest.raises(ValueError, match="no elements"):
         first.add_input("e", empty).collect()
+
+
+def test_a_small_input_is_read_once_a_partition_however_often_it_is_asked_for(store, monkeypatch):
+    from dtset.execution import inputs
+
+    read = []
+    elements = inputs.read_elements
+
+    def noted(*arguments, **named):
+        read.append(arguments[1])
+        return elements(*arguments, **named)
+
+    monkeypatch.setattr(inputs, "read_elements", noted)
+    with TSetEnvironment(store=store, job_id="held", cluster="synchronous") as env:
+        limit = env.parallelize([3], 1).persist("limit")
+        tset = env.range(100, parallelism=2).filter(lambda i, ctx: i < ctx.get_input("n").first())
+        assert tset.add_input("n", limit).collect() == [0, 1, 2]
+    assert read == ["limit", "limit"]
+
+
+def test_a_large_input_is_read_whole(env):
+    many = env.range(50_000, parallelism=1).persist()
+    sums = env.range(2, parallelism=2).map(lambda i, ctx: sum(ctx.get_input("many")) + i)
+    assert sums.add_input("many", many).collect() == [sum(range(50_000)), sum(range(50_000)) + 1]
+    part = DataPartition(0, lambda: [Rows([i]) for i in range(20)])
+    assert list(part) == list(part) == list(range(20))
+    assert part.first() == 0
+
+
+def test_an_input_is_seen_as_arrays(env):
+    points = env.parallelize([(0.5, 1), (1.5, 2)], 1).cache()
+
+    def total(i, ctx):
+        x, weight = ctx.get_input("points").to_numpy()
+        return float((x * weight).sum())
+
+    tset = env.range(1, parallelism=1).map(total).add_input("points", points)
+    assert tset.collect() == [3.5]
 
 
 def test_an_input_that_is_not_there_is_named(env):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from dtset import ConfigurationError, KeyedTSet, TSet, TSetEnvironment, UsageError
@@ -38,6 +40,12 @@ def test_it_stays_keyed_if_all_are(env):
     pairs = env.parallelize({"a": 1, "b": 2}, 2)
     assert isinstance(pairs.union(pairs), KeyedTSet)
     assert type(pairs.union(env.range(2, parallelism=2))) is TSet
+
+
+def test_a_function_of_a_source_is_called_once_for_all_that_read_it(env):
+    numbers = env.create_source(lambda: [random.random()], 2)
+    found = numbers.union(numbers).collect()
+    assert found[0] == found[1] != found[2] == found[3]
 
 
 def test_its_functions_see_side_inputs(env):
