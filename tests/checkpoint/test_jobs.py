@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import dtset.environment
+import dtset.session.session
 from dtset import CorruptCheckpointError, StoreError, TSetEnvironment
 from dtset.checkpoint.job import find_job
 from dtset.checkpoint.placed import find_whole
@@ -72,7 +72,7 @@ def test_a_record_of_another_format_is_left_alone(store):
 
 
 def opened(monkeypatch, objects):
-    monkeypatch.setattr(dtset.environment, "open_store", lambda *_, **__: objects)
+    monkeypatch.setattr(dtset.session.session, "open_store", lambda *_, **__: objects)
 
 
 @pytest.mark.parametrize("how", ["before", "torn", "after"])

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from dtset import FingerprintError, TSetEnvironment
 from dtset.checkpoint.manifest import Manifest
@@ -114,3 +115,12 @@ def test_without_checkpointing_what_nobody_refers_to_goes_at_the_end_too(store):
         gc.collect()
         assert len(manifests()) == 1
     assert manifests() == []
+
+
+def test_a_connection_to_a_cluster_keeps_no_graphs_that_were_sent(store, local_cluster):
+    with (
+        Client(local_cluster, set_as_default=False) as client,
+        TSetEnvironment(store=store, cluster=client, parallelism=2) as env,
+    ):
+        assert env.parallelize(range(50_000)).map(abs).count() == 50_000
+        assert not client.scheduler_comm.recent_message_log
