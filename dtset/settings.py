@@ -10,8 +10,6 @@ import yaml
 
 from dtset.errors import ConfigurationError
 
-__all__ = ["ignored_globals", "seconds", "setting", "whole_number"]
-
 _PREFIX = "dtset"
 
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote, unquote
 
-__all__ = ["redacted", "redacted_arguments", "shown_url"]
-
 # What follows these is a path, of this machine or in what the next link of a chain is.
 _PATHS = frozenset(("file", "local", "zip", "tar", "libarchive", "dir", "reference"))
 # Azure writes a container where others write a user.

@@ -12,7 +12,7 @@ from dtset.errors import CorruptCheckpointError
 from dtset.storage.batch import Batch
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_reader import read_partition
-from dtset.storage.partition_writer import PartitionSummary
+from dtset.storage.partition_summary import PartitionSummary
 from dtset.storage.pickling import ClassResolver
 
 
