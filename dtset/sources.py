@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 from dtset.errors import ConfigurationError, UsageError
 from dtset.execution.inline import snapshot
@@ -18,7 +18,6 @@ from dtset.operators.sources import (
     READ_TEXT,
     RangeSource,
 )
-from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Source, SourceData
 from dtset.session.arguments import a_mapping, a_number
 from dtset.session.session import Session
@@ -27,11 +26,21 @@ from dtset.tset.tset import KeyedTSet, TSet
 if TYPE_CHECKING:
     from dtset.io.files import Urls
 
-__all__ = ["Sources"]
-
 T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class SourceObject(Protocol[T_co]):
+    """What may be a source without deriving from `SourceFunc`."""
+
+    def has_next(self) -> bool: ...  # noqa: D102
+
+    def next(self) -> T_co: ...  # noqa: D102
+
+
+SourceFunction: TypeAlias = SourceObject[T] | Callable[..., Iterable[T]]
 
 
 class Sources:
@@ -39,21 +48,13 @@ class Sources:
 
     _session: Session
 
-    @overload
     def create_source(
         self,
-        source_func: Callable[[], Iterable[T]] | Callable[[TSetContext], Iterable[T]],
-        parallelism: int = ...,
+        source_func: SourceFunction[T],
+        parallelism: int = 0,
         *,
-        depends_on: Urls | None = ...,
-    ) -> TSet[T]: ...
-    @overload
-    def create_source(
-        self, source_func: object, parallelism: int = ..., *, depends_on: Urls | None = ...
-    ) -> TSet[Any]: ...
-    def create_source(
-        self, source_func: object, parallelism: int = 0, *, depends_on: Urls | None = None
-    ) -> TSet[Any]:
+        depends_on: Urls | None = None,
+    ) -> TSet[T]:
         """Make a TSet from a source of the user's.
 
         Parameters
@@ -86,8 +87,12 @@ class Sources:
         return TSet(self._session, node)
 
     def create_keyed_source(
-        self, source_func: object, parallelism: int = 0, *, depends_on: Urls | None = None
-    ) -> KeyedTSet[Any, Any]:
+        self,
+        source_func: SourceFunction[tuple[K, V]],
+        parallelism: int = 0,
+        *,
+        depends_on: Urls | None = None,
+    ) -> KeyedTSet[K, V]:
         """Make a KeyedTSet from a source of the user's that gives ``(key, value)`` pairs.
 
         As `create_source` otherwise.

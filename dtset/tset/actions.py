@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from dtset.errors import ConfigurationError, EmptyTSetError
 from dtset.operators.actions import FOR_EACH
@@ -15,8 +15,6 @@ from dtset.plan.nodes import snapshot_of_sides
 from dtset.session.arguments import a_number
 from dtset.session.session import Session
 from dtset.tset.handle import Handle
-
-__all__ = ["Actions", "LazyAction"]
 
 T = TypeVar("T")
 
@@ -47,7 +45,11 @@ class LazyAction:
 class Actions(Handle[T]):
     """The actions of a TSet."""
 
-    def for_each(self, f: Callable[[T], object] | Callable[[T, TSetContext], object]) -> None:
+    @overload
+    def for_each(self, f: Callable[[T], object]) -> None: ...
+    @overload
+    def for_each(self, f: Callable[[T, TSetContext], object]) -> None: ...
+    def for_each(self, f: Callable[..., object]) -> None:
         """Call a function on every element, for its effect.
 
         At least once per partition: one that was lost with its worker is visited again. What is
@@ -60,15 +62,19 @@ class Actions(Handle[T]):
         """
         self._session.visit(self._node, FOR_EACH, function_of(FOR_EACH, f))
 
-    def lazy_for_each(
-        self, f: Callable[[T], object] | Callable[[T, TSetContext], object]
-    ) -> LazyAction:
+    @overload
+    def lazy_for_each(self, f: Callable[[T], object]) -> LazyAction: ...
+    @overload
+    def lazy_for_each(self, f: Callable[[T, TSetContext], object]) -> LazyAction: ...
+    def lazy_for_each(self, f: Callable[..., object]) -> LazyAction:
         """Prepare `for_each`; ``env.run()`` carries it out."""
         return self._lazy_visit(FOR_EACH, f)
 
-    def sink(
-        self, f: Callable[[Iterator[T]], object] | Callable[[Iterator[T], TSetContext], object]
-    ) -> None:
+    @overload
+    def sink(self, f: Callable[[Iterator[T]], object]) -> None: ...
+    @overload
+    def sink(self, f: Callable[[Iterator[T], TSetContext], object]) -> None: ...
+    def sink(self, f: Callable[..., object]) -> None:
         """Call a function on every partition, for its effect.
 
         At least once per partition: one that was lost with its worker is visited again.
@@ -80,9 +86,11 @@ class Actions(Handle[T]):
         """
         self._session.visit(self._node, SINK, function_of(SINK, f))
 
-    def lazy_sink(
-        self, f: Callable[[Iterator[T]], object] | Callable[[Iterator[T], TSetContext], object]
-    ) -> LazyAction:
+    @overload
+    def lazy_sink(self, f: Callable[[Iterator[T]], object]) -> LazyAction: ...
+    @overload
+    def lazy_sink(self, f: Callable[[Iterator[T], TSetContext], object]) -> LazyAction: ...
+    def lazy_sink(self, f: Callable[..., object]) -> LazyAction:
         """Prepare `sink`; ``env.run()`` carries it out."""
         return self._lazy_visit(SINK, f)
 

@@ -2,47 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from dtset.errors import ConfigurationError, UsageError
-from dtset.io.function_files import function_files
-from dtset.operators.operator import Mover, Step, function_of
-from dtset.plan.nodes import Apply, Exchange, Node, Stored
+from dtset.plan.nodes import Stored
 from dtset.plan.user_function import UserFunction
 from dtset.session.arguments import a_number
 from dtset.tset.handle import Handle, check_name
-
-if TYPE_CHECKING:
-    from dtset.io.files import Urls
-
-__all__ = ["applied", "check_input", "check_zipped", "exchanged", "partitions_of"]
-
-
-def applied(
-    operator: Step, node: Node, f: Callable[..., Any], depends_on: Urls | None, **params: object
-) -> Apply:
-    """Return the node of an operation over each partition."""
-    return Apply(
-        operator=operator,
-        inputs=(node,),
-        functions=function_of(operator, f),
-        params=params,
-        files=function_files(depends_on),
-    )
-
-
-def exchanged(
-    operator: Mover, node: Node, parallelism: int, f: Callable[..., Any], depends_on: Urls | None
-) -> Exchange:
-    """Return the node of an operation that moves elements."""
-    return Exchange(
-        operator=operator,
-        inputs=(node,),
-        parallelism=parallelism,
-        functions=function_of(operator, f),
-        files=function_files(depends_on),
-    )
 
 
 def partitions_of(said: str, given: object, default: int) -> int:
@@ -55,17 +22,21 @@ def partitions_of(said: str, given: object, default: int) -> int:
     return number
 
 
-def check_zipped(said: str, first: Handle[Any], others: Iterable[object]) -> None:
-    """Make sure that partitions of the same number can be put together."""
-    for other in others:
-        if not isinstance(other, Handle):
-            raise UsageError(f"{said} takes a TSet, or a sequence of such, and was given {other!r}")
-        first._session.check_own(other, other._session)
-        if other.parallelism != first.parallelism:
+def zipped(said: str, first: object, other: object) -> list[Any]:
+    """Return TSets whose partitions can be put together, those of the same number: the first, and one or more others."""
+    others = other if isinstance(other, Iterable) and not isinstance(other, Handle) else [other]
+    handles: list[Handle[Any]] = []
+    for tset in [first, *others]:
+        if not isinstance(tset, Handle):
+            raise UsageError(f"{said} takes a TSet, or a sequence of such, and was given {tset!r}")
+        handles.append(tset)
+        handles[0]._session.check_own(tset, tset._session)
+        if tset.parallelism != handles[0].parallelism:
             raise ConfigurationError(
-                f"{said} puts partitions of the same number together: {first.name} has {first.parallelism} partitions "
-                f"and {other.name} has {other.parallelism}. Give their sources the same parallelism="
+                f"{said} puts partitions of the same number together: {handles[0].name} has {handles[0].parallelism} "
+                f"partitions and {tset.name} has {tset.parallelism}. Give their sources the same parallelism="
             )
+    return handles
 
 
 def check_input(to: Handle[Any], name: str, stored: Handle[Any]) -> None:

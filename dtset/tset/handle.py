@@ -10,8 +10,6 @@ from dtset.errors import ConfigurationError, UsageError
 from dtset.plan.nodes import Node
 from dtset.session.session import Session
 
-__all__ = ["Handle", "check_name"]
-
 T = TypeVar("T")
 
 
@@ -25,6 +23,8 @@ def check_name(said: str, name: object) -> None:
 
 class Handle(Generic[T]):
     """A node of a plan, and the session that computes it."""
+
+    _is_keyed = False
 
     def __init__(self, session: Session, node: Node) -> None:
         self._session = session
@@ -91,5 +91,4 @@ class Handle(Generic[T]):
     def _repr_html_(self) -> str:
         from dtset.diagnostics.html import tset_html
 
-        kind = type(self).__name__.lstrip("_")
-        return tset_html(kind, self._node, self._session.persisted(self._node))
+        return tset_html(type(self).__name__, self._node, self._session.persisted(self._node))

@@ -1,31 +1,27 @@
-"""TSets: operations, caches and persists. Classes that give one another, so that they share a file."""
+"""TSets: operations that give elements of another type. Classes that give one another, so that they share a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from dtset.errors import ConfigurationError, UsageError
 from dtset.operators.batchwise import MAP_BATCHES
-from dtset.operators.elementwise import FILTER, FLAT_MAP, MAP, MAP_TO_TUPLE
+from dtset.operators.elementwise import FLAT_MAP, MAP, MAP_TO_TUPLE
 from dtset.operators.joins import JOIN, JoinedTuple
-from dtset.operators.links import DIRECT, PIPE
 from dtset.operators.operator import Step
-from dtset.operators.partitioning import PARTITION
 from dtset.operators.partitionwise import COMPUTE
-from dtset.operators.reductions import KEYED_REDUCE, REDUCE
-from dtset.operators.unions import UNION
+from dtset.operators.reductions import KEYED_REDUCE
 from dtset.plan.context import TSetContext
-from dtset.plan.nodes import Apply, Exchange, Node, Stored, Zip, snapshot_of_sides
+from dtset.plan.nodes import Exchange, Node, Stored
 from dtset.tset.actions import Actions
-from dtset.tset.checks import applied, check_input, check_zipped, exchanged, partitions_of
-from dtset.tset.handle import check_name
+from dtset.tset.nodes import applied, exchanged
+from dtset.tset.same_type import SameType
 from dtset.tset.stored import InMemory, InStore
+from dtset.tset.storing import Storing
 
 if TYPE_CHECKING:
     from dtset.io.files import Urls
-
-__all__ = ["CachedTSet", "KeyedTSet", "PersistedKeyedTSet", "PersistedTSet", "TSet"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -34,7 +30,7 @@ V = TypeVar("V")
 W = TypeVar("W")
 
 
-class TSet(Actions[T]):
+class TSet(SameType[T], Storing, Actions[T]):
     """Elements in partitions, computed when an action wants them: Twister2's ``TSet``.
 
     Made by the sources of a `TSetEnvironment` and by the operations here. Operations give new TSets and
@@ -51,14 +47,6 @@ class TSet(Actions[T]):
     [0, 4, 16]
     >>> env.close()
     """
-
-    def direct(self) -> Self:
-        """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
-        return self._like(Apply(operator=DIRECT, inputs=(self._node,)))
-
-    def pipe(self) -> Self:
-        """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
-        return self._like(Apply(operator=PIPE, inputs=(self._node,)))
 
     @overload
     def map(self, f: Callable[[T], U], *, depends_on: Urls | None = ...) -> TSet[U]: ...
@@ -77,16 +65,6 @@ class TSet(Actions[T]):
         [1, 2]
         """
         return self._applied(MAP, f, depends_on)
-
-    @overload
-    def filter(self, f: Callable[[T], object], *, depends_on: Urls | None = ...) -> Self: ...
-    @overload
-    def filter(
-        self, f: Callable[[T, TSetContext], object], *, depends_on: Urls | None = ...
-    ) -> Self: ...
-    def filter(self, f: Callable[..., object], *, depends_on: Urls | None = None) -> Self:
-        """Keep the elements for which ``f(x)``, or ``f(x, ctx)``, is true; pairs stay pairs."""
-        return self._like(applied(FILTER, self._node, f, depends_on))
 
     @overload
     def flat_map(
@@ -110,16 +88,28 @@ class TSet(Actions[T]):
 
     @overload
     def compute(
-        self, f: Callable[[Any, Any, TSetContext], object], *, depends_on: Urls | None = ...
+        self, f: Callable[[Iterator[T], TSetContext], Iterator[U]], *, depends_on: Urls | None = ...
+    ) -> TSet[U]: ...
+    @overload
+    def compute(
+        self, f: Callable[[Iterator[T], TSetContext], U], *, depends_on: Urls | None = ...
+    ) -> TSet[U]: ...
+    @overload
+    def compute(
+        self, f: Callable[[T, TSetContext], Iterator[U]], *, depends_on: Urls | None = ...
+    ) -> TSet[U]: ...
+    @overload
+    def compute(
+        self, f: Callable[[T, TSetContext], U], *, depends_on: Urls | None = ...
+    ) -> TSet[U]: ...
+    @overload
+    def compute(
+        self,
+        f: Callable[[Iterator[T], Any, TSetContext], object]
+        | Callable[[T, Any, TSetContext], object],
+        *,
+        depends_on: Urls | None = ...,
     ) -> TSet[Any]: ...
-    @overload
-    def compute(
-        self, f: Callable[[Any, TSetContext], Iterator[U]], *, depends_on: Urls | None = ...
-    ) -> TSet[U]: ...
-    @overload
-    def compute(
-        self, f: Callable[[Any, TSetContext], U], *, depends_on: Urls | None = ...
-    ) -> TSet[U]: ...
     def compute(
         self, f: Callable[..., Any] | None = None, *, depends_on: Urls | None = None
     ) -> TSet[Any]:
@@ -206,156 +196,20 @@ class TSet(Actions[T]):
         """
         return KeyedTSet(self._session, applied(MAP_TO_TUPLE, self._node, f, depends_on))
 
-    def reduce(self, f: Callable[[T, T], T], *, depends_on: Urls | None = None) -> TSet[T]:
-        """Reduce all elements to one value, by an associative ``f(a, b)``, in one partition.
-
-        Partitions are reduced first, then their values in the order of the partitions. If there are no elements,
-        it is an EmptyTSetError when it is computed.
-
-        Examples
-        --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-reduce") as env:
-        ...     env.range(5).reduce(lambda a, b: a + b).first()
-        10
-        """
-        return TSet(self._session, exchanged(REDUCE, self._node, 1, f, depends_on))
-
-    def partition(
-        self,
-        f: Callable[[T], int],
-        parallelism: int | None = None,
-        *,
-        depends_on: Urls | None = None,
-    ) -> Self:
-        """Move every element to the partition that ``f(x)`` names, of as many as there are or of `parallelism`.
-
-        Elements of a partition are in the order of the partitions that they came from; pairs stay pairs.
-
-        Examples
-        --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-partition") as env:
-        ...     env.range(6, parallelism=3).partition(lambda i: i % 2, 2).collect()
-        [0, 2, 4, 1, 3, 5]
-        """
-        number = partitions_of("partition()", parallelism, self.parallelism)
-        return self._like(exchanged(PARTITION, self._node, number, f, depends_on))
-
-    def union(self, other: TSet[T] | Sequence[TSet[T]]) -> TSet[T]:
-        """Put partitions of several TSets with as many partitions together, those of the same number.
-
-        Examples
-        --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-union") as env:
-        ...     env.range(4, parallelism=2).union(env.range(10, 12, parallelism=2)).collect()
-        [0, 1, 10, 2, 3, 11]
-        """
-        others = [other] if isinstance(other, TSet) else list(other)
-        check_zipped("union()", self, others)
-        inputs = (self._node, *(tset._node for tset in others))
-        node = Zip(operator=UNION, inputs=inputs)
-        are_keyed = all(isinstance(tset, KeyedTSet) for tset in others)
-        return self._like(node) if are_keyed else TSet(self._session, node)
-
-    def add_input(self, name: str, stored: CachedTSet[Any] | PersistedTSet[Any]) -> Self:
-        """Let the function of this TSet see cached or persisted elements, as ``ctx.get_input(name)``; return it.
-
-        Each partition sees the one of its number, or all see the one there is. Bound late, as in Twister2: what is
-        bound to the name when an action runs, or when a cache or a persist is made, counts, so that a loop may
-        bind it anew.
-
-        Examples
-        --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-input") as env:
-        ...     limit = env.parallelize([3], 1).cache()
-        ...     small = env.range(6, parallelism=2).filter(lambda i, ctx: i < ctx.get_input("limit").first())
-        ...     small.add_input("limit", limit).collect()
-        [0, 1, 2]
-        """
-        check_input(self, name, stored)
-        self._node.sides[name] = stored._node
-        return self
-
-    def cache(self) -> CachedTSet[T]:
-        """Compute the elements now, and keep them in memory (a cluster's, on a cluster).
-
-        Unlike Spark's, at once. Memory is freed when nothing refers to the result any more, or by its `unpersist`.
-        """
-        return self._session.now(self._cached())
-
-    def lazy_cache(self) -> CachedTSet[T]:
-        """Prepare `cache`; the first action below it, or ``env.run()``, carries it out."""
-        return self._session.pending(self._cached())
-
-    def persist(self, name: str | None = None, refresh: bool = False) -> PersistedTSet[T]:
-        """Compute the elements now and commit them to the store, unless they are there.
-
-        With checkpointing, a job that is started again with its ID finds what an unchanged program
-        committed, in about the time of one small read. If an earlier run died in the middle, only
-        the partitions that it had not committed are computed.
-
-        Parameters
-        ----------
-        name : str, optional
-            What listings and messages call it. Default: the last operator and its function.
-        refresh : bool
-            Whether to compute although the elements are there.
-
-        Returns
-        -------
-        PersistedTSet
-            A source for anything else: the same elements, in the same order, of the same types.
-
-        Raises
-        ------
-        FingerprintError
-            Something that the elements depend on cannot be fingerprinted; the message names the path
-            to it. Nothing was computed.
-        StoreError
-            The store cannot be written to.
-
-        Examples
-        --------
-        >>> from dtset import TSetEnvironment
-        >>> for _ in range(2):
-        ...     with TSetEnvironment(cluster="synchronous", store="memory://persist", job_id="j") as env:
-        ...         env.range(4, parallelism=2).map(lambda i: i + 1).persist().hit
-        False
-        True
-        """
-        return self._session.now(self._persisted(name, refresh))
-
-    def lazy_persist(self, name: str | None = None, refresh: bool = False) -> PersistedTSet[T]:
-        """Prepare `persist`; the first action below it, or ``env.run()``, carries it out."""
-        return self._session.pending(self._persisted(name, refresh))
-
     def _applied(self, operator: Step, f: Callable[..., Any], files: Urls | None) -> TSet[Any]:
         return TSet(self._session, applied(operator, self._node, f, files))
 
-    def _like(self, node: Node) -> Self:
-        """A TSet whose elements are pairs if this one's are."""
-        made = KeyedTSet if isinstance(self, KeyedTSet) else TSet
-        return made(self._session, node)  # type: ignore[return-value]
+    def _plain(self, node: Node) -> TSet[T]:
+        return TSet(self._session, node)
 
-    def _cached(self) -> CachedTSet[T]:
-        node = Stored(durable=False, inputs=(snapshot_of_sides(self._node),))
-        made: type[CachedTSet[Any]] = CachedTSet
-        if isinstance(self, KeyedTSet):
-            made = _CachedKeyedTSet
-        return made(self._session, node)
+    def _like(self, node: Node) -> TSet[T]:
+        return TSet(self._session, node)
 
-    def _persisted(self, name: str | None, refresh: bool) -> PersistedTSet[T]:
-        if name is not None:
-            check_name("persist()", name)
-        inputs = (snapshot_of_sides(self._node),)
-        node = Stored(durable=True, inputs=inputs, name=name, refresh=refresh)
-        made: type[PersistedTSet[Any]] = PersistedTSet
-        if isinstance(self, KeyedTSet):
-            made = PersistedKeyedTSet
-        return made(self._session, node)
+    def _in_memory(self, node: Stored) -> CachedTSet[T]:
+        return CachedTSet(self._session, node)
+
+    def _in_store(self, node: Stored) -> PersistedTSet[T]:
+        return PersistedTSet(self._session, node)
 
     if not TYPE_CHECKING:
 
@@ -380,6 +234,8 @@ class KeyedTSet(TSet[tuple[K, V]], Generic[K, V]):
     the first stands for all. A key of a type that cannot be hashed the same everywhere, or an element that is not a
     pair, is a TypeError when it is computed.
     """
+
+    _is_keyed = True
 
     def keyed_reduce(
         self, f: Callable[[V, V], V], *, depends_on: Urls | None = None
@@ -418,16 +274,14 @@ class KeyedTSet(TSet[tuple[K, V]], Generic[K, V]):
         self._session.check_own(right, right._session)
         return TSet(self._session, Exchange(operator=JOIN, inputs=(self._node, right._node)))
 
-    if TYPE_CHECKING:
-        # Pairs stay pairs: said to type checkers only.
-        def cache(self) -> _CachedKeyedTSet[K, V]: ...  # noqa: D102
-        def lazy_cache(self) -> _CachedKeyedTSet[K, V]: ...  # noqa: D102
-        def persist(  # noqa: D102
-            self, name: str | None = ..., refresh: bool = ...
-        ) -> PersistedKeyedTSet[K, V]: ...
-        def lazy_persist(  # noqa: D102
-            self, name: str | None = ..., refresh: bool = ...
-        ) -> PersistedKeyedTSet[K, V]: ...
+    def _like(self, node: Node) -> KeyedTSet[K, V]:
+        return KeyedTSet(self._session, node)
+
+    def _in_memory(self, node: Stored) -> CachedKeyedTSet[K, V]:
+        return CachedKeyedTSet(self._session, node)
+
+    def _in_store(self, node: Stored) -> PersistedKeyedTSet[K, V]:
+        return PersistedKeyedTSet(self._session, node)
 
 
 class CachedTSet(InMemory[T], TSet[T]):
@@ -442,7 +296,7 @@ class PersistedTSet(InStore[T], TSet[T]):
     """
 
 
-class _CachedKeyedTSet(CachedTSet[tuple[K, V]], KeyedTSet[K, V]):
+class CachedKeyedTSet(CachedTSet[tuple[K, V]], KeyedTSet[K, V]):
     """Pairs that are kept in memory."""
 
 

@@ -59,8 +59,9 @@ def test_its_functions_see_side_inputs(env):
 def test_other_numbers_of_partitions_are_refused(env):
     with pytest.raises(ConfigurationError, match="2 partitions and range has 3"):
         env.range(4, parallelism=2).union(env.range(4, parallelism=3))
-    with pytest.raises(UsageError, match="takes a TSet"):
-        env.range(4).union([[1, 2]])
+    for not_one in ([[1, 2]], 5, None):
+        with pytest.raises(UsageError, match="takes a TSet"):
+            env.range(4).union(not_one)
 
 
 def test_an_exception_names_the_branch_it_came_from(env):

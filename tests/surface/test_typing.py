@@ -10,14 +10,14 @@ from mypy import api
 PROGRAM = textwrap.dedent(
     """
     from collections.abc import Iterator
-    from typing import assert_type
+    from typing import Any, assert_type
 
-    import dtset
     from dtset import (
         CachedTSet,
         JoinedTuple,
         KeyedTSet,
         PersistedTSet,
+        SourceFunc,
         TSet,
         TSetContext,
         TSetEnvironment,
@@ -35,17 +35,35 @@ PROGRAM = textwrap.dedent(
     assert_type(numbers.take(2), list[int])
     assert_type(numbers.cache(), CachedTSet[int])
     assert_type(numbers.persist("numbers"), PersistedTSet[int])
+    assert_type(numbers.cache().filter(lambda i, ctx: i > ctx.index), TSet[int])
+    assert_type(numbers.persist().direct(), TSet[int])
     assert_type(numbers.partition(lambda i: i % 2, 2), TSet[int])
     assert_type(numbers.union(numbers), TSet[int])
     pairs = assert_type(numbers.map_to_tuple(lambda i: (str(i), i)), KeyedTSet[str, int])
     assert_type(pairs.keyed_reduce(lambda a, b: a + b), KeyedTSet[str, int])
     assert_type(pairs.filter(lambda pair: pair[1] > 0), KeyedTSet[str, int])
+    assert_type(pairs.union([pairs, pairs]), KeyedTSet[str, int])
+    assert_type(pairs.cache().pipe().keyed_reduce(max), KeyedTSet[str, int])
+    assert_type(pairs.cache().union(pairs), KeyedTSet[str, int])
+    assert_type(pairs.union(numbers.map(lambda i: (str(i), i))), TSet[tuple[str, int]])
+    assert_type(pairs.reduce(max), TSet[tuple[str, int]])
     assert_type(pairs.collect(), list[tuple[str, int]])
     assert_type(pairs.persist().keyed_reduce(max), KeyedTSet[str, int])
     assert_type(pairs.cache().join(pairs), TSet[JoinedTuple[str, int, int]])
     assert_type(env.parallelize(["a"]), TSet[str])
     assert_type(env.parallelize({"a": 1.5}), KeyedTSet[str, float])
     assert_type(env.create_source(lambda: [1]), TSet[int])
+    assert_type(env.create_source(lambda ctx: range(ctx.index)), TSet[int])
+    assert_type(env.create_keyed_source(lambda: [("a", 1)]), KeyedTSet[str, int])
+
+    class Words(SourceFunc):
+        def has_next(self) -> bool:
+            return False
+
+        def next(self) -> str:
+            return "a"
+
+    assert_type(env.create_source(Words(), 4), TSet[str])
     assert_type(env.read_text("x.txt").map(len), TSet[int])
 
     def streamed(itr: Iterator[int], ctx: TSetContext) -> Iterator[str]:
@@ -56,11 +74,28 @@ PROGRAM = textwrap.dedent(
 
     assert_type(numbers.compute(streamed), TSet[str])
     assert_type(numbers.compute(counted), TSet[int])
+    assert_type(numbers.compute(lambda itr, ctx: sum(itr)), TSet[int])
+    assert_type(numbers.reduce(max).compute(lambda value, ctx: value + 0.5), TSet[float])
+
+    def pushed(itr: Iterator[int], collector: Any, ctx: TSetContext) -> None:
+        collector.collect(str(next(itr)))
+
+    def of_texts(itr: Iterator[str], ctx: TSetContext) -> int:
+        return len(next(itr))
+
+    assert_type(numbers.compute(pushed), TSet[Any])
     """
 )
 WRONG = {
     'numbers.map(lambda i: i + "a")': "Unsupported operand types",
     "numbers.filter(len)": "incompatible type",
+    "numbers.compute(of_texts)": "incompatible type",
+    'numbers.for_each(lambda i: i + "a")': "Unsupported operand types",
+    "numbers.lazy_sink(lambda itr: len(itr))": "incompatible type",
+    "numbers.cache().filter(bool).unpersist()": "has no attribute",
+    "env.create_source(3)": "incompatible type",
+    "env.create_source(Words)": "incompatible type",
+    "pairs.union(numbers)": "incompatible type",
     "numbers.map_to_tuple(str)": "incompatible type",
     "numbers.keyed_reduce(max)": "has no attribute",
     "pairs.join(numbers)": "incompatible type",
