@@ -8,6 +8,7 @@ Examples
 30
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dtset.errors import (
@@ -28,11 +29,13 @@ from dtset.errors import (
     UsageError,
 )
 from dtset.fingerprint import fingerprint, version
-from dtset.functions import DataPartition, JoinedTuple, SourceFunc, TSetContext
-from dtset.tset.tset import CachedTSet, KeyedTSet, PersistedTSet, TSet
+from dtset.plan.context import TSetContext
+from dtset.plan.source_func import SourceFunc
 
 if TYPE_CHECKING:
     from dtset.environment import TSetEnvironment
+    from dtset.functions import DataPartition, JoinedTuple
+    from dtset.tset.tset import CachedTSet, KeyedTSet, PersistedTSet, TSet
 
 __version__ = "0.1.0"
 
@@ -66,10 +69,21 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Import the environment when it is asked for: every start of ``dask`` imports this module."""
-    if name == "TSetEnvironment":
-        from dtset.environment import TSetEnvironment
+_LATER = {
+    "dtset.environment": ("TSetEnvironment",),
+    "dtset.functions": ("DataPartition", "JoinedTuple"),
+    "dtset.tset.tset": ("CachedTSet", "KeyedTSet", "PersistedTSet", "TSet"),
+}
 
-        return TSetEnvironment
+
+def __getattr__(name: str) -> object:
+    """Import what takes long when it is asked for: every start of ``dask`` imports this module."""
+    for module, names in _LATER.items():
+        if name in names:
+            return getattr(import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What completion offers: also what is not imported yet."""
+    return sorted({*globals(), *__all__})
