@@ -9,7 +9,6 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from dtset.errors import ConfigurationError, TSetNotFoundError, UsageError
 from dtset.execution.preview import RunPlan
-from dtset.plan.nodes import Stored
 from dtset.session.arguments import a_number
 from dtset.session.options import checked_options
 from dtset.session.process import state_after
@@ -143,7 +142,7 @@ class TSetEnvironment(Sources):
     @property
     def client(self) -> Any:
         """The `distributed.Client`, started if need be; None on Dask's local schedulers."""
-        return self._session.cluster.reached_client(self._session.run.context.settings.run_id)
+        return self._session.client
 
     def init_variable(self, name: str, default: Any) -> Any:
         """Return a variable of the driver's as it was last committed.
@@ -308,13 +307,12 @@ class TSetEnvironment(Sources):
             raise ConfigurationError(
                 f"persisted() takes a name, or a place, and was given {name!r}"
             )
-        manifest = self._session.journal.committed(asked)
-        if manifest is None:
+        found = self._session.committed(asked)
+        if found is None:
             raise TSetNotFoundError(
                 f"job {self.job_id} has committed no TSet "
                 f"{f'named {name!r}' if isinstance(name, str) else f'as persist number {name}'} in {self.store}: "
                 f"`dtset show {self.job_id}` lists what there is"
             )
-        node = Stored(durable=True, inputs=(), parallelism=manifest.partitions, name=manifest.name)
-        self._session.adopt(node, manifest)
+        node, manifest = found
         return (PersistedKeyedTSet if manifest.is_keyed else PersistedTSet)(self._session, node)

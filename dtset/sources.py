@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 from dtset.errors import ConfigurationError, UsageError
-from dtset.execution.inline import snapshot
 from dtset.io.function_files import function_files
 from dtset.operators.operator import Reader, function_of
 from dtset.operators.sources import (
@@ -263,5 +262,5 @@ class Sources:
         except TypeError as error:
             raise UsageError(f"parallelize() takes an iterable or a mapping: {error}") from error
         partitions = self._partitions(parallelism)
-        taken = snapshot(elements, partitions, self._session.run.context.settings.batch_size)
+        taken = self._session.snapshot(elements, partitions)
         return self._source(PARALLELIZE, taken, partitions)

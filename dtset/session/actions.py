@@ -19,8 +19,6 @@ from dtset.storage.batch import rows_of
 from dtset.storage.blocks import decode_block
 from dtset.storage.pickling import present_class
 
-__all__ = ["count", "elements", "take", "visit"]
-
 _GROWTH = 4
 
 

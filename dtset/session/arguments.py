@@ -10,15 +10,6 @@ from typing import Any, SupportsIndex
 from dtset.errors import ConfigurationError
 from dtset.urls import redacted
 
-__all__ = [
-    "a_boolean",
-    "a_folder",
-    "a_mapping",
-    "a_name",
-    "a_number",
-    "a_number_of_partitions",
-]
-
 
 def a_name(what: str, value: object) -> str | None:
     """Return a name, or None where none was given."""

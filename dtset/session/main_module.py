@@ -12,8 +12,6 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-__all__ = ["show_main"]
-
 # The second is what `runpy.run_path` calls a program that was given no name.
 _NAMES = ("__main__", "<run_path>")
 

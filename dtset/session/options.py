@@ -22,8 +22,6 @@ from dtset.session.process import default_name, job_id_of, submission
 from dtset.settings import ignored_globals, seconds, setting, whole_number
 from dtset.storage.codecs import chunk_codec
 
-__all__ = ["Options", "checked_options"]
-
 
 @dataclass(frozen=True)
 class Options:

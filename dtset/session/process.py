@@ -20,22 +20,6 @@ from dtset.settings import setting
 from dtset.storage.local_store import local_path
 from dtset.urls import shown_url
 
-__all__ = [
-    "IN_MEMORY",
-    "BegunRun",
-    "default_name",
-    "how_to_restart",
-    "is_reimported",
-    "job_id_of",
-    "read_report",
-    "report",
-    "state_after",
-    "submission",
-    "this_program",
-    "uncaught",
-    "versions",
-]
-
 # What Linux calls a file that lies in memory alone.
 IN_MEMORY = "/memfd:"
 

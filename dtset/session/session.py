@@ -7,7 +7,7 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -23,6 +23,7 @@ from dtset.diagnostics.banner import banner, environment_lines, miss_line, persi
 from dtset.diagnostics.console import attach_console
 from dtset.errors import ConfigurationError, UsageError
 from dtset.execution.at_hand import Persisted
+from dtset.execution.inline import SequenceSource, snapshot
 from dtset.execution.preview import RunPlan, preview
 from dtset.execution.resolve import Index
 from dtset.execution.resubmit import Resubmission
@@ -33,7 +34,7 @@ from dtset.execution.submit import RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
 from dtset.execution.workers.parent_watch import end_with
 from dtset.operators.operator import Action
-from dtset.plan.nodes import Node, snapshot_of_sides
+from dtset.plan.nodes import Node, Stored, snapshot_of_sides
 from dtset.plan.user_function import UserFunction
 from dtset.session import actions
 from dtset.session.main_module import show_main
@@ -50,8 +51,6 @@ from dtset.session.process import (
 )
 from dtset.storage.local_store import local_path
 from dtset.storage.opening import open_store
-
-__all__ = ["Pending", "Session"]
 
 _logger = logging.getLogger("dtset")
 
@@ -119,7 +118,7 @@ class Session:
                 check_writable=self._recorder.check_writable,
             )
         )
-        self.journal = Journal(self._store, self.job_id, run_id, self._recorder.note)
+        self._journal = Journal(self._store, self.job_id, run_id, self._recorder.note)
         self.state = State(
             self._store,
             self.job_id,
@@ -209,6 +208,10 @@ class Session:
 
     # What is asked of nodes ---------------------------------------------------------------------
 
+    def snapshot(self, sequence: Sequence[Any], parallelism: int) -> SequenceSource:
+        """A sequence as it is now, cut into partitions."""
+        return snapshot(sequence, parallelism, self.run.context.settings.batch_size)
+
     def elements(self, node: Node) -> Iterator[Any]:
         """All elements of a node, in the order of its partitions."""
         self.check_open()
@@ -232,7 +235,7 @@ class Session:
     def plan(self, node: Node) -> RunPlan:
         """What the persists that a node depends on would find."""
         self.check_open()
-        return preview(self.run.plan(snapshot_of_sides(node)), self.journal.reason)
+        return preview(self.run.plan(snapshot_of_sides(node)), self._journal.reason)
 
     def prepare(self, node: Node) -> None:
         """Carry out a persist or a cache, and those that it depends on."""
@@ -247,9 +250,14 @@ class Session:
         """Whether the elements of a node were persisted or cached."""
         return self.run.at_hand.has(node)
 
-    def adopt(self, node: Node, manifest: Manifest) -> None:
-        """Take a committed TSet for what a node stands for."""
+    def committed(self, name_or_place: str | int) -> tuple[Node, Manifest] | None:
+        """Find the last committed TSet of a name, or of a place in its run, and a node that stands for it."""
+        manifest = self._journal.committed(name_or_place)
+        if manifest is None:
+            return None
+        node = Stored(durable=True, inputs=(), parallelism=manifest.partitions, name=manifest.name)
         self.run.adopt(node, manifest)
+        return node, manifest
 
     def release(self, node: Node) -> None:
         """Free a cache's memory."""
@@ -285,6 +293,11 @@ class Session:
     def url(self) -> str:
         """URL of the store, without user, password and query."""
         return self._store.url
+
+    @property
+    def client(self) -> Any:
+        """The `distributed.Client`, started if need be; None on Dask's local schedulers."""
+        return self.cluster.reached_client(self.run.context.settings.run_id)
 
     def url_of(self, path: str) -> str:
         """URL of what lies at a path of the store."""
@@ -340,13 +353,13 @@ class Session:
         manifest, hit = persisted.manifest, persisted.hit
         _logger.info("%s", persist_line(manifest, hit, took))
         if self.checkpointing:
-            self.journal.persisted(
+            self._journal.persisted(
                 manifest, hit, accepted=persisted.accepted_for is not None, seconds=took
             )
 
     def _miss_noted(self, missed: Missed) -> str:
         """Say, in the log too, why a TSet that the job knows has to be computed."""
-        reason = self.journal.missed(missed)
+        reason = self._journal.missed(missed)
         if reason.before is not None:
             _logger.info("%s", miss_line(missed, reason.words))
         return reason.words

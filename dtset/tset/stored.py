@@ -8,8 +8,6 @@ from typing import TypeVar
 from dtset.execution.at_hand import Persisted
 from dtset.tset.handle import Handle
 
-__all__ = ["InMemory", "InStore"]
-
 T = TypeVar("T")
 
 
