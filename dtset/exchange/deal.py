@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["DealChangedError", "Piece", "Sent", "common_deal", "deal_of", "sent"]
-
 
 class DealChangedError(Exception):
     """Inputs of one task came from different runs of the same map side; the driver starts it again."""
@@ -17,14 +15,7 @@ class DealChangedError(Exception):
 class Sent:
     """What one map-side partition sends.
 
-    Parameters
-    ----------
-    side : int
-        Which input of the exchange it belongs to.
-    blocks : mapping of int to sequence of bytes
-        By target, encoded elements in their order.
-    digest : str
-        Digest of all of it, taken once: pieces carry it.
+    Encoded elements are by target, in their order; the `digest` is of all of it, taken once: pieces carry it.
     """
 
     side: int
@@ -36,16 +27,8 @@ class Sent:
 class Piece:
     """What some map-side partitions of one input send to some targets.
 
-    Parameters
-    ----------
-    side : int
-        Which input of the exchange they belong to.
-    digests : mapping of int to str
-        For each map-side partition, the digest of all that it sends, to whatever target.
-    blocks : mapping of int to sequence of (int, sequence of bytes)
-        For each target, the map-side partitions and what they send to it.
-    deal : str or None
-        The deal that the map side itself was computed from.
+    `digests` are, for each map-side partition, of all that it sends, to whatever target; the `deal` is that which the
+    map side itself was computed from.
     """
 
     side: int
@@ -71,13 +54,7 @@ def sent(side: int, blocks: Mapping[int, Sequence[bytes]]) -> Sent:
 
 
 def common_deal(deals: Iterable[str | None]) -> str | None:
-    """Return the deal that all inputs came from.
-
-    Raises
-    ------
-    DealChangedError
-        They came from more than one.
-    """
+    """Return the deal that all inputs came from."""
     distinct = set(deals)
     if len(distinct) > 1:
         raise DealChangedError("a map task ran again, and gave something else than before")

@@ -28,8 +28,6 @@ from types import BuiltinFunctionType, FunctionType
 from typing import Any
 from uuid import UUID
 
-__all__ = ["NEVER_NAN", "nan_token", "stable_hash", "target_of"]
-
 _MASK = (1 << 64) - 1
 _EPOCH = date(1970, 1, 1).toordinal()
 NEVER_NAN = frozenset({str, bytes, int, bool, type(None)})
@@ -69,22 +67,9 @@ def target_of(key: object, targets: int) -> int:
 def stable_hash(key: object) -> int:
     """Hash of a key: equal for keys that are one key in a ``dict``, in every process.
 
-    Parameters
-    ----------
-    key : object
-        Numbers, text, bytes, None, tuples, frozen sets, ranges, enums, dates and times (also NumPy's and
-        pandas's), paths, UUIDs, IP addresses and networks, classes, functions, hashable dataclasses, attrs
-        classes and pydantic models, and instances of classes that define ``__dtset_hash__``.
-
-    Returns
-    -------
-    int
-        64 bits.
-
-    Raises
-    ------
-    TypeError
-        The type's equality is not known, so that equal keys might not meet.
+    Keys are numbers, text, bytes, None, tuples, frozen sets, ranges, enums, dates and times (also NumPy's and
+    pandas's), paths, UUIDs, IP addresses and networks, classes, functions, hashable dataclasses, attrs classes and
+    pydantic models, and instances of classes that define ``__dtset_hash__``.
 
     Examples
     --------
@@ -115,18 +100,8 @@ def nan_token(key: object) -> Hashable:
 class _Kind:
     """How keys of a type are hashed.
 
-    Parameters
-    ----------
-    hash : callable
-        Gives the hash.
-    parts : callable or None
-        Gives the parts that ``==`` compares.
-    gathered : callable
-        What to gather the parts in.
-    tag : callable
-        Gives what ``==`` compares besides the parts.
-    missing : str or None
-        What stands for all keys of the type that are not equal to themselves.
+    `parts` are what ``==`` compares, and `tag` what it compares besides; `missing` stands for all keys that are not
+    equal to themselves.
     """
 
     hash: Callable[[Any], int]

@@ -15,8 +15,6 @@ from dtset.execution.schedulers.scheduler import Key
 from dtset.fingerprint.tree import Tree
 from dtset.plan.nodes import Mark, Node
 
-__all__ = ["AtHand", "Cached", "Persisted", "anew"]
-
 
 @dataclass(frozen=True)
 class Persisted:

@@ -10,8 +10,6 @@ from dtset.execution.resolve import Found, Resolved
 from dtset.execution.submit import RunContext, Submit, lowered, packed
 from dtset.fingerprint.tree import Tree
 
-__all__ = ["keep"]
-
 
 def keep(run: RunContext, found: Found, resolved: Resolved, submit: Submit) -> None:
     """Compute a cache, and keep its partitions where they are."""

@@ -12,8 +12,6 @@ from dtset.execution.shipping import Program, Shipment, receive
 from dtset.execution.stage import TaskSettings
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["StoredShipment", "program_of", "sent"]
-
 # A task of its own, that all others depend on, would be cheaper; but Dask runs what depends on a large
 # result where that result is, on one worker.
 _LARGEST_INLINE = 2**16

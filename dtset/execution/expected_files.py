@@ -11,8 +11,6 @@ from dtset.fingerprint.tree import Tree
 from dtset.operators.kernels.batching import Batches
 from dtset.plan.nodes import FunctionFiles
 
-__all__ = ["ExpectedFiles", "unchanged"]
-
 
 @dataclass(frozen=True)
 class ExpectedFiles:
@@ -22,13 +20,7 @@ class ExpectedFiles:
     expected: Tree
 
     def check(self) -> None:
-        """Make sure that the files are as they were.
-
-        Raises
-        ------
-        SourceChangedError
-            One of them changed: what was computed may be of either state.
-        """
+        """Make sure that the files are as they were."""
         before, now = _states(self.expected), _states(files_tree(self.files))
         changed = sorted(
             name for name in before.keys() | now.keys() if before.get(name) != now.get(name)

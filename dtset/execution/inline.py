@@ -19,20 +19,12 @@ from dtset.storage.blocks import block_classes, decode_block, encode_block
 from dtset.storage.partition_writer import PartitionWriter
 from dtset.storage.pickling import present_class
 
-__all__ = ["SequenceSource", "inlined", "snapshot"]
-
 _MOST_BYTES = 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class SequenceSource:
-    """A sequence as it was when it was given: what is changed in it later is not seen.
-
-    Parameters
-    ----------
-    blocks : mapping of int to sequence of bytes
-        By partition, the elements as encoded blocks.
-    """
+    """A sequence as it was when it was given: what is changed in it later is not seen."""
 
     blocks: Mapping[int, Sequence[bytes]] = field(repr=False)
 
@@ -65,13 +57,7 @@ class SequenceSource:
 
 
 def snapshot(sequence: Sequence[Any], parallelism: int, batch_size: int) -> SequenceSource:
-    """Take a sequence as it is now, cut into contiguous partitions.
-
-    Raises
-    ------
-    UsageError
-        An element cannot travel to a worker.
-    """
+    """Take a sequence as it is now, cut into contiguous partitions."""
     blocks = {}
     for partition in range(parallelism):
         first, last = share(len(sequence), partition, parallelism)
@@ -87,19 +73,8 @@ def snapshot(sequence: Sequence[Any], parallelism: int, batch_size: int) -> Sequ
 def inlined(source: SequenceSource, settings: TaskSettings, path: str) -> BlockInput | LoadInput:
     """Bring a sequence to where tasks can read it: in the graph if it is small, else through the store.
 
-    Parameters
-    ----------
-    source : SequenceSource
-        The elements.
-    settings : TaskSettings
-        Tell of the store.
-    path : str
-        Where in the store to write what is larger than 1 MiB; it stays there until the run ends.
-
-    Returns
-    -------
-    BlockInput or LoadInput
-        What tasks read; in the graph after all, if the store may only be read.
+    What is larger than 1 MiB is written to the `path`, where it stays until the run ends; all is in the graph if the
+    store may only be read.
     """
     if source.nbytes <= _MOST_BYTES:
         return BlockInput(source.blocks)

@@ -16,8 +16,6 @@ from dtset.operators.kernels.failure import close_all
 from dtset.operators.operator import Reader, Step, Zipper
 from dtset.storage.blocks import decode_block
 
-__all__ = ["BlockInput", "Branch", "Input", "LoadInput", "Opened", "SourceInput", "ZipInput"]
-
 BatchesOf: TypeAlias = Callable[[Scope], Batches]
 
 

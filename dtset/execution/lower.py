@@ -36,8 +36,6 @@ from dtset.plan.nodes import (
     topological,
 )
 
-__all__ = ["Lowered", "Target", "Whereabouts", "asking_for_classes", "grouped", "lower"]
-
 # How many partitions' values one task of a tree puts together.
 _ARITY = 32
 
@@ -49,22 +47,8 @@ Whereabouts: TypeAlias = Mapping[Mark, LoadInput | BlockInput | Cached]
 class Target:
     """What an action wants: some partitions of a node, and what becomes of them.
 
-    Parameters
-    ----------
-    node : Node
-        Whose elements.
-    output : Output
-        What becomes of them.
-    partitions : sequence of int
-        Which of them.
-    resolved : mapping
-        By node, where the elements of persists, and of sequences in the driver's memory, are.
-    shipment : Shipment or StoredShipment
-        The user's code.
-    digests : mapping of Mark to str
-        Fingerprints, by node, of operators that see them as ``ctx.id`` and ``ctx.random``.
-    files : tuple of ExpectedFiles
-        What functions read by themselves, in the state that was fingerprinted.
+    `digests` are fingerprints, by node, of operators that see them as ``ctx.id`` and ``ctx.random``; `files` are what
+    functions read by themselves, in the state that was fingerprinted.
     """
 
     node: Node
@@ -88,18 +72,8 @@ class Lowered:
 class _Reading:
     """Where a stage's elements come from: what each of its tasks depends on.
 
-    Parameters
-    ----------
-    name : str
-        What the dashboard calls it.
-    input_of : callable
-        The input of a task, by its partitions.
-    upstream_of : callable
-        The keys that the task depends on, by its partitions.
-    groups : sequence of sequence of int, optional
-        Which partitions are best of one task.
-    callers : tuple of str
-        Keys of the operators that run while it is read.
+    Inputs and the keys that a task depends on are by its partitions; `callers` are keys of the operators that run
+    while it is read.
     """
 
     name: str
@@ -133,23 +107,7 @@ def lower(
 ) -> Lowered:
     """Make the Dask graph of what an action wants.
 
-    Parameters
-    ----------
-    target : Target
-        What is wanted.
-    at_hand : mapping
-        By node, where the elements of sources in memory, caches and persists are. Nothing above these nodes
-        becomes part of the graph.
-    spec_of : callable
-        The spec of a node's operator.
-    settings : TaskSettings
-        What all tasks are told.
-    threads, tasks_per_thread : int
-        How many groups a stage is cut into.
-
-    Returns
-    -------
-    Lowered
+    Nothing above the nodes that are at hand becomes part of the graph.
     """
     lowering = _Lowering(
         at_hand=at_hand,

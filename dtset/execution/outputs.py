@@ -19,14 +19,6 @@ from dtset.storage.batch import Rows, rows_of
 from dtset.storage.blocks import encode_block
 from dtset.storage.partition_writer import PartitionWriter
 
-__all__ = [
-    "ActionOutput",
-    "BlockOutput",
-    "Committed",
-    "Output",
-    "PersistOutput",
-]
-
 FIRST_GENERATION = "0"
 
 

@@ -21,8 +21,6 @@ from dtset.execution.resolve import Found, Resolved, resolve
 from dtset.execution.submit import RunContext, Submit, computed, packed
 from dtset.plan.nodes import Stored, operators, title
 
-__all__ = ["persist"]
-
 # How often what is packed is packed again, as what it reads has changed meanwhile.
 _MOST_TRIES = 4
 

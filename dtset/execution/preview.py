@@ -11,29 +11,14 @@ from dtset.execution.resolve import Found, Resolved, State
 from dtset.fingerprint.tree import Tree
 from dtset.plan.nodes import described, operators, through_links, title
 
-__all__ = ["PersistPreview", "RunPlan", "preview"]
-
 
 @dataclass(frozen=True)
 class PersistPreview:
     """What one persist would find.
 
-    Parameters
-    ----------
-    name : str
-        What it is called.
-    state : str
-        ``hit``, ``partial``, ``miss``; ``computed``: this run has computed it; ``depends on``: what it would find
-        is not known before the persists and caches above it have been run.
-    found, partitions : int
-        How many partitions are there, of how many.
-    why : str or None
-        Why it would be computed: the first thing that differs from the last run; for ``depends on``, the
-        names of what it depends on.
-    operators : tuple of str
-        The operators that make it, from the sources on.
-    fingerprint : str or None
-        What it would be stored under; None if that is not known yet.
+    The `state` is ``hit``, ``partial``, ``miss``; ``computed``: this run has computed it; ``depends on``: what it
+    would find is not known before the persists and caches above it have been run, which `why` names then. Else `why`
+    is the first thing that differs from the last run.
     """
 
     name: str
@@ -86,17 +71,7 @@ class RunPlan:
 def preview(resolved: Resolved, explain: Callable[..., Reason]) -> RunPlan:
     """Say what was found of a plan, in words.
 
-    Parameters
-    ----------
-    resolved : Resolved
-        What was found.
-    explain : callable
-        Says why one is missing, given it and, as `ahead`, how many before it are yet to be run.
-
-    Raises
-    ------
-    FingerprintError
-        Something that a persist depends on cannot be fingerprinted.
+    `explain` says why one is missing, given it and, as `ahead`, how many before it are yet to be run.
     """
     persists = (_of_persist(found, explain) for found in resolved.stored if found.node.durable)
     node = resolved.plan

@@ -35,8 +35,6 @@ from dtset.plan.nodes import (
 )
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["Found", "Index", "Resolved", "State", "resolve"]
-
 
 class State(StrEnum):
     """What is found of a persist or a cache; ``DONE`` is at hand, ``DEPENDS`` waits for what is above it."""
@@ -72,13 +70,7 @@ class Index:
         return plan_tree(node, stored, config=self.config, ignore=self.ignore)
 
     def tree_at_hand(self, node: Node, at_hand: AtHand) -> Tree:
-        """What stands for elements at hand, with the code that their classes have now.
-
-        Raises
-        ------
-        FingerprintError
-            They are a cache's, and it cannot be said what that was computed from.
-        """
+        """What stands for elements at hand, with the code that their classes have now."""
         persisted = at_hand.persisted.get(node.mark)
         if persisted is not None:
             return self.tree_of(persisted.manifest.name, persisted)

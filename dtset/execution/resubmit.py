@@ -13,8 +13,6 @@ from dtset.execution.forwarding.failures import TaskFailedError
 from dtset.execution.schedulers.scheduler import WorkersLostError
 from dtset.execution.schedulers.waiting import SchedulerLostError, WorkersGoneError
 
-__all__ = ["Resubmission"]
-
 _T = TypeVar("_T")
 
 

@@ -17,8 +17,6 @@ from dtset.execution.resolve import Resolved, resolve
 from dtset.execution.submit import RunContext, computed, packed
 from dtset.plan.nodes import Node, topological
 
-__all__ = ["Run"]
-
 _T = TypeVar("_T")
 
 

@@ -12,8 +12,6 @@ from dtset.execution.inputs import BlockInput, LoadInput, Opened
 from dtset.execution.stage import Scope
 from dtset.operators.data_partition import DataPartition
 
-__all__ = ["OpenedSides", "SideInput", "opened_sides"]
-
 
 @dataclass(frozen=True)
 class SideInput:

@@ -9,8 +9,6 @@ from dtset.operators.operator import Action
 from dtset.plan.nodes import Content, Node, Source, Stored, described, through_links
 from dtset.plan.user_function import UserFunction
 
-__all__ = ["action_spec", "function_key", "sees_ctx", "spec_of"]
-
 
 def spec_of(node: Node, job_id: str, digest: str) -> CallSpec[Any]:
     """Spec of an operator; what its functions see of it is the same in every run of the same program."""

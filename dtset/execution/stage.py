@@ -19,8 +19,6 @@ from dtset.storage.objects import ObjectStore
 if TYPE_CHECKING:
     from dtset.execution.shipping import Program
 
-__all__ = ["GroupResult", "Scope", "TaskSettings", "place_of", "through"]
-
 # A function that pulls runs inside of its consumer's: some five frames deeper, and as much as it takes itself.
 _PULLS_IN_A_STACK = 30
 

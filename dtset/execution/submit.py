@@ -28,8 +28,6 @@ from dtset.fingerprint.graph import reached_distributions
 from dtset.operators.call import CallSpec
 from dtset.plan.nodes import Mark, Node, Source, Stored, topological
 
-__all__ = ["RunContext", "Submit", "computed", "lowered", "packed"]
-
 _T = TypeVar("_T")
 
 

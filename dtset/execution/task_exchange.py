@@ -19,8 +19,6 @@ from dtset.operators.operator import Mover
 from dtset.storage.batch import Batch, joined
 from dtset.storage.blocks import decode_block, encode_block
 
-__all__ = ["ReceiveInput", "SendOutput", "split_group"]
-
 # Batches of one target are put together: blocks of a few elements would cost more than the elements.
 _BLOCK_ROWS = 16384
 _MOST_PENDING = 32

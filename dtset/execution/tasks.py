@@ -27,14 +27,6 @@ from dtset.operators.operator import Step
 from dtset.storage.blocks import block_classes
 from dtset.storage.pickling import ClassResolver, present_class
 
-__all__ = [
-    "Stage",
-    "classes_in",
-    "partition_results",
-    "run_group",
-    "together",
-]
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -162,13 +154,7 @@ def _worker_id() -> int | str:
 
 
 def _check_store(settings: TaskSettings) -> None:
-    """Make sure, once per process, that a record that the driver sees can be seen from here.
-
-    Raises
-    ------
-    StoreNotSharedError
-        It cannot: what is written here would not be found again.
-    """
+    """Make sure, once per process, that a record that the driver sees can be seen from here."""
     seen = (settings.store.url, settings.run_id)
     if seen in _stores_seen:
         return

@@ -21,8 +21,6 @@ from dtset.plan.nodes import (
 )
 from dtset.plan.user_function import UserFunction
 
-__all__ = ["files_tree", "node_tree", "plan_tree", "rooted_tree", "stored_tree"]
-
 
 def plan_tree(
     node: Node,
@@ -31,29 +29,7 @@ def plan_tree(
     config: Mapping[str, Any],
     ignore: Collection[str] = (),
 ) -> Tree:
-    """Fingerprint of the elements of a node, with the Python version and the format of fingerprints as leaves.
-
-    Parameters
-    ----------
-    node : Node
-        Whose elements.
-    stored : mapping of Mark to Tree
-        By node, what stands for elements that were persisted or cached; nothing above these
-        nodes is looked at.
-    config : mapping
-        The environment's, which functions that take a ``ctx`` can see.
-    ignore : collection of str
-        Globals to leave out.
-
-    Returns
-    -------
-    Tree
-
-    Raises
-    ------
-    FingerprintError
-        Something in it has no deterministic fingerprint.
-    """
+    """Fingerprint of the elements of a node, with the Python version and the format of fingerprints as leaves."""
     trees: dict[Mark, Tree] = dict(stored)
     session = Session(ignore)
     for needed in topological(node, until=lambda above: above.mark in stored):

@@ -7,8 +7,6 @@ from dtset.operators.elementwise import ELEMENT, visited
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.operator import Action
 
-__all__ = ["COUNT", "FOR_EACH"]
-
 
 def _count(batches: Batches, call: Call) -> int:
     return sum(map(len, batches))

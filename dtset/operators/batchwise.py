@@ -8,8 +8,6 @@ from dtset.operators.operator import Step
 from dtset.plan.user_function import Accepted, Form
 from dtset.storage.numpy_batches import from_numpy, to_numpy
 
-__all__ = ["MAP_BATCHES"]
-
 
 def _map_batches(call: Call) -> list[Handler]:
     return [_mapped(call)]

@@ -11,8 +11,6 @@ from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Content, SourceData
 from dtset.plan.user_function import Form
 
-__all__ = ["FUNCTION", "Call", "CallSpec", "Signature"]
-
 FUNCTION = "function"
 """The role of the one function of an operator that takes one."""
 
@@ -23,14 +21,7 @@ O_co = TypeVar("O_co", covariant=True)
 class Signature:
     """How a function of the user's is called; the function itself travels apart.
 
-    Parameters
-    ----------
-    key : str
-        Where the program holds it.
-    form : Form
-        In which form it is called.
-    takes_ctx : bool
-        Whether it is passed a `TSetContext`.
+    The `key` is where the program holds the function.
     """
 
     key: str
@@ -42,26 +33,8 @@ class Signature:
 class CallSpec(Generic[O_co]):
     """An operator in a stage, as it travels.
 
-    Parameters
-    ----------
-    operator : object
-        What it is.
-    key : str
-        Its node in this plan: where the program holds what a source reads.
-    label, id, name : str
-        Its functions as messages call them, and what ``ctx`` says of it.
-    seed : str
-        What ``ctx.random`` is seeded with, besides the partition.
-    parallelism : int
-        Number of partitions of its result.
-    signatures : mapping of str to Signature
-        Its functions, by role.
-    params : mapping of str to object
-        Plain values that decide what it does.
-    sides : tuple of str
-        Names of its side inputs.
-    content : Content
-        What its input holds, for a compute.
+    Functions are by role. The `key` is where the program holds what a source reads; `seed` is what ``ctx.random`` is
+    seeded with, besides the partition; `content` is what its input holds, for a compute.
     """
 
     operator: O_co
@@ -81,28 +54,8 @@ class CallSpec(Generic[O_co]):
 class Call:
     """An operator's call for one partition.
 
-    Parameters
-    ----------
-    signatures : mapping of str to Signature
-        How its functions are called, by role.
-    functions : mapping of str to callable
-        The functions, by role.
-    params : mapping of str to object
-        Plain values that decide what it does.
-    ctx : TSetContext
-        What functions are told about where they run.
-    place : Place
-        Where it runs, for notes on errors.
-    limit : int
-        About how many elements a batch has.
-    content : Content
-        What a compute is given.
-    data : SourceData or None
-        What a source reads.
-    sources, targets : int
-        From how many partitions to how many a mover sends.
-    side : int
-        Which of its inputs a mover sends from.
+    Functions are by role. `limit` is about how many elements a batch has; a mover sends from `sources` to `targets`
+    partitions, and from its input of the number `side`.
     """
 
     signatures: Mapping[str, Signature]

@@ -10,8 +10,6 @@ from dtset.errors import EmptyTSetError
 from dtset.storage.batch import Batch, joined, rows_of
 from dtset.storage.numpy_batches import Arrays, to_numpy
 
-__all__ = ["DataPartition"]
-
 T_co = TypeVar("T_co", covariant=True)
 _NOTHING = object()
 # Batches of some megabytes at the most.

@@ -17,8 +17,6 @@ from dtset.plan.context import TSetContext
 from dtset.plan.user_function import Accepted, Form
 from dtset.storage.batch import Rows, chosen
 
-__all__ = ["ELEMENT", "FILTER", "FLAT_MAP", "MAP", "MAP_TO_TUPLE", "visited"]
-
 ELEMENT = Accepted(
     "f(x) or f(x, ctx)",
     {1: (Form.ELEMENT, False), 2: (Form.ELEMENT, True)},

@@ -14,8 +14,6 @@ from dtset.operators.operator import Mover
 from dtset.operators.partitioning import dealt_out
 from dtset.storage.batch import Batch
 
-__all__ = ["JOIN", "JoinedTuple"]
-
 K = TypeVar("K")
 V = TypeVar("V")
 W = TypeVar("W")

@@ -6,8 +6,6 @@ from dtset.operators.call import Call
 from dtset.operators.kernels.driver import Handler
 from dtset.operators.operator import Step
 
-__all__ = ["DIRECT", "PIPE"]
-
 
 def _as_it_is(call: Call) -> list[Handler]:
     """Return no handler: batches pass."""

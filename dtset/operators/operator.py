@@ -17,8 +17,6 @@ from dtset.plan.nodes import Content
 from dtset.plan.user_function import Accepted, UserFunction, user_function
 from dtset.storage.batch import Batch
 
-__all__ = ["Action", "Mover", "Pull", "Reader", "Step", "Zipper", "function_of"]
-
 Pull: TypeAlias = Callable[[Batches], Batches]
 
 

@@ -16,8 +16,6 @@ from dtset.operators.operator import Mover
 from dtset.plan.user_function import Accepted, Form
 from dtset.storage.batch import Batch
 
-__all__ = ["PARTITION", "dealt_out"]
-
 
 def dealt_out(batch: Batch, targets: Sequence[int]) -> Iterator[tuple[int, Batch]]:
     """Give the elements of a batch by target, those of one target in their order."""

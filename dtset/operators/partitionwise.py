@@ -18,8 +18,6 @@ from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Content
 from dtset.plan.user_function import Accepted, Form
 
-__all__ = ["COMPUTE", "SINK", "elements_of"]
-
 
 def elements_of(batches: Batches, place: Place) -> Iterator[Any]:
     """All elements of a partition as one iterator; `place` knows how far it was read."""

@@ -17,8 +17,6 @@ from dtset.plan.nodes import Content
 from dtset.plan.user_function import Accepted, Form
 from dtset.storage.batch import Batch, Rows
 
-__all__ = ["KEYED_REDUCE", "REDUCE"]
-
 _PAIR = Accepted("f(a, b)", {2: (Form.PAIR, False)}, (Form.PAIR, False))
 
 

@@ -18,17 +18,6 @@ from dtset.plan.user_function import Accepted, Form
 from dtset.storage.columns import Columns
 from dtset.storage.schema import Schema
 
-__all__ = [
-    "CREATE_KEYED_SOURCE",
-    "CREATE_SOURCE",
-    "PARALLELIZE",
-    "RANGE",
-    "READ_TEXT",
-    "Elements",
-    "RangeSource",
-    "share",
-]
-
 
 class Elements(Protocol):
     """Source data that gives elements one by one."""

@@ -8,8 +8,6 @@ from dtset.operators.call import Call
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.operator import Zipper
 
-__all__ = ["UNION"]
-
 
 def _one_after_the_other(streams: Sequence[Batches], call: Call) -> Batches:
     """Give the batches of the first input, then those of the next."""

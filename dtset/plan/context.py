@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["TSetContext"]
-
 
 class TSetContext:
     """Where a user's function runs: the ``ctx`` of its parameters.

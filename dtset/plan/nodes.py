@@ -10,28 +10,6 @@ from typing import Protocol
 
 from dtset.plan.user_function import Accepted, UserFunction
 
-__all__ = [
-    "Apply",
-    "Content",
-    "Exchange",
-    "FunctionFiles",
-    "Mark",
-    "Node",
-    "Operator",
-    "Source",
-    "SourceData",
-    "Stored",
-    "Zip",
-    "described",
-    "is_link",
-    "operators",
-    "snapshot_of_sides",
-    "through_links",
-    "title",
-    "topological",
-    "upstream",
-]
-
 _numbers = count(1)
 
 
@@ -93,26 +71,8 @@ class Mark:
 class Node:
     """What all five kinds of nodes have.
 
-    Parameters
-    ----------
-    operator : Operator
-        What it does.
-    inputs : tuple of Node
-        The nodes that it reads.
-    parallelism : int
-        Number of partitions. Default: that of the first input.
-    functions : mapping of str to UserFunction
-        The user's functions, by role.
-    params : mapping of str to object
-        Plain values that decide what the operator does.
-    sides : dict of str to Node
-        The side inputs that are bound to it now, by name: the one thing of a plan that changes.
-    files : FunctionFiles, optional
-        What the functions read by themselves.
-    name : str, optional
-        The name that the user gave it.
-    mark : Mark
-        What copies of it share.
+    Functions are by role; `sides`, the side inputs that are bound to it now, are the one thing of a plan that
+    changes. `files` are what the functions read by themselves, and the `mark` is what copies of it share.
     """
 
     operator: Operator
@@ -199,16 +159,7 @@ def through_links(node: Node) -> Node:
 def topological(*targets: Node, until: Callable[[Node], bool] | None = None) -> list[Node]:
     """Nodes that the targets depend on, and the targets, each after its inputs and once.
 
-    Parameters
-    ----------
-    *targets : Node
-        Where to begin.
-    until : callable, optional
-        Says of a node that nothing above it is wanted.
-
-    Returns
-    -------
-    list of Node
+    Nothing above a node of which `until` says so is wanted.
 
     Examples
     --------

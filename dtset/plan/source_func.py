@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dtset.plan.context import TSetContext
 
-__all__ = ["SourceFunc"]
-
 
 class SourceFunc(ABC):
     """A source of elements: Twister2's ``SourceFunc``.

@@ -12,8 +12,6 @@ from typing import Any
 from dtset.errors import UsageError
 from dtset.plan.source_func import SourceFunc
 
-__all__ = ["Accepted", "Form", "UserFunction", "user_function"]
-
 
 class Form(Enum):
     """How an operator calls the function it was given."""
@@ -35,16 +33,8 @@ class Form(Enum):
 class Accepted:
     """The forms of user functions that an operator accepts in a role.
 
-    Parameters
-    ----------
-    said : str
-        The forms, in words.
-    forms : mapping of int to (Form, bool)
-        By the number of parameters without a default, the form, and whether it is passed a `TSetContext`.
-    without_signature : (Form, bool), optional
-        What is taken for the form of a callable that does not say its parameters.
-    takes_objects : bool
-        Whether a source object is accepted as well.
+    `forms` are by the number of parameters without a default, each with whether a `TSetContext` is passed;
+    `without_signature` is taken for a callable that does not say its parameters.
     """
 
     said: str
@@ -58,19 +48,7 @@ _SOURCE_METHODS = ("has_next", "next", "prepare", "close")
 
 @dataclass(frozen=True)
 class UserFunction:
-    """A user's function with the form its operator calls it in.
-
-    Parameters
-    ----------
-    function : object
-        What the user gave: a callable, or a source object.
-    form : Form
-        How it is called.
-    takes_ctx : bool
-        Whether it is passed a `TSetContext`.
-    label : str
-        What messages call it.
-    """
+    """A user's function with the form its operator calls it in."""
 
     function: Any
     form: Form
@@ -80,24 +58,6 @@ class UserFunction:
 
 def user_function(operator: str, accepted: Accepted, function: object) -> UserFunction:
     """Determine the form of a function that an operator was given.
-
-    Parameters
-    ----------
-    operator : str
-        The operator: ``"map"``, ``"compute"``, ``"create_source"``, …
-    accepted : Accepted
-        The forms that it takes.
-    function : object
-        What the user passed.
-
-    Returns
-    -------
-    UserFunction
-
-    Raises
-    ------
-    UsageError
-        The object is not callable, or takes a number of parameters that the operator cannot give.
 
     Examples
     --------

@@ -56,10 +56,7 @@ class _Shown(ModuleType):
 def show_main() -> Callable[[], None]:
     """Let ``sys.modules`` have, as ``__main__``, the namespace of the program that calls this.
 
-    Returns
-    -------
-    callable
-        Puts back what was there, once all that called `show_main` have called theirs.
+    What is returned puts back what was there, once all that called `show_main` have called theirs.
 
     Examples
     --------

@@ -67,13 +67,7 @@ def checked_options(
     exclusive: bool,
     keep_variables: bool | None,
 ) -> Options:
-    """Check the arguments of an environment, and fill up what they leave to the command line and to settings.
-
-    Raises
-    ------
-    ConfigurationError
-        The value of an argument or of a setting cannot be used.
-    """
+    """Check the arguments of an environment, and fill up what they leave to the command line and to settings."""
     submitted = submission()
     name = a_name("name", name) or submitted.get("name") or default_name(_script())
     given_id = job_id if job_id is not None else os.environ.get("DTSET_JOB_ID") or None

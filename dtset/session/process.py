@@ -28,12 +28,7 @@ IN_MEMORY = "/memfd:"
 class BegunRun:
     """A run that a script began, told to the command line that started the script.
 
-    Parameters
-    ----------
-    job_id, run_id : str
-        Which.
-    store : str
-        The URL of its store, with what is secret in it.
+    The URL of its store is with what is secret in it.
     """
 
     job_id: str

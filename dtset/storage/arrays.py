@@ -13,24 +13,11 @@ from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_summary import ArraySummary
 from dtset.storage.zarr_group import chunk_key
 
-__all__ = ["ArraySink", "ArrayStream"]
-
 
 class ArraySink:
     """Collects entries of an array and writes each chunk when it is full.
 
     Which entries share a chunk depends on their place in the array only.
-
-    Parameters
-    ----------
-    store : ObjectStore
-        Where to write.
-    path : str
-        The array's path.
-    chunk : int
-        Entries in a chunk.
-    codec : ChunkCodec
-        How chunks are encoded.
 
     Examples
     --------
@@ -87,17 +74,6 @@ class ArraySink:
 
 class ArrayStream:
     """Reads an array from its beginning, a chunk at a time.
-
-    Parameters
-    ----------
-    store : ObjectStore
-        Where it lies.
-    path : str
-        The array's path.
-    summary : ArraySummary
-        What its record says.
-    codec : ChunkCodec
-        How its chunks are encoded.
 
     Examples
     --------

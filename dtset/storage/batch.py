@@ -15,19 +15,12 @@ from dtset.storage.kinds import Array, Unfit
 from dtset.storage.pickling import ClassResolver, dump_rows, present_class
 from dtset.storage.schema import PICKLED
 
-__all__ = ["Batch", "Columns", "Encoder", "Rows", "chosen", "joined", "rows_of", "typed"]
-
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """A batch as a list of elements.
 
-    Parameters
-    ----------
-    elements : list
-        The elements; not to be written to.
-    typed : callable, optional
-        Gives the same as columns, where they were chosen from some.
+    `elements` are not to be written to; `typed` gives the same as columns, where they were chosen from some.
 
     Examples
     --------
@@ -116,15 +109,8 @@ def joined(batches: Sequence[Batch]) -> Batch:
 class Encoder:
     """Makes columns of batches.
 
-    Parameters
-    ----------
-    allow_pickle : bool
-        Whether elements that have no typed columns may be pickled.
-    reading : callable, optional
-        Gives the class of a name, as it will for who reads: of pickled elements, the first of each type is read
-        back with it. Default: none is.
-    classes : set of (module, qualname)
-        The user's classes that pickles refer to, of all batches so far.
+    With `reading`, of pickled elements the first of each type is read back, as it will be by who reads. `classes` are
+    the user's, to which pickles of all batches so far refer.
 
     Examples
     --------
@@ -138,13 +124,7 @@ class Encoder:
     classes: set[tuple[str, str]] = field(default_factory=set)
 
     def encode(self, batch: Batch) -> Columns:
-        """Return a batch as columns, under the schema that its elements have by themselves.
-
-        Raises
-        ------
-        UsageError
-            The elements would have to be pickled and may not, or cannot be pickled and unpickled.
-        """
+        """Return a batch as columns, under the schema that its elements have by themselves."""
         batch = typed(batch)
         if isinstance(batch, Rows):
             return self._from_rows(batch)[0]

@@ -18,8 +18,6 @@ from dtset.storage.kinds import Array
 from dtset.storage.pickling import ClassResolver, present_class, refuse_pickle
 from dtset.storage.schema import PICKLED, Schema, arrays_of, fits
 
-__all__ = ["block_classes", "decode_block", "encode_block"]
-
 _MAGIC = b"dtsetb2\n"
 _HEAD = struct.Struct("<8sI")
 _CRC = struct.Struct("<I")
@@ -33,20 +31,8 @@ def encode_block(
 ) -> bytes:
     """Encode a batch as one self-describing bytes object with a checksum.
 
-    Parameters
-    ----------
-    batch : Rows or Columns
-        The elements: how they came leaves no trace.
-    allow_pickle : bool
-        Whether elements that have no typed columns may be pickled.
-    resolver : callable, optional
-        Gives the class of a name, as it will for who decodes the block: of pickled elements, the first of each
-        type is read back with it. Default: none is.
-
-    Raises
-    ------
-    UsageError
-        The elements would have to be pickled and may not, or cannot be pickled and unpickled.
+    With a `resolver`, of pickled elements the first of each type is read back, as it will be by who decodes the
+    block. How the elements came, as rows or as columns, leaves no trace.
 
     Examples
     --------
@@ -98,21 +84,7 @@ def decode_block(
 ) -> list[Columns]:
     """Read a block, as columns over its bytes.
 
-    Parameters
-    ----------
-    block : bytes
-        From a trusted source, if it holds pickles.
-    classes : callable
-        Gives the present program's class for a module and a qualified name.
-    allow_pickle : bool
-        Whether pickles may be read.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        The block is torn or altered.
-    UntrustedCheckpointError
-        It holds pickles, and they may not be read.
+    If it holds pickles, it has to be from a trusted source.
 
     Examples
     --------

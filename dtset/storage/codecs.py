@@ -12,8 +12,6 @@ from numcodecs import blosc
 from dtset.errors import ConfigurationError
 from dtset.storage.kinds import Array
 
-__all__ = ["DEFAULT_CODEC", "ChunkCodec", "check_codec", "chunk_codec"]
-
 DEFAULT_CODEC = "blosc-lz4"
 _COMPRESSORS = {DEFAULT_CODEC: ("lz4", 5), "zstd": ("zstd", 3), "none": None}
 _SHUFFLES = {"noshuffle": blosc.NOSHUFFLE, "shuffle": blosc.SHUFFLE, "bitshuffle": blosc.BITSHUFFLE}
@@ -26,13 +24,6 @@ blosc.use_threads = False
 @dataclass(frozen=True, slots=True)
 class ChunkCodec:
     """How the chunks of one array are encoded: little-endian bytes, compressed, with a CRC32C.
-
-    Parameters
-    ----------
-    name : str
-        ``blosc-lz4``, ``zstd`` or ``none``.
-    dtype : str
-        The array's data type.
 
     Examples
     --------
@@ -96,11 +87,6 @@ class ChunkCodec:
 def check_codec(name: str) -> str:
     """Return a codec's name if there is such a codec.
 
-    Raises
-    ------
-    ConfigurationError
-        There is no codec of that name.
-
     Examples
     --------
     >>> check_codec("zstd")
@@ -114,11 +100,6 @@ def check_codec(name: str) -> str:
 
 def chunk_codec(name: str, dtype: str) -> ChunkCodec:
     """Return the codec of a name, for arrays of a data type.
-
-    Raises
-    ------
-    ConfigurationError
-        There is no codec of that name.
 
     Examples
     --------

@@ -30,8 +30,6 @@ from dtset.storage.schema import (
     bounded,
 )
 
-__all__ = ["Columns", "concatenate", "narrow", "row_weights", "to_columns", "widen"]
-
 _NoneType = type(None)
 
 
@@ -39,18 +37,9 @@ _NoneType = type(None)
 class Columns:
     """A batch as arrays, typed or of pickles, that are not to be written to.
 
-    Parameters
-    ----------
-    schema : Schema
-        What its elements are, at the most: of a cut, it may say None where none is left.
-    length : int
-        How many there are.
-    arrays : tuple of numpy.ndarray
-        Those that `arrays_of` names, in that order; offsets start at 0.
-    resolver : callable
-        What pickled elements are read with.
-    classes : frozenset of (module, qualname)
-        The user's classes that may occur among pickled elements.
+    The `schema` is what its elements are at the most: of a cut, it may say None where none is left. The `arrays` are
+    those that `arrays_of` names, in that order; offsets start at 0. The `resolver` reads pickled elements, `classes`
+    may occur among them.
 
     Examples
     --------
@@ -133,15 +122,7 @@ class Columns:
 def to_columns(batch: Sequence[object]) -> Columns:
     """Encode elements as typed columns.
 
-    Parameters
-    ----------
-    batch : sequence
-        Elements that are all None, or of one exact type that has a kind.
-
-    Raises
-    ------
-    Unfit
-        They have to be pickled; the message says why.
+    All elements are None, or of one exact type that has a kind.
 
     Examples
     --------

@@ -13,8 +13,6 @@ from dtset.errors import ReadOnlyStoreError, StoreError
 from dtset.storage.objects import Buffer, Entry, check_path
 from dtset.urls import redacted, shown_url
 
-__all__ = ["FsspecStore"]
-
 _OWN_EXTRAS = {"s3": "s3", "s3a": "s3"}
 _CREATE_TRIES = 4
 _REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -30,12 +28,7 @@ class FsspecStore:
     Creation is exclusive where the file system has an exclusive create (S3: a conditional put);
     elsewhere the last complete object stands. Flushing is the service's affair.
 
-    Parameters
-    ----------
-    url : str
-        Any URL that fsspec takes.
-    storage_options : mapping, optional
-        Options of the file system. No message, log or ``repr`` shows them.
+    No message, log or ``repr`` shows the options.
 
     Examples
     --------

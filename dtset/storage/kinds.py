@@ -9,8 +9,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["KINDS", "KIND_OF", "Array", "ArraySpec", "Kind", "Unfit", "starts_of"]
-
 Array: TypeAlias = "np.ndarray[tuple[int], np.dtype[Any]]"
 
 
@@ -22,14 +20,7 @@ class Unfit(Exception):
 class ArraySpec:
     """An array that a column is made of.
 
-    Parameters
-    ----------
-    name : str
-        What it is called, below its segment.
-    dtype : str
-        Its Zarr data type.
-    unit : str
-        What it has one entry for: ``row``, ``byte``, or ``offset`` (rows and one more).
+    The `unit` is what it has one entry for: ``row``, ``byte``, or ``offset`` (rows and one more).
 
     Examples
     --------
@@ -46,18 +37,7 @@ class ArraySpec:
 class Kind:
     """A kind of leaf column.
 
-    Parameters
-    ----------
-    name : str
-        What schemas call it.
-    type : type
-        The exact type of its elements.
-    arrays : tuple of ArraySpec
-        The arrays it needs.
-    encode : callable
-        Elements, all of exactly this type, to the arrays; raises `Unfit`.
-    decode : callable
-        The arrays to elements.
+    `encode` takes elements that are all of exactly this type, and raises `Unfit`.
 
     Examples
     --------

@@ -22,8 +22,6 @@ from dtset.storage.objects import Buffer, Entry, check_path
 if TYPE_CHECKING:
     from multiprocessing.pool import ThreadPool
 
-__all__ = ["LocalStore", "local_path"]
-
 _TEMPORARY = ".dtset-tmp-"
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 _REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -58,14 +56,7 @@ class LocalStore:
     kept by this object only: a pickled copy starts with nothing to flush. What is in the folder has the modes
     that the umask leaves, and the group of a folder that passes its own on.
 
-    Parameters
-    ----------
-    folder : str
-        The folder; ``~`` is expanded.
-    create : bool
-        Whether to make it, for this user alone, if it is not there.
-    durable : bool
-        Whether to flush to disk at all.
+    It is made, if it is to be, for this user alone. Without `durable`, nothing is flushed to disk.
 
     Examples
     --------

@@ -14,8 +14,6 @@ from dtset.storage.columns import Columns, narrow, to_columns
 from dtset.storage.kinds import KINDS, Array, Unfit, starts_of
 from dtset.storage.schema import NONE, PICKLED, Schema, arrays_of, bounded
 
-__all__ = ["Arrays", "from_numpy", "to_numpy"]
-
 Arrays: TypeAlias = "np.ndarray[Any, Any] | tuple[np.ndarray[Any, Any], ...]"
 
 _TEXT = np.dtypes.StringDType()
@@ -28,18 +26,8 @@ _DATES = {date: "datetime64[D]", datetime: "datetime64[us]"}
 def to_numpy(batch: Batch, *, as_objects: bool = False) -> Arrays:
     """Return the elements of a batch as an array or, of tuples, as a tuple of arrays; not to be written to.
 
-    Parameters
-    ----------
-    batch : Rows or Columns
-        Elements of one kind: int becomes int64, float float64, bool bool, str StringDType, naive dates and times
-        datetime64, bytes and tuples in tuples object; NumPy's scalars and arrays keep their dtype.
-    as_objects : bool
-        Whether an array of the elements as they are is wanted.
-
-    Raises
-    ------
-    TypeError
-        The elements are not of one kind, or one does not fit: names it.
+    int becomes int64, float float64, bool bool, str StringDType, naive dates and times datetime64, bytes and tuples
+    in tuples object; NumPy's scalars and arrays keep their dtype.
 
     Examples
     --------
@@ -147,23 +135,8 @@ def _unlike(rows: list[Any], reason: str) -> TypeError:
 def from_numpy(result: Arrays) -> Batch:
     """Return what a function over arrays gave as a batch: as `tolist` gives it where that is of Python's own kinds.
 
-    Parameters
-    ----------
-    result : numpy.ndarray or tuple of numpy.ndarray
-        An array with a row for each element, or one for each field of tuples. It is copied: a function may use its
-        arrays again.
-
-    Returns
-    -------
-    Rows or Columns
-        Columns of int64, float64, bool, texts and bytes; rows of NumPy scalars, of arrays or of objects.
-
-    Raises
-    ------
-    TypeError
-        It is something else.
-    ValueError
-        Arrays differ in length, or have no rows.
+    There is a row for each element, or one array for each field of tuples. It is copied: a function may use its
+    arrays again.
 
     Examples
     --------

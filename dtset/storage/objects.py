@@ -10,21 +10,12 @@ from typing import Protocol, TypeAlias
 
 from dtset.errors import StoreError
 
-__all__ = ["Buffer", "Entry", "ObjectStore", "check_path", "check_writable"]
-
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An object in a listing.
-
-    Parameters
-    ----------
-    path : str
-        Its path below the store's URL.
-    size : int
-        Its length in bytes.
 
     Examples
     --------

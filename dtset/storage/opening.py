@@ -9,8 +9,6 @@ from dtset.storage.fsspec_store import FsspecStore
 from dtset.storage.local_store import LocalStore, local_path
 from dtset.storage.objects import ObjectStore
 
-__all__ = ["open_store"]
-
 
 def open_store(
     url: str,
@@ -20,23 +18,6 @@ def open_store(
     durable: bool = True,
 ) -> ObjectStore:
     """Open the store at an fsspec URL or a path.
-
-    Parameters
-    ----------
-    url : str
-        A path, or a URL of any file system that fsspec knows: ``s3://bucket/folder``.
-    storage_options : mapping, optional
-        Options of the file system. They travel with the store when it is pickled; nothing shows them.
-    create : bool
-        Whether to make a local folder that is not there yet, rather than raise.
-    durable : bool
-        Whether a local store flushes to disk when asked to. Without, what was committed
-        survives a crash of the processes but not one of the machine.
-
-    Raises
-    ------
-    StoreError
-        The folder is not there or cannot be made, or a package for the URL is missing.
 
     Examples
     --------

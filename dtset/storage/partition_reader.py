@@ -13,8 +13,6 @@ from dtset.storage.partition_summary import PartitionSummary, SegmentSummary
 from dtset.storage.pickling import ClassResolver, present_class, refuse_pickle
 from dtset.storage.schema import PICKLED, arrays_of
 
-__all__ = ["read_partition"]
-
 
 def read_partition(
     store: ObjectStore,
@@ -27,26 +25,6 @@ def read_partition(
     """Read a partition, batch by batch, as columns that are verified but not yet decoded.
 
     Every chunk is verified before a byte of it is interpreted, and read once.
-
-    Parameters
-    ----------
-    store : ObjectStore
-        Where it lies.
-    path : str
-        Where the attempt's data begins.
-    summary : PartitionSummary
-        What its record says.
-    resolver : callable
-        Gives the present program's class for a module and a qualified name.
-    allow_pickle : bool
-        Whether pickles may be read.
-
-    Raises
-    ------
-    CorruptCheckpointError
-        A chunk is missing, or is not what the record says.
-    UntrustedCheckpointError
-        There are pickles, and they may not be read.
 
     Examples
     --------

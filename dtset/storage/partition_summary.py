@@ -10,21 +10,12 @@ from typing import Any
 
 from dtset.storage.schema import Schema, arrays_of
 
-__all__ = ["FORMAT", "ArraySummary", "PartitionSummary", "SegmentSummary"]
-
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class ArraySummary:
     """One array of a segment.
-
-    Parameters
-    ----------
-    length, chunk : int
-        Entries of the array, and of each of its chunks.
-    digests : tuple of str
-        SHA-256 of each encoded chunk, in hex.
 
     Examples
     --------
@@ -51,16 +42,7 @@ class ArraySummary:
 class SegmentSummary:
     """A run of batches of one schema.
 
-    Parameters
-    ----------
-    schema : Schema
-        What its elements are.
-    codec : str
-        How its chunks are encoded.
-    rows, batch : int
-        Its elements, and those of each batch but the last.
-    arrays : tuple of ArraySummary
-        In the order of `arrays_of`.
+    `batch` is the number of elements of each batch but the last; `arrays` are in the order of `arrays_of`.
 
     Examples
     --------
@@ -101,17 +83,6 @@ class SegmentSummary:
 @dataclass(frozen=True)
 class PartitionSummary:
     """One attempt at a partition, complete.
-
-    Parameters
-    ----------
-    rows : int
-        Number of elements.
-    nbytes : int
-        Bytes of all encoded chunks.
-    segments : tuple of SegmentSummary
-        Its data, in order.
-    classes : tuple of (module, qualname)
-        The user's classes, and functions, that pickled elements refer to.
 
     Examples
     --------

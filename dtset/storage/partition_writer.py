@@ -14,8 +14,6 @@ from dtset.storage.schema import arrays_of
 from dtset.storage.segmenter import RowGroup, Segmenter
 from dtset.storage.zarr_group import partition_documents
 
-__all__ = ["PartitionSummary", "PartitionWriter"]
-
 _DATA_CHUNK = 1 << 20
 
 
@@ -26,19 +24,7 @@ class PartitionWriter:
     these were rows or columns. Nothing counts until the caller has made it durable (`ObjectStore.sync`) and written a record with the
     summary.
 
-    Parameters
-    ----------
-    store : ObjectStore
-        Where to write.
-    path : str
-        A path that no other attempt uses.
-    codec : str
-        How chunks are compressed: ``blosc-lz4``, ``zstd`` or ``none``.
-    allow_pickle : bool
-        Whether elements that have no typed columns may be pickled.
-    resolver : callable, optional
-        Gives the class of a name, as it will for who reads: of pickled elements, the first of each type is read
-        back with it. Default: none is.
+    No other attempt uses its path. With a `resolver`, of pickled elements the first of each type is read back.
 
     Examples
     --------
@@ -75,15 +61,7 @@ class PartitionWriter:
         self._nbytes = 0
 
     def append(self, batch: Batch) -> None:
-        """Add elements.
-
-        Raises
-        ------
-        UsageError
-            One cannot be stored.
-        StoreError
-            The store cannot be written to.
-        """
+        """Add elements."""
         for group in self._segmenter.feed(batch):
             self._write(group)
 

@@ -28,19 +28,6 @@ from dtset.fingerprint.origin import is_user_module, is_users_class
 from dtset.storage.kinds import Array
 from dtset.storage.schema import FIXED_WEIGHT, element_weight
 
-__all__ = [
-    "ClassResolver",
-    "Pickled",
-    "dump_rows",
-    "load_rows",
-    "pickled_weights",
-    "present_class",
-    "references",
-    "refuse_pickle",
-    "resolve",
-    "typed_rows",
-]
-
 _STACK_GLOBAL = b"\x93"
 _BY_NAME = (type, FunctionType)
 # Before the first opcode: protocol and, but for the shortest, a frame.
@@ -65,18 +52,6 @@ def present_class(module: str, qualname: str) -> object:
 
     Only what the program has imported, or has an import statement for, is resolved: whoever can write to
     the store must not choose what is imported.
-
-    Parameters
-    ----------
-    module, qualname : str
-        Where the class is defined.
-
-    Raises
-    ------
-    UntrustedCheckpointError
-        Nothing in the program imports the module.
-    AttributeError
-        The module has no such class.
 
     Examples
     --------
@@ -108,14 +83,8 @@ def resolve(module: str, qualname: str) -> object:
 class Pickled:
     """Pickled elements, with what the writer has to know of them.
 
-    Parameters
-    ----------
-    arrays : tuple of numpy.ndarray
-        Offsets, and the pickles.
-    weights : numpy.ndarray
-        About how many bytes each row takes, whatever batch it is in.
-    classes : frozenset of (module, qualname)
-        The user's classes and functions that are referred to.
+    The arrays are offsets, and the pickles; `weights` are about how many bytes each row takes, whatever batch it is
+    in.
 
     Examples
     --------
@@ -134,18 +103,8 @@ def dump_rows(batch: Sequence[object], reading: ClassResolver | None = None) -> 
     Each pickle stands by itself: what two elements share is stored with both, so that the bytes do
     not depend on the batches in which the elements came.
 
-    Parameters
-    ----------
-    batch : sequence
-        The elements.
-    reading : callable, optional
-        Gives the class of a reference, as it will for who reads: the first element in which a type or a reference
-        occurs is read back by it. Default: none is.
-
-    Raises
-    ------
-    UsageError
-        An element cannot be pickled, or not be unpickled, or is of a class that cannot be found again.
+    With `reading`, the first element in which a type or a reference occurs is read back by it, as it will be by who
+    reads.
 
     Examples
     --------
@@ -185,17 +144,7 @@ def dump_rows(batch: Sequence[object], reading: ClassResolver | None = None) -> 
 def load_rows(arrays: tuple[Array, ...], resolver: ClassResolver) -> list[Any]:
     """Unpickle elements, resolving references to the user's classes.
 
-    Parameters
-    ----------
-    arrays : tuple of numpy.ndarray
-        Offsets and pickles that come from a trusted store: reading a pickle runs code.
-    resolver : callable
-        Gives the present program's class for a module and a qualified name.
-
-    Raises
-    ------
-    StoreError
-        The present program has no class of a name that occurs.
+    The pickles come from a trusted store: reading a pickle runs code.
     """
     offsets, data = arrays[0].tolist(), arrays[1].tobytes()
     rows = (data[start:end] for start, end in pairwise(offsets))

@@ -7,19 +7,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["seal", "unseal"]
-
 _START = b'{"sha256":"'
 _HEX = 64
 
 
 def seal(payload: Mapping[str, Any]) -> bytes:
     r"""Encode a record, with its checksum as the field ``sha256`` in front.
-
-    Parameters
-    ----------
-    payload : mapping
-        What JSON can hold, without a field ``sha256``.
 
     Examples
     --------
@@ -39,11 +32,6 @@ def seal(payload: Mapping[str, Any]) -> bytes:
 
 def unseal(data: bytes) -> dict[str, Any] | None:
     """Decode a record; None if it is torn, altered or no record at all.
-
-    Parameters
-    ----------
-    data : bytes
-        What was read.
 
     Examples
     --------

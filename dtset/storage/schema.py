@@ -9,19 +9,6 @@ from typing import Any
 
 from dtset.storage.kinds import KIND_OF, KINDS, ArraySpec
 
-__all__ = [
-    "FIXED_WEIGHT",
-    "MAX_NESTING",
-    "NONE",
-    "PICKLED",
-    "Schema",
-    "arrays_of",
-    "bounded",
-    "element_weight",
-    "fits",
-    "join",
-]
-
 _MAX_LEAVES = 64
 _MAX_DEPTH = 8
 # Deeper than any schema may be: where to stop looking.
@@ -34,15 +21,8 @@ _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 class Schema:
     """What the elements of a batch are.
 
-    Parameters
-    ----------
-    kind : str
-        A leaf kind (``int64``, ``float64``, ``bool``, ``text``, ``bytes``), ``tuple``, ``none``
-        (nothing but None), or ``pickled``.
-    optional : bool
-        Whether None occurs among the elements.
-    fields : tuple of Schema
-        Of a tuple, the schema of each field.
+    Its kind is that of a leaf, ``tuple``, ``none`` (nothing but None), or ``pickled``; it is `optional` if None
+    occurs among the elements.
 
     Examples
     --------

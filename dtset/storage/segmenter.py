@@ -13,8 +13,6 @@ from dtset.storage.columns import Columns, concatenate, widen
 from dtset.storage.kinds import Array
 from dtset.storage.schema import PICKLED, Schema, fits, join
 
-__all__ = ["RowGroup", "Segmenter"]
-
 SAMPLE_ROWS = 256
 TARGET_BYTES = 2 << 20
 LIMIT_BYTES = 8 << 20
@@ -26,14 +24,8 @@ _PIECE_ROWS = 8192
 class RowGroup:
     """Consecutive elements that are stored together, under the schema of their segment.
 
-    Parameters
-    ----------
-    columns : Columns
-        The elements.
-    batch : int
-        Rows in each group of the segment but its last.
-    opens, closes : bool
-        Whether it is the first, or known to be the last, of its segment.
+    It opens or closes its segment if it is the first, or known to be the last, of it; `batch` is the number of rows
+    in each but the last.
     """
 
     columns: Columns
@@ -72,11 +64,7 @@ class Segmenter:
     wider schema where both have one, else one of its own, after which the rows are counted anew.
     Rows are encoded once; columns are cut and joined as they are.
 
-    Parameters
-    ----------
-    encoder : Encoder
-        Makes columns of rows. The weight of an element depends on it alone, and the schema of a batch is the
-        join of those of its elements.
+    The weight of an element depends on it alone, and the schema of a batch is the join of those of its elements.
 
     Examples
     --------

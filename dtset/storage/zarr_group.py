@@ -11,8 +11,6 @@ from dtset.storage.kinds import ArraySpec
 from dtset.storage.partition_summary import FORMAT, ArraySummary, PartitionSummary
 from dtset.storage.schema import arrays_of
 
-__all__ = ["chunk_key", "partition_documents", "root_metadata"]
-
 
 def chunk_key(number: int) -> str:
     """Return where a chunk of an array lies below it.
@@ -41,10 +39,7 @@ def partition_documents(summary: PartitionSummary) -> Iterator[tuple[str, bytes]
 def root_metadata(partitions: Mapping[str, PartitionSummary]) -> bytes:
     """Return the ``zarr.json`` of the group that holds partitions, consolidated over just these.
 
-    Parameters
-    ----------
-    partitions : mapping of str to PartitionSummary
-        By name of their groups. Others that lie beside them are not seen through the root.
+    Others that lie beside them are not seen through the root.
 
     Examples
     --------

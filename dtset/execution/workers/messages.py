@@ -10,8 +10,6 @@ from typing import Any
 
 from distributed import Client, batched, client, scheduler
 
-__all__ = ["keep_no_messages"]
-
 
 class _Sender(batched.BatchedSend):  # type: ignore[misc]
     """A connection's sender that keeps nothing of what it has sent."""

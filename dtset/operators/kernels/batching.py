@@ -9,8 +9,6 @@ from typing import Any, TypeAlias
 
 from dtset.storage.batch import Batch, Rows
 
-__all__ = ["Batches", "batched", "next_size"]
-
 Batches: TypeAlias = Generator[Batch, None, None]
 
 _FIRST = 64

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Collector"]
-
 
 class Collector:
     """Takes the elements that a function pushes: ``collector.collect(x)``.

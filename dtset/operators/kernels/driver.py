@@ -13,8 +13,6 @@ from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.failure import close_all
 from dtset.storage.batch import Batch
 
-__all__ = ["Handler", "driven"]
-
 Handler: TypeAlias = Generator[Batch | None, Batch | None, None]
 
 

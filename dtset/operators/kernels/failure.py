@@ -8,8 +8,6 @@ from operator import length_hint
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["Place", "close_all", "notes_of", "text_of"]
-
 _RAISED = "dtset: raised"
 _NOTE = f"{_RAISED} in "
 _CLOSING = "dtset: then closing raised "
@@ -17,15 +15,7 @@ _CLOSING = "dtset: then closing raised "
 
 @dataclass
 class Place:
-    """Where in the flow a function runs, for the note on what it raises.
-
-    Parameters
-    ----------
-    operator, label : str
-        The operator, and the function it was given.
-    partition : int
-        Number of the partition.
-    """
+    """Where in the flow a function runs, for the note on what it raises."""
 
     operator: str
     label: str
@@ -79,12 +69,7 @@ def close_all(
 ) -> None:
     """Close, in order and whatever happens; what it raises neither hides what was raised before nor is lost.
 
-    Parameters
-    ----------
-    closings : iterable of callable
-        What to call.
-    raised : BaseException, optional
-        What was raised before, and will be again: later exceptions become notes of it.
+    What was `raised` before will be again: later exceptions become notes of it.
     """
     first = raised
     for close in closings:

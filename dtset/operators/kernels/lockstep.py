@@ -14,8 +14,6 @@ from dtset.errors import DTSetError
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.failure import close_all
 
-__all__ = ["ENDED", "Lockstep", "Stopped", "relayed"]
-
 ENDED = object()
 
 _LOOKING = 1.0
@@ -28,14 +26,8 @@ class Stopped(BaseException):
 class Lockstep:
     """A function in a thread that runs in turns with its consumer.
 
-    Parameters
-    ----------
-    name : str
-        Name of the thread.
-    function : callable
-        Runs in the thread, which carries this one's context variables and Dask's task state; calls `give`.
-    interrupt : callable, optional
-        Makes the function call `give` soon, though it has not used up what it was given.
+    The thread carries this one's context variables and Dask's task state. `interrupt` makes the function call `give`
+    soon, though it has not used up what it was given.
     """
 
     def __init__(

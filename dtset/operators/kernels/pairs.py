@@ -9,8 +9,6 @@ from dtset.operators.kernels.driver import Handler
 from dtset.operators.kernels.failure import Place
 from dtset.storage.batch import Rows
 
-__all__ = ["are_pairs", "pair_of", "paired"]
-
 
 def paired(place: Place) -> Handler:
     """Give what `map_to_tuple`'s function returned, as pairs."""
@@ -31,11 +29,6 @@ def are_pairs(batch: Sequence[Any]) -> bool:
 
 def pair_of(element: Any) -> tuple[Any, Any]:
     """Return an element as a pair: a tuple (a named one too) of two as it is, a list of two as a tuple.
-
-    Raises
-    ------
-    TypeError
-        It is something else: a set has no order, and neither has what a text of two stands for.
 
     Examples
     --------

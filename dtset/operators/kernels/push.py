@@ -17,8 +17,6 @@ from dtset.operators.kernels.lockstep import ENDED, Lockstep, Stopped
 from dtset.plan.context import TSetContext
 from dtset.storage.batch import Rows
 
-__all__ = ["pushed"]
-
 
 class _Push:
     """The function's side: runs in its thread, and gives its turn away."""

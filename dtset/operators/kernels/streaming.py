@@ -10,18 +10,9 @@ from dtset.operators.kernels.batching import Batches, batched
 from dtset.operators.kernels.failure import Place, close_all
 from dtset.plan.context import TSetContext
 
-__all__ = ["Pulled", "streaming"]
-
 
 class Pulled:
     """Elements of a source object, which is closed by whoever uses them, exhausted or not.
-
-    Parameters
-    ----------
-    source : object
-        With ``has_next()`` and ``next()``.
-    ctx : TSetContext
-        What its ``prepare`` is passed.
 
     Examples
     --------
