@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +17,6 @@ from dtset.plan.context import TSetContext
 from dtset.plan.user_function import Accepted, Form
 from dtset.storage.columns import Columns
 from dtset.storage.schema import Schema
-
-
-class Elements(Protocol):
-    """Source data that gives elements one by one."""
-
-    def elements(self, ctx: TSetContext) -> Iterable[object]:
-        """Return the elements of one partition."""
 
 
 def share(length: int, index: int, parallelism: int) -> tuple[int, int]:
