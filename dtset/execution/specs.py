@@ -33,9 +33,9 @@ def spec_of(node: Node, job_id: str, digest: str) -> CallSpec[Any]:
 def action_spec(
     action: Action, function: UserFunction | None, parallelism: int
 ) -> CallSpec[Action]:
-    """Spec of an action, whose function is shipped by the role that it has."""
+    """Spec of an action, whose function is shipped under `action_key`."""
     signatures = {
-        role: Signature(role, function.form, function.takes_ctx)
+        role: Signature(action_key(action, role), function.form, function.takes_ctx)
         for role in action.takes
         if function is not None
     }
@@ -50,9 +50,14 @@ def action_spec(
     )
 
 
+def action_key(action: Action, role: str) -> str:
+    """Where a program holds a function of an action."""
+    return f"{action.name}#{role}"
+
+
 def function_key(node: Node, role: str) -> str:
     """Where a program holds a function of a node."""
-    return f"{node.mark.number}/{role}"
+    return f"{node.operator.name}#{node.mark.number}/{role}"
 
 
 def sees_ctx(node: Node) -> bool:

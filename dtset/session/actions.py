@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -10,7 +11,7 @@ from dtset.checkpoint.manifest import Manifest
 from dtset.checkpoint.part import read_elements
 from dtset.execution.outputs import ActionOutput, BlockOutput
 from dtset.execution.run import Run
-from dtset.execution.specs import action_spec
+from dtset.execution.specs import action_key, action_spec
 from dtset.operators.actions import COUNT
 from dtset.operators.operator import Action
 from dtset.plan.nodes import Exchange, Node, Stored, topological
@@ -43,9 +44,7 @@ def take(run: Run, node: Node, n: int) -> list[Any]:
     if isinstance(node, Stored) and node.durable:
         return list(islice(elements(run, node), n))
     taken: list[Any] = []
-    # An exchange makes its partitions together: to ask for some costs as much as to ask for all.
-    exchanged = any(isinstance(each, Exchange) for each in topological(node))
-    start, wave = 0, node.parallelism if exchanged else 1
+    start, wave = 0, node.parallelism if _is_made_together(node) else 1
     while start < node.parallelism and len(taken) < n:
         partitions = range(start, min(start + wave, node.parallelism))
         results = run.evaluate(node, BlockOutput(n - len(taken)), partitions)
@@ -53,6 +52,13 @@ def take(run: Run, node: Node, n: int) -> list[Any]:
             taken.extend(_decoded(results[partition]))
         start, wave = partitions.stop, wave * _GROWTH
     return taken[:n]
+
+
+def _is_made_together(node: Node) -> bool:
+    """Whether to ask for some partitions costs as much as to ask for all: below an exchange, or what several read."""
+    needed = topological(node, until=lambda above: isinstance(above, Stored))
+    readers = Counter(above.mark for each in needed for above in each.inputs)
+    return any(isinstance(each, Exchange) or readers[each.mark] > 1 for each in needed)
 
 
 def count(run: Run, node: Node) -> int:
@@ -69,7 +75,7 @@ def visit(run: Run, node: Node, action: Action, functions: Mapping[str, UserFunc
     """Call a function on the elements or the partitions of a node, for its effect."""
     (function,) = functions.values()
     spec = action_spec(action, function, node.parallelism)
-    shipped = {role: given.function for role, given in functions.items()}
+    shipped = {action_key(action, role): given.function for role, given in functions.items()}
     run.evaluate(node, ActionOutput(spec), functions=shipped)
 
 

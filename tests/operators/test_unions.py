@@ -69,3 +69,14 @@ def test_an_exception_names_the_branch_it_came_from(env):
     with pytest.raises(ZeroDivisionError) as caught:
         env.range(2, parallelism=2).union(broken).collect()
     assert any("map <lambda>, partition 0, element 0" in note for note in caught.value.__notes__)
+
+
+def test_taking_the_first_computes_no_more_than_it_needs(env, tmp_path):
+    def noted(i):
+        with open(tmp_path / "calls", "a") as calls:
+            calls.write(f"{i}\n")
+        return i
+
+    both = env.range(8, parallelism=8).map(noted).union(env.range(8, parallelism=8))
+    assert both.take(1) == [0]
+    assert (tmp_path / "calls").read_text().split() == ["0"]

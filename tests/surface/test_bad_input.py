@@ -6,6 +6,7 @@ import asyncio
 import os
 import stat
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from distributed import Client, LocalCluster
 from dtset import (
     ConfigurationError,
     DTSetError,
+    FingerprintError,
     SourceFunc,
     StoreError,
     TSetEnvironment,
@@ -368,3 +370,18 @@ def test_clients_and_clusters_that_run_nothing_are_refused(store):
                     TSetEnvironment(store=store, cluster=given)
 
     asyncio.run(waited())
+
+
+def test_what_cannot_travel_is_named_by_its_operator(store):
+    lock = threading.Lock()
+
+    def clean(i):
+        with lock:
+            return i
+
+    with TSetEnvironment(store=store, cluster="threads", checkpointing=False) as env:
+        for action in (lambda t: t.map(clean).collect(), lambda t: t.for_each(clean)):
+            with pytest.raises(
+                FingerprintError, match=r"^(map|for_each) → function .*clean → closure lock"
+            ):
+                action(env.range(3))

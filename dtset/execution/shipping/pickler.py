@@ -43,11 +43,11 @@ class Named:
     @property
     def path(self) -> Path:
         """Start of the paths in messages."""
+        # What tells it from others of its name says nothing to whoever reads it.
+        name, _, _ = self.key.partition("#")
         if not isinstance(self.value, types.FunctionType):
-            return (self.key,)
-        function = f"function {self.value.__qualname__}"
-        # A number says nothing to whoever reads it.
-        return (function,) if self.key.isdecimal() else (self.key, function)
+            return (name,)
+        return (name, f"function {self.value.__qualname__}")
 
 
 class _Begin:
