@@ -182,6 +182,14 @@ def _fingerprinted(
     return wanted
 
 
+def _reads_a_cache_whole(node: Node) -> bool:
+    """Whether all partitions see one that is kept in memory, and may hold something else in the next run."""
+    return any(
+        isinstance(side, Stored) and not side.durable and side.parallelism == 1
+        for side in node.sides.values()
+    )
+
+
 @dataclass
 class _Walk:
     """A walk over a plan, from its sources down."""
@@ -204,7 +212,8 @@ class _Walk:
         waits = self._names(upstream(node))
         if waits:
             self._waits[node.mark] = waits
-        if self._is_dealt(node) or (isinstance(node, Exchange) and node.parallelism > 1):
+        is_dealing = node.parallelism > 1 and (isinstance(node, Exchange) or _reads_a_cache_whole(node))
+        if is_dealing or self._is_dealt(node):
             self._dealt.add(node.mark)
         if node.mark in self.wanted and not waits:
             self._take_fingerprint(node)

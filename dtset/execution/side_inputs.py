@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from dtset.execution.inputs import BlockInput, LoadInput, Opened
-from dtset.execution.stage import Scope
+from dtset.execution.stage import GroupResult, Scope
 from dtset.operators.data_partition import DataPartition
 
 
@@ -32,7 +32,12 @@ class OpenedSides:
 
     def deal_with(self, main: str | None) -> str | None:
         """Return the deal that a stage is computed from, its side inputs taken into account."""
-        deals = [(side.key, side.name, opened.deal) for side, opened in self.opened if opened.deal]
+        # By their order, which is the program's: keys count what else a process has made.
+        deals = [
+            (number, side.name, opened.deal)
+            for number, (side, opened) in enumerate(self.opened)
+            if opened.deal
+        ]
         if not deals:
             return main
         return hashlib.sha256(repr((main, deals)).encode()).hexdigest()
@@ -51,6 +56,20 @@ def opened_sides(sides: Sequence[SideInput], upstream: Sequence[Any]) -> OpenedS
     """Open side inputs, each with its share of the upstream results."""
     opened, start = list[tuple[SideInput, Opened]](), 0
     for side in sides:
-        opened.append((side, side.input.open(upstream[start : start + side.count])))
+        results = upstream[start : start + side.count]
+        found = side.input.open(results)
+        if side.parallelism == 1 and isinstance(side.input, BlockInput):
+            found = replace(found, deal=_deal_of_all(found.deal, results))
+        opened.append((side, found))
         start += side.count
     return OpenedSides(opened)
+
+
+def _deal_of_all(deal: str | None, results: Sequence[GroupResult]) -> str:
+    """Return the deal of a cache that all partitions see: if it is computed again, it may hold something else."""
+    hasher = hashlib.sha256(f"deal of {deal};".encode())
+    for result in results:
+        for block in result.results[0]:
+            hasher.update(f"{len(block)};".encode())
+            hasher.update(block)
+    return hasher.hexdigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from dtset import ConfigurationError, DataPartition, TSetEnvironment, UsageError
@@ -150,3 +152,34 @@ def test_what_cannot_be_an_input_is_refused_at_once(env, store):
         pytest.raises(UsageError, match="another environment"),
     ):
         takes.add_input("x", other.range(4, parallelism=4).cache())
+
+
+@pytest.mark.parametrize("is_random", [True, False])
+def test_a_run_that_died_is_continued_if_all_partitions_see_the_same_cache(
+    store, tmp_path, is_random
+):
+    dies = tmp_path / "dies"
+    dies.touch()
+
+    def made(_):
+        return int.from_bytes(os.urandom(8), "big") if is_random else 5
+
+    def seen(x, ctx):
+        if x == 3 and os.path.exists(dies):
+            raise InterruptedError
+        return ctx.get_input("n").first()
+
+    def run(others):
+        with TSetEnvironment(store=store, job_id="died", cluster="synchronous") as env:
+            for _ in range(others):
+                env.range(1).map(made)
+            number = env.range(1, parallelism=1).map(made).cache()
+            found = env.range(4, parallelism=4).map(seen).add_input("n", number).persist("seen")
+            return found.hit, set(found.collect()), set(number.collect())
+
+    with pytest.raises(InterruptedError):
+        run(0)
+    dies.unlink()
+    hit, found, numbers = run(3)
+    assert found == numbers
+    assert hit == (0 if is_random else 3)
