@@ -68,6 +68,14 @@ def test_importing_dtset_loads_nothing_heavy() -> None:
     assert run.stdout.strip() == ""
 
 
+def test_what_is_public_is_imported_when_it_is_asked_for() -> None:
+    assert set(dtset.__all__) <= {*dir(dtset)}
+    for name in dtset.__all__:
+        assert getattr(dtset, name).__name__ == name
+    with pytest.raises(AttributeError, match="'dtset' has no attribute 'TSets'"):
+        _ = dtset.TSets
+
+
 def graph_of_files() -> dict[str, set[str]]:
     """Which of dtset's files each of them imports, wherever in it and whatever for."""
     known = {file.removesuffix(".py").removesuffix("/__init__"): file for file in FILES}
