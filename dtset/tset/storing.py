@@ -84,7 +84,9 @@ class Storing:
 
 def _cached(tset: Storable[C, Any]) -> C:
     """A cache that is not carried out yet."""
-    return tset._in_memory(Stored(durable=False, inputs=(snapshot_of_sides(tset._node, lasting=True),)))
+    return tset._in_memory(
+        Stored(durable=False, inputs=(snapshot_of_sides(tset._node, lasting=True),))
+    )
 
 
 def _persisted(tset: Storable[Any, P], name: str | None, refresh: bool) -> P:
