@@ -38,6 +38,8 @@ from dtset.plan.nodes import (
 
 # How many partitions' values one task of a tree puts together.
 _ARITY = 32
+# What is zipped runs inside of what it is zipped into: some ten frames deeper.
+_ZIPS_IN_A_STACK = 20
 
 
 Whereabouts: TypeAlias = Mapping[Mark, LoadInput | BlockInput | Cached]
@@ -121,15 +123,20 @@ def lower(
     # From the sources on: a plan may be deeper than a stack.
     needed = topological(target.node, until=lambda node: node.mark in at_hand)
     readers = Counter(above.mark for node in needed for above in node.inputs)
+    depths = Counter[Mark]()
     for node in needed:
         if node.mark in at_hand:
             continue
+        depth = max((depths[above.mark] for above in node.inputs), default=0)
+        depth += isinstance(node, Zip)
         if isinstance(node, Exchange):
             lowering.readings[node.mark] = lowering.exchange(node)
         # Data are read as often as they are wanted; a function is called once, as it may give something else.
         is_data = isinstance(node, Source) and not node.functions
-        if readers[node.mark] > 1 and not is_data and not isinstance(node, Stored):
+        is_fan_out = readers[node.mark] > 1 and not is_data and not isinstance(node, Stored)
+        if is_fan_out or depth > _ZIPS_IN_A_STACK:
             lowering.readings[node.mark] = lowering.fan_out(node)
+        depths[node.mark] = 0 if node.mark in lowering.readings else depth
     groups = lowering.stage(target.node, target.output, target.partitions, lowering.tasks)
     return Lowered(lowering.graph, groups)
 

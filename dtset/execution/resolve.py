@@ -212,7 +212,9 @@ class _Walk:
         waits = self._names(upstream(node))
         if waits:
             self._waits[node.mark] = waits
-        is_dealing = node.parallelism > 1 and (isinstance(node, Exchange) or _reads_a_cache_whole(node))
+        is_dealing = node.parallelism > 1 and (
+            isinstance(node, Exchange) or _reads_a_cache_whole(node)
+        )
         if is_dealing or self._is_dealt(node):
             self._dealt.add(node.mark)
         if node.mark in self.wanted and not waits:

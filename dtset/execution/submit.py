@@ -122,7 +122,7 @@ def lowered(run: RunContext, target: Target, attempt: int) -> Lowered:
     )
 
     def spec(node: Node) -> CallSpec[Any]:
-        digest = target.digests.get(node.mark, str(node.mark.number))
+        digest = target.digests.get(node.mark, str(node.mark.origin))
         return spec_of(node, settings.job_id, digest)
 
     return lower(

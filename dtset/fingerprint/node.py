@@ -132,15 +132,10 @@ def _function_tree(
     """Tree of a function; one that takes a ``ctx`` sees the configuration and its operator's name."""
     title = f"function {function.label}"
     said = f"{operator} {function.label}"
-    if not _sees_ctx(function):
+    if not function.sees_ctx:
         return fingerprint_tree(function.function, title, session=session, said=said)
     tree = fingerprint_tree(function.function, title, config=config, session=session, said=said)
     if name is None:
         return tree
     named = leaf("operator name", name, shown=name)
     return replace(branch("function", tree, named), name=title)
-
-
-def _sees_ctx(function: UserFunction) -> bool:
-    """Whether a function is passed a `TSetContext`: also a source object's ``prepare`` is."""
-    return function.takes_ctx or hasattr(function.function, "prepare")

@@ -59,12 +59,16 @@ class FunctionFiles(Protocol):
 
 
 class Mark:
-    """Tells a node, and the copies of it, from all others; gone when the last of them is."""
+    """Tells a node, and the copies of it, from all others; gone when the last of them is.
 
-    __slots__ = ("__weakref__", "number")
+    `origin` is the number of the mark whose node a snapshot was taken of.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("__weakref__", "number", "origin")
+
+    def __init__(self, of: Mark | None = None) -> None:
         self.number = next(_numbers)
+        self.origin: int = self.number if of is None else of.origin
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -88,6 +92,11 @@ class Node:
     def __post_init__(self) -> None:
         if not self.parallelism:
             object.__setattr__(self, "parallelism", self.inputs[0].parallelism)
+
+    @property
+    def sees_ctx(self) -> bool:
+        """Whether a function of it could ask for a side input."""
+        return any(function.sees_ctx for function in self.functions.values())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -190,19 +199,21 @@ def upstream(node: Node) -> tuple[Node, ...]:
     return (*node.inputs, *node.sides.values())
 
 
-def snapshot_of_sides(target: Node) -> Node:
-    """Return a plan as its side inputs are bound now, whatever is bound to its nodes later.
+def snapshot_of_sides(target: Node, *, lasting: bool = False) -> Node:
+    """Return a plan as its side inputs are bound now; if it is `lasting`, whatever is bound to its nodes later.
 
-    What was stored before keeps what it was made from: its inputs are snapshots already.
+    What was stored before keeps what it was made from: its inputs are lasting snapshots already.
     """
     copies: dict[Mark, Node] = {}
     for node in topological(target, until=_is_stored):
         if isinstance(node, Stored):
             continue
         inputs = tuple(copies.get(above.mark, above) for above in node.inputs)
-        if not node.sides and inputs == node.inputs:
+        is_bound = bool(node.sides) or (lasting and node.sees_ctx)
+        if not is_bound and inputs == node.inputs:
             continue
-        copies[node.mark] = replace(node, inputs=inputs, sides=dict(node.sides), mark=Mark())
+        mark = Mark(node.mark)
+        copies[node.mark] = replace(node, inputs=inputs, sides=dict(node.sides), mark=mark)
     return copies.get(target.mark, target)
 
 

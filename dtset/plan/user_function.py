@@ -55,6 +55,11 @@ class UserFunction:
     takes_ctx: bool
     label: str
 
+    @property
+    def sees_ctx(self) -> bool:
+        """Whether it is passed a `TSetContext`: also a source object's ``prepare`` is."""
+        return self.takes_ctx or hasattr(self.function, "prepare")
+
 
 def user_function(operator: str, accepted: Accepted, function: object) -> UserFunction:
     """Determine the form of a function that an operator was given.

@@ -179,6 +179,7 @@ class Session:
     def pending(self, prepared: _P) -> _P:
         """Remember what is to be carried out later."""
         self.check_open()
+        self.cut()
         self.waiting.append(prepared)
         return prepared
 
@@ -212,30 +213,31 @@ class Session:
         """A sequence as it is now, cut into partitions."""
         return snapshot(sequence, parallelism, self.run.context.settings.batch_size)
 
+    def _as_bound(self, node: Node) -> Node:
+        """A plan as its side inputs are bound now; what an action before has carried out waits no more."""
+        self.check_open()
+        self.cut()
+        return snapshot_of_sides(node)
+
     def elements(self, node: Node) -> Iterator[Any]:
         """All elements of a node, in the order of its partitions."""
-        self.check_open()
-        return actions.elements(self.run, snapshot_of_sides(node))
+        return actions.elements(self.run, self._as_bound(node))
 
     def take(self, node: Node, n: int) -> list[Any]:
         """The first elements of a node."""
-        self.check_open()
-        return actions.take(self.run, snapshot_of_sides(node), n)
+        return actions.take(self.run, self._as_bound(node), n)
 
     def count(self, node: Node) -> int:
         """Number of elements of a node."""
-        self.check_open()
-        return actions.count(self.run, snapshot_of_sides(node))
+        return actions.count(self.run, self._as_bound(node))
 
     def visit(self, node: Node, action: Action, functions: Mapping[str, UserFunction]) -> None:
         """Carry out an action on the workers, for its effect."""
-        self.check_open()
-        actions.visit(self.run, snapshot_of_sides(node), action, functions)
+        actions.visit(self.run, self._as_bound(node), action, functions)
 
     def plan(self, node: Node) -> RunPlan:
         """What the persists that a node depends on would find."""
-        self.check_open()
-        return preview(self.run.plan(snapshot_of_sides(node)), self._journal.reason)
+        return preview(self.run.plan(self._as_bound(node)), self._journal.reason)
 
     def prepare(self, node: Node) -> None:
         """Carry out a persist or a cache, and those that it depends on."""

@@ -146,6 +146,6 @@ class Actions(Handle[T]):
         return self._session.count(self._node)
 
     def _lazy_visit(self, action: Action, f: Callable[..., Any]) -> LazyAction:
-        node = snapshot_of_sides(self._node)
+        node = snapshot_of_sides(self._node, lasting=True)
         carry_out = partial(self._session.visit, node, action, function_of(action, f))
         return self._session.pending(LazyAction(self._session, carry_out, action.name))

@@ -7,7 +7,6 @@ from typing import Any
 
 from dtset.errors import ConfigurationError, UsageError
 from dtset.plan.nodes import Stored
-from dtset.plan.user_function import UserFunction
 from dtset.session.arguments import a_number
 from dtset.tset.handle import Handle, check_name
 
@@ -42,7 +41,7 @@ def zipped(said: str, first: object, other: object) -> list[Any]:
 def check_input(to: Handle[Any], name: str, stored: Handle[Any]) -> None:
     """Make sure that stored elements can be a side input."""
     check_name("add_input()", name)
-    if isinstance(to._node, Stored) or not any(map(_sees_ctx, to._node.functions.values())):
+    if isinstance(to._node, Stored) or not to._node.sees_ctx:
         raise UsageError(
             f"add_input({name!r}) of {to.name}, whose function takes no ctx and could not ask for it: call it on "
             "the result of an operation with a function f(x, ctx) or f(itr, ctx)"
@@ -58,8 +57,3 @@ def check_input(to: Handle[Any], name: str, stored: Handle[Any]) -> None:
             f"add_input({name!r}): {stored.name} has {stored.parallelism} partitions and {to.name} has "
             f"{to.parallelism}: give one as many as the other, or one partition"
         )
-
-
-def _sees_ctx(function: UserFunction) -> bool:
-    """Whether a function is passed a `TSetContext`: also a source object's ``prepare`` is."""
-    return function.takes_ctx or hasattr(function.function, "prepare")

@@ -84,12 +84,14 @@ class Storing:
 
 def _cached(tset: Storable[C, Any]) -> C:
     """A cache that is not carried out yet."""
-    return tset._in_memory(Stored(durable=False, inputs=(snapshot_of_sides(tset._node),)))
+    return tset._in_memory(
+        Stored(durable=False, inputs=(snapshot_of_sides(tset._node, lasting=True),))
+    )
 
 
 def _persisted(tset: Storable[Any, P], name: str | None, refresh: bool) -> P:
     """A persist that is not carried out yet."""
     if name is not None:
         check_name("persist()", name)
-    inputs = (snapshot_of_sides(tset._node),)
+    inputs = (snapshot_of_sides(tset._node, lasting=True),)
     return tset._in_store(Stored(durable=True, inputs=inputs, name=name, refresh=refresh))

@@ -183,3 +183,25 @@ def test_a_run_that_died_is_continued_if_all_partitions_see_the_same_cache(
     hit, found, numbers = run(3)
     assert found == numbers
     assert hit == (0 if is_random else 3)
+
+
+def test_what_is_bound_for_the_first_time_after_a_cache_was_made_is_not_seen_by_it(env):
+    def seen(x, ctx):
+        try:
+            return ctx.get_input("before").first() + x
+        except KeyError:
+            return x
+
+    tset = env.range(5, 7, parallelism=1).map(seen)
+    cached, lazy = tset.cache(), tset.lazy_cache()
+    # Of itself: without a snapshot, a circle.
+    tset.add_input("before", cached)
+    assert (tset.collect(), lazy.collect()) == ([10, 11], [5, 6])
+    cached.unpersist()
+    assert (tset.collect(), cached.collect()) == ([10, 11], [5, 6])
+
+
+def test_random_numbers_of_a_cache_are_those_of_the_tset_without_checkpointing_too(store):
+    with TSetEnvironment(store=store, cluster="synchronous", checkpointing=False) as env:
+        tset = env.range(3, parallelism=2).map(lambda x, ctx: float(ctx.random.random()))
+        assert tset.cache().collect() == tset.collect() == tset.persist().collect()

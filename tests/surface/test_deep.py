@@ -84,3 +84,13 @@ def test_hundreds_of_exchanges(env):
         total = total.reduce(operator.add)
     assert sorted(pairs.collect()) == [(i, i) for i in range(4)]
     assert total.collect() == [6]
+
+
+def test_hundreds_of_unions_one_into_the_other(store):
+    for hit in (False, True):
+        with TSetEnvironment(store=store, job_id="unions", cluster="synchronous") as env:
+            tset = env.range(4, parallelism=2)
+            for _ in range(300):
+                tset = tset.union(env.range(2, parallelism=2).map(str)).map(lambda x: x)
+            assert (tset.count(), tset.take(3)) == (604, [0, 1, "0"])
+            assert tset.persist().hit is hit

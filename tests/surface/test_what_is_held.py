@@ -76,6 +76,19 @@ def test_a_loop_leaves_no_nodes_manifests_and_trees(store, cluster, checkpointin
         assert {kind for kind, number in least.items() if number > before[kind]} <= in_hand
 
 
+def test_what_was_lazy_and_an_action_carried_out_goes_with_its_handle(store):
+    with TSetEnvironment(store=store, cluster="synchronous") as env:
+        numbers = env.range(4, parallelism=2)
+        lazy = [numbers.map(lambda x: x + 1).lazy_cache() for _ in range(5)]
+        lazy += [numbers.map(lambda x: x + 1).lazy_persist() for _ in range(5)]
+        assert {tset.map(str).count() for tset in lazy} == {4}
+        del lazy
+        assert numbers.count() == 4
+        gc.collect()
+        at_hand = env._session.run.at_hand
+        assert (env._session.waiting, len(at_hand.cached), len(at_hand.persisted)) == ([], 0, 0)
+
+
 def test_what_a_handle_needs_is_there_as_long_as_the_handle(store):
     others = there()
     with TSetEnvironment(store=store, cluster="synchronous", parallelism=2) as env:

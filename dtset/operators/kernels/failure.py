@@ -57,7 +57,7 @@ class Place:
         return error
 
     def __str__(self) -> str:
-        place = f"{self.operator} {self.label}, partition {self.partition}"
+        place = f"{f'{self.operator} {self.label}'.strip()}, partition {self.partition}"
         if self.elements is None:
             return place
         done = self.batch_length - length_hint(self.elements)
