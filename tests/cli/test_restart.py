@@ -86,6 +86,7 @@ def test_a_job_without_a_script_says_what_to_do(cli: Any, monkeypatch: pytest.Mo
 
     # As in a notebook: the main module comes from no file.
     monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
+    monkeypatch.setattr(sys, "argv", ["kernel"])
     TSetEnvironment(job_id="cells", cluster="synchronous", store=cli.store).close()
     done = cli("restart", "cells", status=2)
     assert f"TSetEnvironment(job_id='cells', store='{cli.store}')" in done.stderr
