@@ -23,6 +23,10 @@ from dtset.storage.opening import open_store
 settings.register_profile("nightly", max_examples=1000)
 
 
+# What programs under test print is there when they are killed.
+os.environ["PYTHONUNBUFFERED"] = "1"
+
+
 @pytest.fixture
 def store(tmp_path_factory):
     return str(tmp_path_factory.mktemp("store"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from contextvars import ContextVar
+from types import ModuleType
 
 import hypothesis
 import pytest
@@ -278,3 +280,8 @@ def test_without_threads_the_error_says_what_to_do(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", start)
     with pytest.raises(DTSetError, match="persist"):
         next(push(same, [[1]]))
+
+
+def test_a_function_pushes_while_another_thread_imports_distributed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed.worker", ModuleType("distributed.worker"))
+    assert list(push(same, [[1, 2]])) == [[1, 2]]

@@ -160,8 +160,9 @@ def _raise_in(thread: threading.Thread) -> None:
 
 def _task_state() -> dict[str, Any]:
     """What distributed keeps by thread about the running task, so that ``get_worker()`` works."""
-    worker = sys.modules.get("distributed.worker")
-    return dict(vars(worker.thread_state)) if worker is not None else {}
+    # Another thread may be just importing it.
+    state = getattr(sys.modules.get("distributed.worker"), "thread_state", None)
+    return {} if state is None else dict(vars(state))
 
 
 def _set_task_state(state: dict[str, Any]) -> None:
