@@ -191,10 +191,12 @@ def test_the_umask_decides_who_may_write_in_a_folder_that_the_user_made(
 
 
 @pytest.fixture
-def public_folder():
+def public_folder(monkeypatch):
     """A folder on whose path every user may walk: that of pytest may be below a private one."""
     with tempfile.TemporaryDirectory(prefix="dtset-shared-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)
+        # As for each of the users: temporary files are where they may look.
+        monkeypatch.setattr(tempfile, "tempdir", folder)
         yield Path(folder)
 
 
