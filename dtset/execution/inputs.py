@@ -12,7 +12,7 @@ from dtset.exchange.deal import common_deal
 from dtset.execution.stage import GroupResult, Scope, through
 from dtset.operators.call import CallSpec
 from dtset.operators.kernels.batching import Batches
-from dtset.operators.kernels.failure import close_all
+from dtset.operators.kernels.failure import Closing
 from dtset.operators.operator import Reader, Step, Zipper
 from dtset.storage.blocks import decode_block
 
@@ -128,12 +128,7 @@ class ZipInput:
                 through(made.batches(scope), branch.steps, scope)
                 for made, branch in zip(opened, self.branches, strict=True)
             ]
-            closings = [stream.close for stream in reversed(streams)]
-            try:
+            with Closing(*(stream.close for stream in reversed(streams))):
                 yield from self.spec.operator.put(streams, scope.call(self.spec))
-            except BaseException as error:
-                close_all(closings, error)
-                raise
-            close_all(closings)
 
         return Opened(batches, deal)

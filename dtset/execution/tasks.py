@@ -22,7 +22,7 @@ from dtset.execution.side_inputs import OpenedSides, SideInput, opened_sides
 from dtset.execution.stage import GroupResult, Scope, TaskSettings, place_of, through
 from dtset.execution.workers.worker import running_worker
 from dtset.operators.call import CallSpec
-from dtset.operators.kernels.failure import close_all
+from dtset.operators.kernels.failure import Closing
 from dtset.operators.operator import Step
 from dtset.storage.blocks import block_classes
 from dtset.storage.pickling import ClassResolver, present_class
@@ -120,14 +120,8 @@ def _result(settings: TaskSettings, stage: Stage, partition: int, begun: _Begun)
     ):
         batches = through(begun.main.batches(scope), stage.steps, scope)
         batches = unchanged(batches, stage.files)
-        try:
-            with _making(stage, scope):
-                result = stage.output.consume(batches, scope, begun.deal)
-        except BaseException as error:
-            close_all([batches.close], error)
-            raise
-        close_all([batches.close])
-    return result
+        with Closing(batches.close), _making(stage, scope):
+            return stage.output.consume(batches, scope, begun.deal)
 
 
 def _making(stage: Stage, scope: Scope) -> AbstractContextManager[None]:

@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from typing import TypeAlias
 
 from dtset.operators.kernels.batching import Batches
-from dtset.operators.kernels.failure import close_all
+from dtset.operators.kernels.failure import Closing
 from dtset.storage.batch import Batch
 
 Handler: TypeAlias = Generator[Batch | None, Batch | None, None]
@@ -18,10 +18,9 @@ Handler: TypeAlias = Generator[Batch | None, Batch | None, None]
 
 def driven(batches: Batches, handlers: Sequence[Handler]) -> Batches:
     """Send batches through handlers; at the end, or when it is closed, all are closed, the last one first."""
-    closings = [*(each.close for each in reversed(handlers)), batches.close]
     last = len(handlers)
     at, given = last - 1, None
-    try:
+    with Closing(*(each.close for each in reversed(handlers)), batches.close):
         while True:
             try:
                 said = next(batches) if at < 0 else handlers[at].send(given)
@@ -44,7 +43,3 @@ def driven(batches: Batches, handlers: Sequence[Handler]) -> Batches:
             else:
                 # An empty batch is nothing to pass on.
                 given = None
-    except BaseException as error:
-        close_all(closings, error)
-        raise
-    close_all(closings)

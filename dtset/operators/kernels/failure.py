@@ -93,6 +93,24 @@ def close_all(
         del first
 
 
+class Closing:
+    """Closes, at the end of a block and however that ends, as `close_all` does."""
+
+    def __init__(self, *closings: Callable[[], object]) -> None:
+        self._closings = closings
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        close_all(self._closings, error)
+
+
 def notes_of(error: BaseException) -> list[str]:
     """Notes of an exception, even where looking for them fails."""
     try:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
+from types import TracebackType
 from typing import Any
 
 from dtset.errors import DTSetError
@@ -106,6 +107,20 @@ class Lockstep:
         if interrupted is not None:
             raise interrupted
 
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        """End the function when its consumer ends; one that is closed early has no error, but what ending raises."""
+        wants_no_more = isinstance(error, GeneratorExit) and not self.ended
+        close_all([self.stop], None if wants_no_more else error)
+        return wants_no_more
+
     def _start(self) -> None:
         """Start the thread."""
         try:
@@ -140,16 +155,9 @@ def relayed(batches: Batches) -> Batches:
         batches.close()
 
     lockstep = Lockstep("dtset relay", relay)
-    try:
+    with lockstep:
         while (batch := lockstep.turn()) is not ENDED:
             yield batch
-    except GeneratorExit:
-        if lockstep.ended:
-            raise
-    except BaseException as error:
-        close_all([lockstep.stop], error)
-        raise
-    lockstep.stop()
 
 
 def _raise_in(thread: threading.Thread) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from dtset.operators.kernels.collector import Collector
 from dtset.operators.kernels.driver import Handler
-from dtset.operators.kernels.failure import Place, close_all
+from dtset.operators.kernels.failure import Place
 from dtset.operators.kernels.lockstep import ENDED, Lockstep, Stopped
 from dtset.plan.context import TSetContext
 from dtset.storage.batch import Rows
@@ -83,7 +83,7 @@ def pushed(function: Callable[..., Any], ctx: TSetContext, place: Place, limit: 
     # Input batches are cut smaller while the function emits many elements for each.
     share, rest = limit, list[Any]()
     given: list[Any] | None = []
-    try:
+    with lockstep:
         while (turn := lockstep.turn(given)) is not ENDED:
             emitted, asks = turn
             if emitted:
@@ -103,10 +103,3 @@ def pushed(function: Callable[..., Any], ctx: TSetContext, place: Place, limit: 
             given, rest = rest[:share], rest[share:]
         if emitted := push.taken():
             yield Rows(emitted)
-    except GeneratorExit:
-        if lockstep.ended:
-            raise
-    except BaseException as error:
-        close_all([lockstep.stop], error)
-        raise
-    lockstep.stop()

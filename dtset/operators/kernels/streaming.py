@@ -7,7 +7,7 @@ from types import GeneratorType
 from typing import Any
 
 from dtset.operators.kernels.batching import Batches, batched
-from dtset.operators.kernels.failure import Place, close_all
+from dtset.operators.kernels.failure import Closing, Place
 from dtset.plan.context import TSetContext
 
 
@@ -60,8 +60,7 @@ def streaming(
             with place.noting():
                 elements.close()
 
-    closings = (close, *above)
-    try:
+    with Closing(close, *above):
         with place.noting():
             batches = batched(iter(elements), limit)
         while True:
@@ -73,7 +72,3 @@ def streaming(
                 yield batch
             except GeneratorExit:
                 break
-    except BaseException as error:
-        close_all(closings, error)
-        raise
-    close_all(closings)
