@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -25,6 +25,20 @@ class Opened:
 
     batches: BatchesOf
     deal: str | None = None
+
+
+def shared(upstream: Sequence[Any], counts: Iterable[int]) -> Iterator[Sequence[Any]]:
+    """Give each reader its share of upstream results, by how many each reads.
+
+    Examples
+    --------
+    >>> list(shared("abc", [1, 0, 2]))
+    ['a', '', 'bc']
+    """
+    start = 0
+    for count in counts:
+        yield upstream[start : start + count]
+        start += count
 
 
 class Input(Protocol):
@@ -55,7 +69,7 @@ class LoadInput:
 
     def open(self, upstream: Sequence[Any]) -> Opened:
         """Return the batches by partition."""
-        return Opened(lambda scope: self.batches(scope, scope.partition))
+        return Opened(self._batches)
 
     def of(self, partitions: Sequence[int]) -> LoadInput:
         """Return the input with no more than some partitions, so that tasks stay small."""
@@ -63,13 +77,13 @@ class LoadInput:
             self.name, self.path, {number: self.parts[number] for number in partitions}
         )
 
-    def batches(self, scope: Scope, partition: int) -> Batches:
-        """Return the batches of one partition."""
+    def _batches(self, scope: Scope) -> Batches:
+        """Batches of one partition."""
         return read_elements(
             scope.settings.store,
             self.name,
             self.path,
-            self.parts[partition],
+            self.parts[scope.partition],
             resolver=scope.program.resolve,
             allow_pickle=scope.settings.allow_pickle,
         )
@@ -116,10 +130,11 @@ class ZipInput:
 
     def open(self, upstream: Sequence[Any]) -> Opened:
         """Return the batches by partition, each branch given its share of the upstream results."""
-        opened, start = list[Opened](), 0
-        for branch in self.branches:
-            opened.append(branch.input.open(upstream[start : start + branch.count]))
-            start += branch.count
+        shares = shared(upstream, [branch.count for branch in self.branches])
+        opened = [
+            branch.input.open(results)
+            for branch, results in zip(self.branches, shares, strict=True)
+        ]
         deals = [made.deal for made in opened]
         deal = hashlib.sha256(repr(deals).encode()).hexdigest() if any(deals) else None
 

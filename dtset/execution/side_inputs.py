@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from dtset.execution.inputs import BlockInput, LoadInput, Opened
+from dtset.execution.inputs import BlockInput, LoadInput, Opened, shared
 from dtset.execution.stage import GroupResult, Scope
 from dtset.operators.data_partition import DataPartition
 
@@ -54,14 +54,12 @@ class OpenedSides:
 
 def opened_sides(sides: Sequence[SideInput], upstream: Sequence[Any]) -> OpenedSides:
     """Open side inputs, each with its share of the upstream results."""
-    opened, start = list[tuple[SideInput, Opened]](), 0
-    for side in sides:
-        results = upstream[start : start + side.count]
+    opened = list[tuple[SideInput, Opened]]()
+    for side, results in zip(sides, shared(upstream, [s.count for s in sides]), strict=True):
         found = side.input.open(results)
         if side.parallelism == 1 and isinstance(side.input, BlockInput):
             found = replace(found, deal=_deal_of_all(found.deal, results))
         opened.append((side, found))
-        start += side.count
     return OpenedSides(opened)
 
 

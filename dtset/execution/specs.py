@@ -25,7 +25,6 @@ def spec_of(node: Node, job_id: str, digest: str) -> CallSpec[Any]:
         parallelism=node.parallelism,
         signatures={role: _signature(node, role, made) for role, made in node.functions.items()},
         params=node.params,
-        sides=tuple(node.sides),
         content=_content(node),
     )
 

@@ -46,7 +46,6 @@ class CallSpec(Generic[O_co]):
     parallelism: int = 1
     signatures: Mapping[str, Signature] = field(default_factory=dict)
     params: Mapping[str, object] = field(default_factory=dict)
-    sides: tuple[str, ...] = ()
     content: Content = Content.ELEMENTS
 
 
