@@ -11,7 +11,6 @@ from dtset.storage.batch import Batch, joined, rows_of
 from dtset.storage.numpy_batches import Arrays, to_numpy
 
 T_co = TypeVar("T_co", covariant=True)
-_NOTHING = object()
 # Batches of some megabytes at the most.
 _MOST_HELD = 8
 
@@ -61,10 +60,9 @@ class DataPartition(Generic[T_co]):
         EmptyTSetError
             There is none.
         """
-        found = next(iter(self), _NOTHING)
-        if found is _NOTHING:
-            raise EmptyTSetError(f"first() of partition {self.id}, which has no elements")
-        return found  # type: ignore[return-value]
+        for element in self:
+            return element
+        raise EmptyTSetError(f"first() of partition {self.id}, which has no elements")
 
     def first_or_default(self, default: Any) -> Any:
         """Return the first element, or `default` where there is none."""

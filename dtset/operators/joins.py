@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from dtset.exchange.stable_hash import NEVER_NAN, nan_token, target_of
 from dtset.operators.call import Call
 from dtset.operators.kernels.batching import Batches, batched
-from dtset.operators.kernels.pairs import are_pairs, pair_of
+from dtset.operators.kernels.pairs import pairs_of
 from dtset.operators.operator import Mover
 from dtset.operators.partitioning import dealt_out
 from dtset.storage.batch import Batch
@@ -33,25 +33,18 @@ class JoinedTuple(NamedTuple, Generic[K, V, W]):
     right: W
 
 
-def _pairs(batch: Batch, call: Call) -> Iterator[tuple[Any, Any]]:
-    """The pairs of a batch; the place knows how far they were read."""
-    rows = batch.rows()
-    elements = call.place.enter(rows)
-    return elements if are_pairs(rows) else map(pair_of, elements)
-
-
 def _send(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
     """Give each pair to the partition that its key goes to."""
     for batch in batches:
         with call.place.noting():
-            targets = [target_of(key, call.targets) for key, _ in _pairs(batch, call)]
+            targets = [target_of(key, call.targets) for key, _ in pairs_of(batch, call.place)]
         yield from dealt_out(batch, targets)
 
 
-def _identity(key: Any) -> Hashable:
+def _identity(key: Hashable) -> Hashable:
     """What is equal for equal keys, and for keys that are equal but for NaNs in them."""
     if type(key) in NEVER_NAN or (token := nan_token(key)) is None:
-        return key  # type: ignore[no-any-return]
+        return key
     return _Missing(token)
 
 
@@ -68,7 +61,7 @@ def _receive(streams: Sequence[Batches], call: Call) -> Batches:
     values: dict[Hashable, list[Any]] = {}
     for batch in right:
         with call.place.noting():
-            for key, value in _pairs(batch, call):
+            for key, value in pairs_of(batch, call.place):
                 values.setdefault(_identity(key), []).append(value)
     yield from batched(_met(left, values, call), call.limit)
 
@@ -78,7 +71,7 @@ def _met(
 ) -> Iterator[JoinedTuple[Any, Any, Any]]:
     """Join the pairs of the left with the values of the right."""
     for batch in left:
-        for key, value in _pairs(batch, call):
+        for key, value in pairs_of(batch, call.place):
             for other in values.get(_identity(key), ()):
                 yield JoinedTuple(key, value, other)
 

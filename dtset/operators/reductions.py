@@ -11,7 +11,7 @@ from dtset.exchange.stable_hash import NEVER_NAN, nan_token, target_of
 from dtset.operators.call import FUNCTION, Call
 from dtset.operators.kernels.batching import Batches, batched
 from dtset.operators.kernels.failure import Place
-from dtset.operators.kernels.pairs import are_pairs, pair_of
+from dtset.operators.kernels.pairs import pairs_of
 from dtset.operators.operator import Mover
 from dtset.plan.nodes import Content
 from dtset.plan.user_function import Accepted, Form
@@ -52,10 +52,9 @@ def _by_key(batches: Iterable[Batch], function: Callable[..., Any], place: Place
     values: dict[Any, Any] = {}
     with_nan: dict[Hashable, Any] = {}
     for batch in batches:
-        rows = batch.rows()
-        elements = place.enter(rows)
+        pairs = pairs_of(batch, place)
         with place.noting():
-            for key, value in elements if are_pairs(rows) else map(pair_of, elements):
+            for key, value in pairs:
                 if key in values:
                     values[key] = function(values[key], value)
                 elif type(key) in NEVER_NAN or (token := nan_token(key)) is None:

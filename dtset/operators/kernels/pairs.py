@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dtset.operators.kernels.driver import Handler
 from dtset.operators.kernels.failure import Place
-from dtset.storage.batch import Rows
+from dtset.storage.batch import Batch, Rows
 
 
 def paired(place: Place) -> Handler:
@@ -20,6 +20,13 @@ def paired(place: Place) -> Handler:
             with place.noting():
                 batch = Rows([pair_of(element) for element in place.elements])
         yield batch
+
+
+def pairs_of(batch: Batch, place: Place) -> Iterator[tuple[Any, Any]]:
+    """Give the elements of a batch as pairs; the place knows how far they were read."""
+    rows = batch.rows()
+    elements = place.enter(rows)
+    return elements if are_pairs(rows) else map(pair_of, elements)
 
 
 def are_pairs(batch: Sequence[Any]) -> bool:
