@@ -50,11 +50,6 @@ class RunPlan:
     """What the persists of a flow would find, in the order in which they would be run.
 
     Its text, which notebooks show too, has a line for each.
-
-    Examples
-    --------
-    >>> print(RunPlan("total", ()))
-    total depends on nothing persisted
     """
 
     target: str

@@ -92,21 +92,6 @@ def fingerprint_tree(
 ) -> Tree:
     """Fingerprint one function or value of a node, as a tree.
 
-    Parameters
-    ----------
-    obj : object
-        The function or value.
-    name : str
-        What a person knows it by, such as ``"compute clean"``.
-    config : object, optional
-        The environment's configuration, for functions that take a ``ctx``.
-    ignore : collection of str
-        Globals to leave out, as ``"NAME"`` or ``"module.NAME"``.
-    session : Session, optional
-        Shares work with other calls during which nothing changes; brings its own `ignore`.
-    said : str, optional
-        What errors call it. Default: its name.
-
     Examples
     --------
     >>> fingerprint_tree(5, "parameter n").shown

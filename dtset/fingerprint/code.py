@@ -96,16 +96,6 @@ def analyse(
 
     With `keeps`, it is the body of a class whose annotations count; `trusted` are observers that show by their own code whether
     they read annotations.
-
-    Examples
-    --------
-    >>> one = analyse((lambda x, y: x + LIMIT).__code__)
-    >>> def two(x, y):
-    ...     return x + LIMIT  # with a comment
-    >>> one.digest == analyse(two.__code__).digest
-    True
-    >>> one.references[0].chain
-    ('LIMIT',)
     """
     key = (id(code), reads, keeps, trusted)
     entry = _known.get(key)

@@ -80,17 +80,7 @@ def is_users_file(file: str) -> bool:
 
 
 def distribution_of(module_name: str) -> Distribution | None:
-    """The installed distribution a module belongs to; None for the user's and for dtset's own.
-
-    Examples
-    --------
-    >>> distribution_of("json.decoder").name
-    'python'
-    >>> distribution_of("numpy.linalg").name
-    'numpy'
-    >>> distribution_of("dtset.errors") is None
-    True
-    """
+    """The installed distribution a module belongs to; None for the user's and for dtset's own."""
     return _origin(module_name).distribution
 
 

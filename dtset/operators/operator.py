@@ -24,21 +24,9 @@ Pull: TypeAlias = Callable[[Batches], Batches]
 class Step:
     """An operator over the elements of each partition, fused with its neighbours.
 
-    Parameters
-    ----------
-    name : str
-        What people call it.
-    run : callable
-        Returns, for a call, the handlers that batches are handed to, one after the other; or, for what
-        takes all batches of a partition as one iterator, a function from batches to batches.
-    takes : mapping of str to Accepted
-        The user's functions that it takes, by role.
-    is_link : bool
-        Whether it gives what it reads as it is.
-    is_independent : bool
-        Whether a partition of its result depends on the same partition of its input only.
-    content : Content
-        What a compute after it is given.
+    For a call, `run` returns handlers that batches are handed to, one after the other, or, of what takes all batches
+    of a partition as one iterator, a function from batches to batches. A link gives what it reads as it is; of an
+    independent one, a partition of the result depends on the same partition of the input only.
     """
 
     name: str
@@ -53,20 +41,10 @@ class Step:
 class Mover:
     """An operator that moves elements between partitions.
 
-    Parameters
-    ----------
-    name, takes, content
-        As of `Step`.
-    send : callable
-        Gives, for the batches of a partition and a call, batches with the partitions that they go to.
-    receive : callable
-        Gives, for what was sent to a partition, one stream for each input in the order of the partitions it came
-        from, and a call, the batches of the result.
-    is_merging : bool
-        Whether what some partitions sent may be received and sent again on the way, so that a tree of tasks
-        gathers it.
-    of_nothing : str or None
-        What is raised of a partition that receives nothing, if that is an error.
+    Of the batches of a partition, `send` gives batches with the partitions they go to. Of what was sent to a partition,
+    a stream for each input, in the order of the partitions it came from, `receive` makes the batches of the result.
+    What a merging one sent may be received and sent again on the way, so that a tree of tasks gathers it;
+    `of_nothing` is what is raised of a partition that receives nothing, if that is an error.
     """
 
     name: str
@@ -82,15 +60,7 @@ class Mover:
 
 @dataclass(frozen=True)
 class Zipper:
-    """An operator that puts partitions of the same number of several inputs together.
-
-    Parameters
-    ----------
-    name
-        As of `Step`.
-    put : callable
-        Gives, for the batches of each input's partition and a call, the batches of the result's.
-    """
+    """An operator that puts partitions of the same number of several inputs together."""
 
     name: str
     put: Callable[[Sequence[Batches], Call], Batches]
@@ -102,15 +72,7 @@ class Zipper:
 
 @dataclass(frozen=True)
 class Reader:
-    """An operator that reads elements from outside the plan.
-
-    Parameters
-    ----------
-    name, takes
-        As of `Step`.
-    read : callable
-        Gives the batches of a call's partition.
-    """
+    """An operator that reads elements from outside the plan."""
 
     name: str
     read: Callable[[Call], Batches]
@@ -122,15 +84,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Action:
-    """What an action does on the workers.
-
-    Parameters
-    ----------
-    name, takes
-        As of `Step`.
-    consume : callable
-        Uses up the batches of a partition; returns what the driver gets of it.
-    """
+    """What an action does on the workers: it uses up a partition, and returns what the driver gets of it."""
 
     name: str
     consume: Callable[[Batches, Call], Any]

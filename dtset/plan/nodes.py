@@ -169,15 +169,6 @@ def topological(*targets: Node, until: Callable[[Node], bool] | None = None) -> 
     """Nodes that the targets depend on, and the targets, each after its inputs and once.
 
     Nothing above a node of which `until` says so is wanted.
-
-    Examples
-    --------
-    >>> from dtset.operators.sources import RANGE
-    >>> from dtset.plan.nodes import Source, Stored, topological
-    >>> source = Source(operator=RANGE, parallelism=2)
-    >>> cached = Stored(durable=False, inputs=(source,), parallelism=2)
-    >>> topological(cached) == [source, cached]
-    True
     """
     ordered: dict[Mark, Node] = {}
     visited: set[Mark] = set()

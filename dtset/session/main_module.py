@@ -57,15 +57,6 @@ def show_main() -> Callable[[], None]:
     """Let ``sys.modules`` have, as ``__main__``, the namespace of the program that calls this.
 
     What is returned puts back what was there, once all that called `show_main` have called theirs.
-
-    Examples
-    --------
-    >>> import runpy, sys, tempfile
-    >>> source = "from dtset.session.main_module import show_main; back = show_main(); import __main__ as found; back()"
-    >>> with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
-    ...     _ = file.write(source), file.flush()
-    ...     runpy.run_path(file.name, run_name="__main__")["found"].__file__ == file.name
-    True
     """
     namespace = _running()
     if namespace is None:

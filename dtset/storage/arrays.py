@@ -18,17 +18,6 @@ class ArraySink:
     """Collects entries of an array and writes each chunk when it is full.
 
     Which entries share a chunk depends on their place in the array only.
-
-    Examples
-    --------
-    >>> from dtset.storage.codecs import chunk_codec
-    >>> from dtset.storage.opening import open_store
-    >>> store = open_store("memory://doctest-sink")
-    >>> sink = ArraySink(store, "a", 2, chunk_codec("none", "int64"))
-    >>> sink.push(np.arange(3))
-    >>> sink.finish().length, len(store.list("a"))
-    (3, 2)
-    >>> store.delete("a")
     """
 
     def __init__(self, store: ObjectStore, path: str, chunk: int, codec: ChunkCodec) -> None:
@@ -73,21 +62,7 @@ class ArraySink:
 
 
 class ArrayStream:
-    """Reads an array from its beginning, a chunk at a time.
-
-    Examples
-    --------
-    >>> from dtset.storage.arrays import ArraySink
-    >>> from dtset.storage.codecs import chunk_codec
-    >>> from dtset.storage.opening import open_store
-    >>> store, codec = open_store("memory://doctest-stream"), chunk_codec("none", "int64")
-    >>> sink = ArraySink(store, "a", 2, codec)
-    >>> sink.push(np.arange(5))
-    >>> stream = ArrayStream(store, "a", sink.finish(), codec)
-    >>> stream.take(3).tolist(), stream.take(2).tolist()
-    ([0, 1, 2], [3, 4])
-    >>> store.delete("a")
-    """
+    """Reads an array from its beginning, a chunk at a time."""
 
     def __init__(
         self, store: ObjectStore, path: str, summary: ArraySummary, codec: ChunkCodec

@@ -111,12 +111,6 @@ class Encoder:
 
     With `reading`, of pickled elements the first of each type is read back, as it will be by who reads. `classes` are
     the user's, to which pickles of all batches so far refer.
-
-    Examples
-    --------
-    >>> encoder = Encoder()
-    >>> encoder.encode(Rows([True, 0])).schema.kind, encoder.encode(Rows([True, False])).schema.kind
-    ('pickled', 'bool')
     """
 
     allow_pickle: bool = True

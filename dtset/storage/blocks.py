@@ -85,12 +85,6 @@ def decode_block(
     """Read a block, as columns over its bytes.
 
     If it holds pickles, it has to be from a trusted source.
-
-    Examples
-    --------
-    >>> from dtset.storage.batch import Rows
-    >>> [batch.arrays for batch in decode_block(encode_block(Rows([1.5, -0.0])))]
-    [(array([ 1.5, -0. ]),)]
     """
     header, position = _header(block)
     batches = []
@@ -109,14 +103,7 @@ def decode_block(
 
 
 def block_classes(block: bytes) -> tuple[tuple[str, str], ...]:
-    """Return module and qualified name of the user's classes that a block refers to.
-
-    Examples
-    --------
-    >>> from dtset.storage.batch import Rows
-    >>> block_classes(encode_block(Rows([1])))
-    ()
-    """
+    """Return module and qualified name of the user's classes that a block refers to."""
     header, _ = _header(block)
     return tuple((module, qualname) for module, qualname in header["classes"])
 

@@ -21,11 +21,6 @@ class ArraySpec:
     """An array that a column is made of.
 
     The `unit` is what it has one entry for: ``row``, ``byte``, or ``offset`` (rows and one more).
-
-    Examples
-    --------
-    >>> ArraySpec("f0.values", "int64", "row").dtype
-    'int64'
     """
 
     name: str
@@ -38,12 +33,6 @@ class Kind:
     """A kind of leaf column.
 
     `encode` takes elements that are all of exactly this type, and raises `Unfit`.
-
-    Examples
-    --------
-    >>> kind = KINDS["bytes"]
-    >>> kind.decode(kind.encode([b"ab", b"", b"c"]))
-    [b'ab', b'', b'c']
     """
 
     name: str

@@ -25,18 +25,6 @@ def read_partition(
     """Read a partition, batch by batch, as columns that are verified but not yet decoded.
 
     Every chunk is verified before a byte of it is interpreted, and read once.
-
-    Examples
-    --------
-    >>> from dtset.storage.batch import Rows
-    >>> from dtset.storage.opening import open_store
-    >>> from dtset.storage.partition_writer import PartitionWriter
-    >>> store = open_store("memory://doctest-reader")
-    >>> writer = PartitionWriter(store, "0-first")
-    >>> writer.append(Rows([1, 2, 3]))
-    >>> [batch.arrays for batch in read_partition(store, "0-first", writer.finish())]
-    [(array([1, 2, 3]),)]
-    >>> writer.abort()
     """
     if not allow_pickle and any(segment.schema == PICKLED for segment in summary.segments):
         raise refuse_pickle(f"{store.url}/{path}")

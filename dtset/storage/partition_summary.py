@@ -43,12 +43,6 @@ class SegmentSummary:
     """A run of batches of one schema.
 
     `batch` is the number of elements of each batch but the last; `arrays` are in the order of `arrays_of`.
-
-    Examples
-    --------
-    >>> segment = SegmentSummary(Schema("none"), "none", 3, 3, ())
-    >>> SegmentSummary.from_json(segment.to_json()) == segment
-    True
     """
 
     schema: Schema
@@ -82,14 +76,7 @@ class SegmentSummary:
 
 @dataclass(frozen=True)
 class PartitionSummary:
-    """One attempt at a partition, complete.
-
-    Examples
-    --------
-    >>> summary = PartitionSummary(0, 0, (), ())
-    >>> PartitionSummary.from_json(summary.to_json()) == summary
-    True
-    """
+    """One attempt at a partition, complete."""
 
     rows: int
     nbytes: int

@@ -52,11 +52,6 @@ def present_class(module: str, qualname: str) -> object:
 
     Only what the program has imported, or has an import statement for, is resolved: whoever can write to
     the store must not choose what is imported.
-
-    Examples
-    --------
-    >>> present_class("collections", "OrderedDict.fromkeys")
-    <built-in method fromkeys of type object at ...>
     """
     if module not in sys.modules:
         if not may_be_imported(module):
@@ -85,11 +80,6 @@ class Pickled:
 
     The arrays are offsets, and the pickles; `weights` are about how many bytes each row takes, whatever batch it is
     in.
-
-    Examples
-    --------
-    >>> dump_rows([[]]).arrays[0].tolist()
-    [0, 5]
     """
 
     arrays: tuple[Array, Array]
@@ -105,11 +95,6 @@ def dump_rows(batch: Sequence[object], reading: ClassResolver | None = None) -> 
 
     With `reading`, the first element in which a type or a reference occurs is read back by it, as it will be by who
     reads.
-
-    Examples
-    --------
-    >>> load_rows(dump_rows([{"a": 1}, [2]]).arrays, present_class)
-    [{'a': 1}, [2]]
     """
     buffer = io.BytesIO()
     classes: set[tuple[str, str]] = set()
@@ -159,11 +144,6 @@ def typed_rows(arrays: tuple[Array, ...]) -> Iterator[tuple[int, Any, int]]:
     """Give number, element and weight of those rows that by themselves would not have to be pickled.
 
     No class is looked up and none of the user's code runs; what cannot be such a row is told by its first bytes.
-
-    Examples
-    --------
-    >>> list(typed_rows(dump_rows([[1], 7, "abc", 10**30, ([],)]).arrays))
-    [(1, 7, 8), (2, 'abc', 11)]
     """
     rows = _perhaps_typed(*arrays).tolist()
     offsets, data = (arrays[0].tolist(), arrays[1].tobytes()) if rows else ([], b"")

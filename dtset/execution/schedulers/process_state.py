@@ -21,14 +21,6 @@ def undisturbed(call: Callable[[], _T]) -> _T:
     That is the working directory, the variables of the environment, context variables and decimals' context, and
     the states of Python's and NumPy's global random generators. The event loop of a notebook, in which
     this may be called, is out of their sight: as on a worker, they may run one of their own.
-
-    Examples
-    --------
-    >>> import os
-    >>> before = os.getcwd()
-    >>> undisturbed(lambda: os.chdir("/"))
-    >>> os.getcwd() == before
-    True
     """
     folder, variables, state = working_folder(), dict(os.environ), random.getstate()
     numpy_random: Any = sys.modules.get("numpy.random")

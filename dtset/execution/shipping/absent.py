@@ -15,16 +15,7 @@ _TOUCHES = (
 
 
 class Absent:
-    """Raises at any touch, naming the module and the attribute whose place it takes.
-
-    Examples
-    --------
-    >>> lock = Absent("helpers", "LOCK", "cannot pickle '_thread.lock' object")
-    >>> lock.acquire()
-    Traceback (most recent call last):
-    ...
-    dtset.errors.CodeMismatchError: helpers.LOCK did not travel to this process...
-    """
+    """Raises at any touch, naming the module and the attribute whose place it takes."""
 
     __slots__ = ("_absent_module", "_absent_name", "_absent_reason")
 

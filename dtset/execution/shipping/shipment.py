@@ -40,15 +40,6 @@ def ship(
     """Pack functions and other objects with all the user's code that they reach.
 
     `classes` are those that stored data refer to, by module and qualified name.
-
-    Examples
-    --------
-    >>> from dtset.execution.shipping.program import receive
-    >>> factor = 5
-    >>> shipment = ship({"scale": lambda x: x * factor})
-    >>> factor = 6
-    >>> receive(shipment).objects["scale"](2)
-    10
     """
     roots = [Named(key, value) for key, value in objects.items()]
     survey = _survey(roots, sorted(set(classes)))

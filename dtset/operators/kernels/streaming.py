@@ -12,21 +12,7 @@ from dtset.plan.context import TSetContext
 
 
 class Pulled:
-    """Elements of a source object, which is closed by whoever uses them, exhausted or not.
-
-    Examples
-    --------
-    >>> from dtset.plan.context import TSetContext
-    >>> class Once:
-    ...     is_left = True
-    ...     def has_next(self):
-    ...         return self.is_left
-    ...     def next(self):
-    ...         self.is_left = False
-    ...         return 5
-    >>> list(Pulled(Once(), TSetContext(index=0, parallelism=1, id="x", name="x")))
-    [5]
-    """
+    """Elements of a source object, which is closed by whoever uses them, exhausted or not."""
 
     def __init__(self, source: Any, ctx: TSetContext) -> None:
         self._source = source
