@@ -53,6 +53,11 @@ def sent(side: int, blocks: Mapping[int, Sequence[bytes]]) -> Sent:
     return Sent(side, blocks, hasher.hexdigest())
 
 
+def parent_of(partition: int, sources: int, targets: int) -> int:
+    """Return the node of a tree that gathers what a partition sends: neighbours go to one."""
+    return partition * targets // sources
+
+
 def common_deal(deals: Iterable[str | None]) -> str | None:
     """Return the deal that all inputs came from."""
     distinct = set(deals)

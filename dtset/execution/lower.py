@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from dask._task_spec import Task, TaskRef
 
+from dtset.exchange.deal import parent_of
 from dtset.execution.at_hand import Cached
 from dtset.execution.code import StoredShipment
 from dtset.execution.expected_files import ExpectedFiles
@@ -312,42 +313,48 @@ class _Lowering:
             tasks = self.tasks if mover.is_merging else 2 * self.threads
             sent += self.stage(above, output, range(sources), tasks, f"{spec.key}-{side}")
         while targets > node.parallelism:
-            reading = self.received(spec, 1, sent, targets, is_last=False)
+            reading = self.received(spec, 1, sent, sources, targets, is_last=False)
             sources, targets = targets, -(-targets // _ARITY)
             output = SendOutput(spec, sources, targets)
             part = f"{spec.key}-of-{sources}"
             sent = self.add(reading, (), output, range(sources), self.tasks, part)
-        return self.received(spec, len(node.inputs), sent, node.parallelism, is_last=True)
+        return self.received(spec, len(node.inputs), sent, sources, node.parallelism, is_last=True)
 
     def received(
         self,
         spec: CallSpec[Any],
         sides: int,
         sent: Sequence[tuple[Key, Sequence[int]]],
+        sources: int,
         targets: int,
         *,
         is_last: bool,
     ) -> _Reading:
         """Where the elements of what was sent come from."""
+        is_merging = spec.operator.is_merging
+        reached = [
+            {parent_of(source, sources, targets) for source in group}
+            if is_merging
+            else set(range(targets))
+            for _, group in sent
+        ]
         groups = grouped(range(targets), 2 * self.threads)
-        is_dealt = targets > 1 and not spec.operator.is_merging
+        is_dealt = targets > 1 and not is_merging
         received = ReceiveInput(spec, sides, is_dealt, is_last)
 
         def upstream_of(partitions: Sequence[int]) -> list[Key]:
-            if len(groups) == 1:
-                return [key for key, _ in sent]
             pieces: list[Key] = []
             for index, group in enumerate(groups):
                 if set(group).isdisjoint(partitions):
                     continue
                 for number, (key, _) in enumerate(sent):
-                    piece: Key = (
-                        f"send-{self.settings.action}-{spec.key}-{targets}",
-                        number,
-                        index,
-                    )
-                    self.graph[piece] = Task(piece, split_group, TaskRef(key), groups[index])
-                    pieces.append(piece)
+                    if reached[number].issubset(group):
+                        pieces.append(key)
+                    elif not reached[number].isdisjoint(group):
+                        name = f"send-{self.settings.action}-{spec.key}-{targets}"
+                        piece: Key = (name, number, index)
+                        self.graph[piece] = Task(piece, split_group, TaskRef(key), group)
+                        pieces.append(piece)
             return pieces
 
         return _Reading(spec.operator.name, lambda _: received, upstream_of, groups)

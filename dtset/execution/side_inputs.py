@@ -44,6 +44,8 @@ class OpenedSides:
 
     def seen_from(self, scope: Scope) -> Scope:
         """Return the scope with the partitions that belong to its own."""
+        if not self.opened:
+            return scope
         sides: dict[str, dict[str, DataPartition[Any]]] = {}
         for side, opened in self.opened:
             number = 0 if side.parallelism == 1 else scope.partition

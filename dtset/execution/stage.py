@@ -76,13 +76,11 @@ class Scope:
             inputs=self.sides.get(spec.key),
         )
         return Call(
-            signatures=spec.signatures,
+            spec=spec,
             functions={role: objects[made.key] for role, made in spec.signatures.items()},
-            params=spec.params,
             ctx=ctx,
             place=place_of(spec, self.partition),
             limit=self.settings.batch_size,
-            content=spec.content,
             data=objects.get(spec.key),
             sources=sources,
             targets=targets,

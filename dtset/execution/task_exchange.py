@@ -5,7 +5,6 @@ What is moved, and what becomes of it, is the mover's to say (`dtset.operators`)
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,7 +37,8 @@ class SendOutput:
         call = scope.call(self.spec, sources=self.sources, targets=self.targets, side=self.side)
         blocks: dict[int, list[bytes]] = {}
         waiting: dict[int, list[Batch]] = {}
-        rows, pending = Counter[int](), 0
+        rows: dict[int, int] = {}
+        pending = 0
 
         def flush(targets: Sequence[int]) -> None:
             for target in targets:
@@ -49,7 +49,7 @@ class SendOutput:
 
         for target, batch in self.spec.operator.send(batches, call):
             waiting.setdefault(target, []).append(batch)
-            rows[target] += len(batch)
+            rows[target] = rows.get(target, 0) + len(batch)
             pending += 1
             if rows[target] >= _BLOCK_ROWS:
                 flush([target])

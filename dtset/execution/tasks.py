@@ -119,7 +119,8 @@ def _result(settings: TaskSettings, stage: Stage, partition: int, begun: _Begun)
         forwarded(settings.run_id, settings.logging),
     ):
         batches = through(begun.main.batches(scope), stage.steps, scope)
-        batches = unchanged(batches, stage.files)
+        if stage.files:
+            batches = unchanged(batches, stage.files)
         with Closing(batches.close), _making(stage, scope):
             return stage.output.consume(batches, scope, begun.deal)
 

@@ -16,7 +16,7 @@ def _map_batches(call: Call) -> list[Handler]:
 def _mapped(call: Call) -> Handler:
     """Give what the function makes of each batch."""
     function, ctx = call.function(), call.passed_ctx()
-    as_objects = bool(call.params["as_objects"])
+    as_objects = bool(call.spec.params["as_objects"])
     while (batch := (yield None)) is not None:
         with call.place.noting():
             arrays = to_numpy(batch, as_objects=as_objects)

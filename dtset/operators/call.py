@@ -49,7 +49,8 @@ class CallSpec(Generic[O_co]):
     content: Content = Content.ELEMENTS
 
 
-@dataclass(frozen=True)
+# Not frozen: one is made for each operator and partition, and a frozen one takes four times as long to make.
+@dataclass(slots=True)
 class Call:
     """An operator's call for one partition.
 
@@ -57,13 +58,11 @@ class Call:
     partitions, and from its input of the number `side`.
     """
 
-    signatures: Mapping[str, Signature]
+    spec: CallSpec[Any]
     functions: Mapping[str, Any]
-    params: Mapping[str, object]
     ctx: TSetContext
     place: Place
     limit: int
-    content: Content = Content.ELEMENTS
     data: SourceData | None = None
     sources: int = 1
     targets: int = 1
@@ -75,8 +74,8 @@ class Call:
 
     def form(self, role: str = FUNCTION) -> Form:
         """Return the form in which a function is called."""
-        return self.signatures[role].form
+        return self.spec.signatures[role].form
 
     def passed_ctx(self, role: str = FUNCTION) -> TSetContext | None:
         """Return the context that a function is passed, None if it takes none."""
-        return self.ctx if self.signatures[role].takes_ctx else None
+        return self.ctx if self.spec.signatures[role].takes_ctx else None

@@ -52,7 +52,7 @@ def consumed(
 
 def _compute(call: Call) -> list[Handler] | Pull:
     function = call.function()
-    if call.content is Content.VALUE:
+    if call.spec.content is Content.VALUE:
         function = partial(_with_value, function)
     if call.form() is Form.COLLECTOR:
         return [pushed(function, call.ctx, call.place, call.limit)]

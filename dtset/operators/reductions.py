@@ -7,6 +7,7 @@ from functools import reduce
 from itertools import chain
 from typing import Any
 
+from dtset.exchange.deal import parent_of
 from dtset.exchange.stable_hash import NEVER_NAN, nan_token, target_of
 from dtset.operators.call import FUNCTION, Call
 from dtset.operators.kernels.batching import Batches, batched
@@ -38,7 +39,7 @@ def _reduced(batches: Batches, call: Call) -> list[Any]:
 def _send_partial(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
     """Give the value of a partition, to the target that gathers it and its neighbours."""
     if value := _reduced(batches, call):
-        yield call.place.partition * call.targets // call.sources, Rows(value)
+        yield parent_of(call.place.partition, call.sources, call.targets), Rows(value)
 
 
 def _receive_partials(streams: Sequence[Batches], call: Call) -> Batches:

@@ -133,9 +133,8 @@ class Encoder:
 
         The weight of an element depends on it alone.
         """
-        if isinstance(batch, Rows):
-            return self._from_rows(batch)
-        return batch, row_weights(batch)
+        columns, weights = self._from_rows(batch) if isinstance(batch, Rows) else (batch, None)
+        return columns, row_weights(columns) if weights is None else weights
 
     def pickle(self, columns: Columns) -> Columns:
         """Return columns as pickled ones, for a batch whose other elements are of another kind."""
@@ -144,9 +143,10 @@ class Encoder:
         self._check("elements of different kinds mixed")
         return Columns(PICKLED, len(columns), dump_rows(columns.rows()).arrays)
 
-    def _from_rows(self, batch: Rows) -> tuple[Columns, Array]:
+    def _from_rows(self, batch: Rows) -> tuple[Columns, Array | None]:
+        """Return rows as columns; and, where that is known from pickling them, what they weigh."""
         try:
-            columns = to_columns(batch.elements)
+            return to_columns(batch.elements), None
         except Unfit as reason:
             self._check(str(reason))
             pickled = dump_rows(batch.elements, self.reading)
@@ -154,7 +154,6 @@ class Encoder:
             resolver = self.reading or present_class
             columns = Columns(PICKLED, len(batch), pickled.arrays, resolver, pickled.classes)
             return columns, pickled.weights
-        return columns, row_weights(columns)
 
     def _check(self, reason: str) -> None:
         if not self.allow_pickle:
