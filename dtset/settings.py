@@ -54,6 +54,32 @@ def seconds(key: str) -> float:
         ) from error
 
 
+def size(key: str) -> int:
+    """Value of a setting that is a number of bytes.
+
+    Examples
+    --------
+    >>> size("exchange.memory")
+    67108864
+    """
+    from dask.utils import parse_bytes
+
+    value = setting(key)
+    try:
+        found = parse_bytes(value)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _no_size(key, value) from error
+    if found < 0:
+        raise _no_size(key, value)
+    return int(found)
+
+
+def _no_size(key: str, value: object) -> ConfigurationError:
+    return ConfigurationError(
+        f"{_PREFIX}.{key} is {value!r}, which is not a number of bytes: give one such as '64 MiB'"
+    )
+
+
 def ignored_globals() -> tuple[str, ...]:
     """Names of globals that no fingerprint takes into account; a text is one name.
 

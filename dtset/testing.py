@@ -73,6 +73,11 @@ class FaultyStore:
         self._check_alive(f"get {path}")
         return self._store.get(path)
 
+    def get_range(self, path: str, start: int, end: int) -> bytes:
+        """Return some of an object's bytes, unless the store is dead."""
+        self._check_alive(f"get {path}")
+        return self._store.get_range(path, start, end)
+
     def list(self, prefix: str) -> list[Entry]:
         """Return the objects below a prefix, unless the store is dead."""
         self._check_alive(f"list {prefix}")
@@ -154,6 +159,17 @@ class StoreTests:
         store.put("view", memoryview(b"abcdef")[2:4])
         store.put("array", bytearray(b"xyz"))
         assert (store.get("view"), store.get("array")) == (b"cd", b"xyz")
+
+    def test_gives_ranges(self, store: ObjectStore) -> None:
+        """From a byte to another; what is after the end is left out."""
+        store.put("a/b", b"0123456789")
+        for start, end in [(0, 10), (3, 5), (8, 20), (4, 4)]:
+            assert store.get_range("a/b", start, end) == b"0123456789"[start:end]
+        try:
+            found = store.get_range("a/c", 0, 1)
+        except FileNotFoundError:
+            return
+        raise AssertionError(f"found {found!r} where nothing is")
 
     def test_put_replaces(self, store: ObjectStore) -> None:
         """A longer object by a shorter one, durably or not."""

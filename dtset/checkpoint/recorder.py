@@ -26,6 +26,8 @@ from dtset.storage.objects import ObjectStore, check_writable
 
 # What there is of a run that began after another had died, until it completes.
 _AFTER_DEATH = "after-death"
+# Folders of a run that die with it.
+_MORTAL = {"sources", "exchange"}
 
 _logger = logging.getLogger("dtset")
 
@@ -120,10 +122,9 @@ class RunRecorder:
         for run_id in dead:
             end_run(self._store, self._job_id, run_id, "interrupted")
         for run_id, names in self.runs.items():
-            if (run_id in dead or "end.json" in names) and any(
-                name.startswith("sources/") for name in names
-            ):
-                self._store.delete(run_path(self._job_id, run_id, "sources"))
+            if run_id in dead or "end.json" in names:
+                for folder in {name.partition("/")[0] for name in names} & _MORTAL:
+                    self._store.delete(run_path(self._job_id, run_id, folder))
 
     @property
     def record(self) -> str:
@@ -161,7 +162,8 @@ class RunRecorder:
         if self._heartbeat is None:
             return
         self._heartbeat.stop()
-        self._store.delete(run_path(self._job_id, self._run_id, "sources"))
+        for folder in _MORTAL:
+            self._store.delete(run_path(self._job_id, self._run_id, folder))
         if self._events:
             note_all_events(self._store, self._job_id, self._run_id, self._events)
         if self.has_died and state == "completed":

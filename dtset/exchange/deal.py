@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 class DealChangedError(Exception):
@@ -15,11 +16,12 @@ class DealChangedError(Exception):
 class Sent:
     """What one map-side partition sends.
 
-    Encoded elements are by target, in their order; the `digest` is of all of it, taken once: pieces carry it.
+    Encoded elements, or where they lie in the store, are by target, in their order; the `digest` is of all of it, taken
+    once: pieces carry it.
     """
 
     side: int
-    blocks: Mapping[int, Sequence[bytes]] = field(repr=False)
+    blocks: Mapping[int, Sequence[Any]] = field(repr=False)
     digest: str
 
 
@@ -33,24 +35,8 @@ class Piece:
 
     side: int
     digests: Mapping[int, str]
-    blocks: Mapping[int, Sequence[tuple[int, Sequence[bytes]]]] = field(repr=False)
+    blocks: Mapping[int, Sequence[tuple[int, Sequence[Any]]]] = field(repr=False)
     deal: str | None
-
-
-def sent(side: int, blocks: Mapping[int, Sequence[bytes]]) -> Sent:
-    """Return what a map-side partition sends, with its digest.
-
-    Examples
-    --------
-    >>> sent(0, {0: [b"ab"]}).digest == sent(0, {0: [b"a", b"b"]}).digest
-    False
-    """
-    hasher = hashlib.sha256()
-    for target, encoded in sorted(blocks.items()):
-        for block in encoded:
-            hasher.update(f"{target}:{len(block)};".encode())
-            hasher.update(block)
-    return Sent(side, blocks, hasher.hexdigest())
 
 
 def parent_of(partition: int, sources: int, targets: int) -> int:

@@ -13,6 +13,8 @@ from dask._task_spec import Task, TaskRef
 from dtset.exchange.deal import parent_of
 from dtset.execution.at_hand import Cached
 from dtset.execution.code import StoredShipment
+from dtset.execution.exchange.receiving import ReceiveInput, split_group
+from dtset.execution.exchange.sending import SendOutput
 from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.inputs import BlockInput, Branch, Input, LoadInput, SourceInput, ZipInput
 from dtset.execution.outputs import BlockOutput, Output
@@ -20,7 +22,6 @@ from dtset.execution.schedulers.scheduler import Graph, Key
 from dtset.execution.shipping import Shipment
 from dtset.execution.side_inputs import SideInput
 from dtset.execution.stage import TaskSettings
-from dtset.execution.task_exchange import ReceiveInput, SendOutput, split_group
 from dtset.execution.tasks import Stage, classes_in, run_group
 from dtset.operators.call import CallSpec
 from dtset.operators.operator import Step
@@ -69,6 +70,8 @@ class Lowered:
 
     graph: Graph
     groups: Sequence[tuple[Key, Sequence[int]]]
+    settings: TaskSettings
+    has_exchange: bool
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,8 @@ def lower(
             lowering.readings[node.mark] = lowering.fan_out(node)
         depths[node.mark] = 0 if node.mark in lowering.readings else depth
     groups = lowering.stage(target.node, target.output, target.partitions, lowering.tasks)
-    return Lowered(lowering.graph, groups)
+    has_exchange = any(isinstance(node, Exchange) for node in needed)
+    return Lowered(lowering.graph, groups, settings, has_exchange)
 
 
 def asking_for_classes(entries: Mapping[Key, Any]) -> tuple[Graph, list[Key]]:

@@ -40,6 +40,7 @@ class TaskSettings:
     attempt: int
     capture: bool
     record: str
+    exchange_memory: int = 1 << 26
     action: str = ""
     logging: DriverLogging | None = None
     ignore: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from dtset.checkpoint.layout import run_path
 from dtset.exchange.deal import common_deal
 from dtset.execution.at_hand import AtHand, Cached, Persisted
 from dtset.execution.code import sent
+from dtset.execution.exchange.stretches import forget_exchanges
 from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.forwarding.logs import driver_logging
 from dtset.execution.inline import SequenceSource, inlined
@@ -139,6 +140,10 @@ def computed(run: RunContext, target: Target, attempt: int) -> dict[int, Any]:
     """Compute partitions, once: what the output gave for each."""
     made = lowered(run, target, attempt)
     keys = [key for key, _ in made.groups]
-    returned: list[GroupResult] = run.scheduler().compute(made.graph, keys)
+    try:
+        returned: list[GroupResult] = run.scheduler().compute(made.graph, keys)
+    finally:
+        if made.has_exchange:
+            forget_exchanges(made.settings)
     common_deal(result.deal for result in returned)
     return {partition: result for each in returned for partition, result in each.results.items()}

@@ -19,7 +19,7 @@ from dtset.session.arguments import (
 )
 from dtset.session.main_module import show_main
 from dtset.session.process import default_name, job_id_of, submission
-from dtset.settings import ignored_globals, seconds, setting, whole_number
+from dtset.settings import ignored_globals, seconds, setting, size, whole_number
 from dtset.storage.codecs import chunk_codec
 
 
@@ -48,6 +48,7 @@ class Options:
     tasks_per_thread: int
     resubmissions: int
     batch_size: int
+    exchange_memory: int
     codec: str
     allow_pickle: bool
     ignore: tuple[str, ...]
@@ -97,6 +98,7 @@ def checked_options(
         tasks_per_thread=whole_number("scheduling.tasks-per-thread", least=1),
         resubmissions=whole_number("scheduling.resubmissions", least=0),
         batch_size=whole_number("batch-size", least=1),
+        exchange_memory=size("exchange.memory"),
         codec=chunk_codec(setting("codec"), "uint8").name,
         allow_pickle=bool(setting("pickle.allow")),
         ignore=ignored_globals(),

@@ -105,6 +105,7 @@ class Session:
                     attempt=0,
                     capture=False,
                     record=self._recorder.record,
+                    exchange_memory=options.exchange_memory,
                     ignore=options.ignore,
                 ),
                 scheduler=partial(self.cluster.scheduler, run_id),

@@ -75,9 +75,16 @@ class FsspecStore:
 
     def get(self, path: str) -> bytes:
         """Return an object's bytes; FileNotFoundError if there is none."""
+        return self._read(path)
+
+    def get_range(self, path: str, start: int, end: int) -> bytes:
+        """Return an object's bytes from one to another, fewer where it ends before; FileNotFoundError if there is none."""
+        return self._read(path, start=start, end=end) if start < end else b""
+
+    def _read(self, path: str, **bounds: int) -> bytes:
         with self._failing("read", path):
             try:
-                return bytes(self._fs.cat_file(self._key(path)))
+                return bytes(self._fs.cat_file(self._key(path), **bounds))
             except (IsADirectoryError, NotADirectoryError) as error:
                 raise FileNotFoundError(f"{self.url}/{path}") from error
 

@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -107,6 +107,13 @@ class LocalStore:
 
     def get(self, path: str) -> bytes:
         """Return an object's bytes; FileNotFoundError if there is none."""
+        return self._read(path, _read_all)
+
+    def get_range(self, path: str, start: int, end: int) -> bytes:
+        """Return an object's bytes from one to another, fewer where it ends before; FileNotFoundError if there is none."""
+        return self._read(path, lambda descriptor: os.pread(descriptor, end - start, start))
+
+    def _read(self, path: str, read: Callable[[int], bytes]) -> bytes:
         file = self._file(path)
         with _failing("read", file):
             try:
@@ -114,7 +121,7 @@ class LocalStore:
             except NotADirectoryError as error:
                 raise FileNotFoundError(errno.ENOENT, "no such object", file) from error
             try:
-                return _read_all(descriptor)
+                return read(descriptor)
             except IsADirectoryError as error:
                 raise FileNotFoundError(errno.ENOENT, "a folder, not an object", file) from error
             finally:

@@ -42,6 +42,9 @@ class ObjectStore(Protocol):
     def get(self, path: str) -> bytes:
         """Return an object's bytes; FileNotFoundError if there is none."""
 
+    def get_range(self, path: str, start: int, end: int) -> bytes:
+        """Return an object's bytes from one to another, fewer where it ends before; FileNotFoundError if there is none."""
+
     def put(self, path: str, data: Buffer, *, durable: bool = False) -> None:
         """Write an object, replacing at once what was there.
 

@@ -6,9 +6,13 @@ import hashlib
 
 import pytest
 
-from dtset.exchange.deal import DealChangedError, Piece, common_deal, deal_of, sent
+from dtset.exchange.deal import DealChangedError, Piece, Sent, common_deal, deal_of
+from dtset.execution.exchange.receiving import split_group
 from dtset.execution.stage import GroupResult
-from dtset.execution.task_exchange import split_group
+
+
+def sent(side, blocks):
+    return Sent(side, blocks, hashlib.sha256(repr(blocks).encode()).hexdigest())
 
 
 def test_deals_are_equal_for_equal_pieces_however_they_were_grouped():

@@ -190,7 +190,7 @@ def test_two_exchanges_of_one_node_do_not_share_tasks(task_settings):
 def test_every_cut_gives_the_same(stop, parallelism, targets, threads):
     store = open_store(f"memory://{uuid.uuid4().hex}")
     store.put("record", b"{}")
-    told = TaskSettings(store, "job", "run", 4, "none", True, 0, False, "record", "a")
+    told = TaskSettings(store, "job", "run", 4, "none", True, 0, False, "record", action="a")
     pairs = applied(MAP_TO_TUPLE, lambda i: (i % 5, i), numbers(stop, parallelism))
     dealt = exchanged(PARTITION, lambda pair: pair[0] % 2, pairs, max(2, targets))
     sums = exchanged(KEYED_REDUCE, lambda a, b: a + b, dealt, targets)

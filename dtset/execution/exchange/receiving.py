@@ -1,4 +1,4 @@
-"""An exchange through Dask tasks: what a map task sends is split by groups of targets, and each target merges its share.
+"""The targets of an exchange: what map tasks sent is split by groups of targets, and each target merges its share.
 
 What is moved, and what becomes of it, is the mover's to say (`dtset.operators`).
 """
@@ -9,55 +9,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from dtset.errors import EmptyTSetError
-from dtset.exchange.deal import Piece, Sent, common_deal, deal_of, sent
+from dtset.exchange.deal import Piece, Sent, common_deal, deal_of
+from dtset.execution.exchange.stretches import Held, read_blocks
 from dtset.execution.inputs import Opened
 from dtset.execution.stage import GroupResult, Scope, place_of
 from dtset.operators.call import CallSpec
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.operator import Mover
-from dtset.storage.batch import Batch, joined
-from dtset.storage.blocks import decode_block, encode_block
-
-# Batches of one target are put together: blocks of a few elements would cost more than the elements.
-_BLOCK_ROWS = 16384
-_MOST_PENDING = 32
-
-
-@dataclass(frozen=True)
-class SendOutput:
-    """Elements of one side of an exchange are sent to partitions, as encoded blocks."""
-
-    spec: CallSpec[Mover]
-    sources: int
-    targets: int
-    side: int = 0
-
-    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> Sent:
-        """Encode what one partition sends."""
-        call = scope.call(self.spec, sources=self.sources, targets=self.targets, side=self.side)
-        blocks: dict[int, list[bytes]] = {}
-        waiting: dict[int, list[Batch]] = {}
-        rows: dict[int, int] = {}
-        pending = 0
-
-        def flush(targets: Sequence[int]) -> None:
-            for target in targets:
-                batch = joined(waiting.pop(target))
-                del rows[target]
-                block = encode_block(batch, resolver=scope.program.resolve)
-                blocks.setdefault(target, []).append(block)
-
-        for target, batch in self.spec.operator.send(batches, call):
-            waiting.setdefault(target, []).append(batch)
-            rows[target] = rows.get(target, 0) + len(batch)
-            pending += 1
-            if rows[target] >= _BLOCK_ROWS:
-                flush([target])
-            elif pending >= _MOST_PENDING * self.targets:
-                flush(list(waiting))
-                pending = 0
-        flush(list(waiting))
-        return sent(self.side, blocks)
+from dtset.storage.blocks import decode_block
 
 
 @dataclass(frozen=True)
@@ -96,8 +55,9 @@ class ReceiveInput:
             for share in piece.blocks.get(scope.partition, ())
         )
         for _, blocks in sorted(shares, key=lambda share: share[0]):
-            for block in blocks:
-                yield from decode_block(block, scope.program.resolve)
+            for held in blocks:
+                for block in read_blocks(scope.settings.store, held):
+                    yield from decode_block(block, scope.program.resolve)
 
     def _checked(self, received: Batches, scope: Scope) -> Batches:
         """Raise what the mover says of nothing where nothing was sent."""
@@ -113,7 +73,7 @@ class ReceiveInput:
 def split_group(result: GroupResult, targets: Collection[int] | None = None) -> Piece:
     """Take from a map side's result what a group of targets, or whichever there are, needs."""
     sending: Mapping[int, Sent] = result.results
-    blocks: dict[int, list[tuple[int, Sequence[bytes]]]] = {}
+    blocks: dict[int, list[tuple[int, Sequence[Held]]]] = {}
     for partition, made in sending.items():
         for target, encoded in made.blocks.items():
             if targets is None or target in targets:
