@@ -7,10 +7,11 @@ beside the script is the user's and a package installed with `pip install -e` is
 from __future__ import annotations
 
 import json
+import os
 import sys
 import sysconfig
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import MethodDescriptorType, ModuleType, WrapperDescriptorType
@@ -186,7 +187,9 @@ def _found_by_other_finders(name: str, search: list[str] | None) -> ModuleSpec |
 
 @lru_cache(maxsize=8192)
 def _origin_of_file(module_name: str, file: str, packaged: bool) -> _Origin:
-    path = Path(file).resolve()
+    folder, name = os.path.split(file)
+    is_plain = os.path.isabs(file) and not os.path.islink(file)
+    path = _resolved(folder) / name if is_plain else Path(file).resolve()
     if path.is_relative_to(_OWN_FOLDER):
         return _OWN
     if _in_stdlib(path):
@@ -196,6 +199,11 @@ def _origin_of_file(module_name: str, file: str, packaged: bool) -> _Origin:
     if owner is None:
         return _USER
     return _Origin(False, owner)
+
+
+@lru_cache(maxsize=1024)
+def _resolved(folder: str) -> Path:
+    return Path(folder).resolve()
 
 
 @lru_cache(maxsize=1)
@@ -242,21 +250,21 @@ def _owner(root: Path, path: Path) -> Distribution | None:
 @lru_cache(maxsize=4096)
 def _metadata_folders(root: str, top: str) -> tuple[Path, ...]:
     """Metadata folders of `root`, the likeliest for the top-level name first."""
-    try:
-        entries = [entry for entry in Path(root).iterdir() if _is_metadata(entry, root)]
-    except OSError:
-        return ()
     wanted = _plain(top)
     return tuple(
-        sorted(entries, key=lambda e: (_plain(e.name.partition("-")[0]) != wanted, e.name))
+        sorted(_all_metadata(root), key=lambda e: _plain(e.name.partition("-")[0]) != wanted)
     )
 
 
-def _is_metadata(entry: Path, root: str) -> bool:
+@lru_cache(maxsize=1024)
+def _all_metadata(root: str) -> tuple[Path, ...]:
     # An egg-info in a source tree is what `setup.py develop` leaves: that tree is the user's.
-    return entry.suffix == ".dist-info" or (
-        entry.suffix == ".egg-info" and Path(root).name in _SITE_FOLDERS
-    )
+    kinds = (".dist-info", ".egg-info")[: 1 + (Path(root).name in _SITE_FOLDERS)]
+    try:
+        names = sorted(name for name in os.listdir(root) if name.endswith(kinds))
+    except OSError:
+        return ()
+    return tuple(Path(root, name) for name in names)
 
 
 def _plain(name: str) -> str:
@@ -268,6 +276,15 @@ class _Records:
     files: frozenset[str]
     tops: frozenset[str]
 
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        found = set[str]()
+        for folder in {file.rpartition("/")[0] for file in self.files}:
+            while folder and folder not in found:
+                found.add(folder)
+                folder = folder.rpartition("/")[0]
+        return frozenset(found)
+
     def covers(self, relative: str) -> bool:
         if self.files:
             return relative in self.files or self._is_folder(relative)
@@ -275,8 +292,7 @@ class _Records:
 
     def _is_folder(self, relative: str) -> bool:
         # Namespace packages are folders, which no RECORD lists.
-        start = relative + "/"
-        return "." not in relative and any(file.startswith(start) for file in self.files)
+        return "." not in relative and relative in self.folders
 
 
 @lru_cache(maxsize=4096)
