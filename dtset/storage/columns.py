@@ -36,6 +36,7 @@ from dtset.storage.schema import (
 )
 
 _NoneType = type(None)
+_PROBED = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -317,7 +318,9 @@ def _unpickled(columns: Columns) -> Columns:
     weights, _, pickles = columns.arrays
     if weights.all():
         try:
-            typed = to_columns(columns.rows())
+            # The first few mostly tell that the elements are mixed.
+            for some in (columns[:_PROBED], columns):
+                typed = to_columns(load_rows(some.arrays, columns.resolver))
             return replace(typed, resolver=columns.resolver)
         except Unfit:
             pass

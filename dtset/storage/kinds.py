@@ -288,14 +288,16 @@ _SCALARS = tuple(np.dtype(name).type for name in _DTYPES.values())
 _TIMED = (np.datetime64, np.timedelta64)
 
 
-def _dtype(dtype: np.dtype[Any]) -> str:
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """Return how schemas call a dtype of NumPy's, which stands for its values exactly."""
     name = dtype.name if dtype.kind in "mM" else _DTYPES.get(dtype.char)
     if name is None or not dtype.isnative or dtype.metadata is not None:
         raise Unfit(f"NumPy values of dtype {dtype}")
     return name
 
 
-def _stored(dtype: str) -> str:
+def stored_dtype(dtype: str) -> str:
+    """Return the dtype of the array that holds values of a dtype."""
     return "int64" if np.dtype(dtype).kind in "mM" else dtype
 
 
@@ -303,15 +305,15 @@ def _dtype_of_all(values: Sequence[Any]) -> Parameters:
     if type(values[0]) in _TIMED:
         # Not by the dtypes: that of 1000 ms is equal to that of seconds.
         only(map(attrgetter("dtype.str"), values), "NumPy values of different units")
-    return (("dtype", _dtype(values[0].dtype)),)
+    return (("dtype", dtype_name(values[0].dtype)),)
 
 
 def _scalar_arrays(dtype: str) -> tuple[ArraySpec, ...]:
-    return (ArraySpec("values", _stored(dtype), "row"),)
+    return (ArraySpec("values", stored_dtype(dtype), "row"),)
 
 
 def _encode_scalar(values: Sequence[Any], dtype: str) -> tuple[Array, ...]:
-    return (np.fromiter(values, dtype, len(values)).view(_stored(dtype)),)
+    return (np.fromiter(values, dtype, len(values)).view(stored_dtype(dtype)),)
 
 
 def _decode_scalar(arrays: tuple[Array, ...], dtype: str) -> list[Any]:
@@ -320,7 +322,7 @@ def _decode_scalar(arrays: tuple[Array, ...], dtype: str) -> list[Any]:
 
 def _shape_of_all(values: Sequence[Array]) -> Parameters:
     dtypes = {id(value.dtype): value.dtype for value in values}
-    dtype = only(map(_dtype, dtypes.values()), "arrays of different dtypes")
+    dtype = only(map(dtype_name, dtypes.values()), "arrays of different dtypes")
     shape = only(map(attrgetter("shape"), values), "arrays of different shapes")
     if not shape or 0 in shape or any(map(attrgetter("flags.fnc"), values)):
         raise Unfit("arrays without dimensions or elements, or in Fortran's order")
@@ -328,11 +330,11 @@ def _shape_of_all(values: Sequence[Array]) -> Parameters:
 
 
 def _array_arrays(dtype: str, shape: tuple[int, ...]) -> tuple[ArraySpec, ...]:
-    return (ArraySpec("values", _stored(dtype), "row", shape),)
+    return (ArraySpec("values", stored_dtype(dtype), "row", shape),)
 
 
 def _encode_array(values: Sequence[Array], dtype: str, shape: tuple[int, ...]) -> tuple[Array, ...]:
-    return (np.concatenate(values).view(_stored(dtype)).reshape(len(values), *shape),)
+    return (np.concatenate(values).view(stored_dtype(dtype)).reshape(len(values), *shape),)
 
 
 def _decode_array(arrays: tuple[Array, ...], dtype: str, shape: tuple[int, ...]) -> list[Array]:

@@ -306,7 +306,9 @@ def record_class(cls: Any) -> tuple[str, tuple[str, ...]] | None:
         plain = not cls.__dictoffset__ and _is_as(tuple, cls, "__getitem__", "__len__")
         if plain and isinstance(names, tuple) and all(type(name) is str for name in names):
             return "namedtuple", names
-    elif hasattr(cls, "__dataclass_fields__") and _is_as(object, cls, "__new__", "__getattribute__"):
+    elif hasattr(cls, "__dataclass_fields__") and _is_as(
+        object, cls, "__new__", "__getattribute__"
+    ):
         names = tuple(field.name for field in fields(cls))
         slots = any(vars(base).get("__slots__") for base in cls.__mro__)
         described = any(hasattr(type(getattr_static(cls, name, None)), "__set__") for name in names)
