@@ -53,7 +53,9 @@ class ArraySink:
     def _write(self, size: int) -> None:
         chunk = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
         if len(chunk) < size:
-            chunk = np.concatenate([chunk, np.zeros(size - len(chunk), chunk.dtype)])
+            chunk = np.concatenate(
+                [chunk, np.zeros((size - len(chunk), *chunk.shape[1:]), chunk.dtype)]
+            )
         data = self._codec.encode(chunk)
         self._store.put(f"{self._path}/{chunk_key(len(self._digests))}", data)
         self._digests.append(hashlib.sha256(data).hexdigest())
@@ -71,7 +73,7 @@ class ArrayStream:
         self._path = path
         self._summary = summary
         self._codec = codec
-        self._held: Array = np.empty(0, codec.dtype)
+        self._held: Array = np.empty((0, *codec.shape), codec.dtype)
         self._next = 0
 
     def take(self, count: int, *, keep: int = 0) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, compress
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ import numpy as np
 from dtset.errors import UsageError
 from dtset.storage.columns import Columns, concatenate, narrow, row_weights, to_columns
 from dtset.storage.kinds import Array, Unfit
-from dtset.storage.pickling import ClassResolver, dump_rows, present_class
+from dtset.storage.pickling import ClassResolver, check_classes, dump_rows, present_class
 from dtset.storage.schema import PICKLED
 
 
@@ -121,11 +121,11 @@ class Encoder:
         """Return a batch as columns, under the schema that its elements have by themselves."""
         batch = typed(batch)
         if isinstance(batch, Rows):
-            return self._from_rows(batch)[0]
+            return self._from_rows(batch)
         columns = narrow(batch)
         if columns.schema == PICKLED:
             self._check("elements that are pickled already")
-            self.classes.update(columns.classes)
+        self.classes.update(columns.classes_in())
         return columns
 
     def weigh(self, batch: Batch) -> tuple[Columns, Array]:
@@ -133,31 +133,36 @@ class Encoder:
 
         The weight of an element depends on it alone.
         """
-        columns, weights = self._from_rows(batch) if isinstance(batch, Rows) else (batch, None)
-        return columns, row_weights(columns) if weights is None else weights
+        columns = self._from_rows(batch) if isinstance(batch, Rows) else batch
+        return columns, row_weights(columns)
 
     def pickle(self, columns: Columns) -> Columns:
         """Return columns as pickled ones, for a batch whose other elements are of another kind."""
         if columns.schema == PICKLED:
             return columns
         self._check("elements of different kinds mixed")
-        return Columns(PICKLED, len(columns), dump_rows(columns.rows()).arrays)
+        return self._pickled(columns.rows())
 
-    def _from_rows(self, batch: Rows) -> tuple[Columns, Array | None]:
-        """Return rows as columns; and, where that is known from pickling them, what they weigh."""
+    def _from_rows(self, batch: Rows) -> Columns:
+        resolver = self.reading or present_class
         try:
-            return to_columns(batch.elements), None
+            columns = replace(to_columns(batch.elements), resolver=resolver)
+            if self.reading is not None and columns.classes_in() - self.classes:
+                check_classes(columns.schema, resolver)
         except Unfit as reason:
             self._check(str(reason))
-            pickled = dump_rows(batch.elements, self.reading)
-            self.classes.update(pickled.classes)
-            resolver = self.reading or present_class
-            columns = Columns(PICKLED, len(batch), pickled.arrays, resolver, pickled.classes)
-            return columns, pickled.weights
+            columns = self._pickled(batch.elements)
+        self.classes.update(columns.classes_in())
+        return columns
+
+    def _pickled(self, elements: list[Any]) -> Columns:
+        pickled = dump_rows(elements, self.reading)
+        resolver = self.reading or present_class
+        return Columns(PICKLED, len(elements), pickled.arrays, resolver, pickled.classes)
 
     def _check(self, reason: str) -> None:
         if not self.allow_pickle:
             raise UsageError(
                 f"{reason} can only be stored as pickles, and dtset.pickle.allow is false: map them to numbers, "
-                "texts, bytes, None or tuples of one shape, or allow pickles"
+                "texts, bytes, dates, None or records of these, or allow pickles"
             ) from None

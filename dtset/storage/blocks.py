@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Iterator
 from functools import reduce
+from math import prod
 from typing import Any
 
 import google_crc32c
@@ -18,7 +19,7 @@ from dtset.storage.kinds import Array
 from dtset.storage.pickling import ClassResolver, present_class, refuse_pickle
 from dtset.storage.schema import PICKLED, Schema, arrays_of, fits
 
-_MAGIC = b"dtsetb2\n"
+_MAGIC = b"dtsetb3\n"
 _HEAD = struct.Struct("<8sI")
 _CRC = struct.Struct("<I")
 _PIECE_ROWS = 16384
@@ -51,7 +52,7 @@ def encode_block(
         "classes": sorted(encoder.classes),
     }
     described = json.dumps(header, separators=(",", ":")).encode("ascii")
-    arrays = [array.view(np.uint8) for part in segments for array in part.arrays]
+    arrays = [array.reshape(-1).view(np.uint8) for part in segments for array in part.arrays]
     described += b" " * _padding(_HEAD.size + len(described))
     pieces: list[Any] = [_HEAD.pack(_MAGIC, len(described)), described]
     for array in arrays:
@@ -95,8 +96,8 @@ def decode_block(
             raise refuse_pickle("a block")
         arrays: list[Array] = []
         for spec, length in zip(arrays_of(schema), lengths, strict=True):
-            array: Array = np.frombuffer(block, spec.dtype, length, position)
-            arrays.append(array)
+            array: Array = np.frombuffer(block, spec.dtype, length * prod(spec.shape), position)
+            arrays.append(array.reshape(length, *spec.shape))
             position += array.nbytes + _padding(array.nbytes)
         batches.append(Columns(schema, rows, tuple(arrays), classes, occurring))
     return batches

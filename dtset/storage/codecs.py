@@ -23,7 +23,7 @@ blosc.use_threads = False
 
 @dataclass(frozen=True, slots=True)
 class ChunkCodec:
-    """How the chunks of one array are encoded: little-endian bytes, compressed, with a CRC32C.
+    """How the chunks of one array, whose entries may have a shape, are encoded: little-endian bytes, compressed, with a CRC32C.
 
     Examples
     --------
@@ -35,6 +35,7 @@ class ChunkCodec:
 
     name: str
     dtype: str
+    shape: tuple[int, ...] = ()
 
     @property
     def _shuffle(self) -> str:
@@ -63,7 +64,7 @@ class ChunkCodec:
         """Decode a chunk whose digest has been verified, which covers the CRC32C as well."""
         body = memoryview(data)[:-_CRC_BYTES]
         raw = body if _COMPRESSORS[self.name] is None else blosc.decompress(body)
-        return np.frombuffer(raw, self._stored)
+        return np.frombuffer(raw, self._stored).reshape(-1, *self.shape)
 
     def metadata(self) -> list[dict[str, Any]]:
         """Return the codecs as an array's metadata lists them."""
@@ -98,12 +99,12 @@ def check_codec(name: str) -> str:
     return name
 
 
-def chunk_codec(name: str, dtype: str) -> ChunkCodec:
-    """Return the codec of a name, for arrays of a data type.
+def chunk_codec(name: str, dtype: str, shape: tuple[int, ...] = ()) -> ChunkCodec:
+    """Return the codec of a name, for arrays of a data type and entries of a shape.
 
     Examples
     --------
     >>> chunk_codec("blosc-lz4", "bool").metadata()[1]["configuration"]["shuffle"]
     'bitshuffle'
     """
-    return ChunkCodec(check_codec(name), dtype)
+    return ChunkCodec(check_codec(name), dtype, shape)

@@ -6,31 +6,37 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import compress, repeat
-from operator import is_not, itemgetter
+from operator import is_not
 from typing import Any, cast
 
 import numpy as np
 
-from dtset.storage.kinds import KIND_OF, KINDS, Array, Unfit, starts_of
+from dtset.storage.kinds import FIXED_WEIGHT, KIND_OF, KINDS, Array, Unfit, starts_of
 from dtset.storage.pickling import (
     ClassResolver,
     load_rows,
     pickled_weights,
     present_class,
+    present_record,
     references,
-    typed_rows,
 )
 from dtset.storage.schema import (
-    FIXED_WEIGHT,
     MAX_NESTING,
+    MUTABLE,
     NONE,
     PICKLED,
+    RECORDS,
     Schema,
     arrays_of,
     bounded,
+    classes_of,
+    name_of,
+    put_together,
+    taken_apart,
 )
 
 _NoneType = type(None)
+_PROBED = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,8 +44,8 @@ class Columns:
     """A batch as arrays, typed or of pickles, that are not to be written to.
 
     The `schema` is what its elements are at the most: of a cut, it may say None where none is left. The `arrays` are
-    those that `arrays_of` names, in that order; offsets start at 0. The `resolver` reads pickled elements, `classes`
-    may occur among them.
+    those that `arrays_of` names, in that order; offsets start at 0. The `resolver` finds the classes of elements; of
+    pickled ones, `classes` may occur among them.
 
     Examples
     --------
@@ -66,13 +72,17 @@ class Columns:
             if self.schema == PICKLED:
                 rows = load_rows(self.arrays, self.resolver)
             else:
-                rows = _decode(self.schema, self.length, iter(self.arrays))
+                rows = _decode(self.schema, self.length, iter(self.arrays), self.resolver)
             object.__setattr__(self, "_decoded", rows)
         return cast(list[Any], self._decoded)
 
     def columns(self) -> Columns:
         """Return the batch, which is columns."""
         return self
+
+    def classes_in(self) -> frozenset[tuple[str, str]]:
+        """Return the user's classes that may occur among the elements."""
+        return self.classes if self.schema == PICKLED else classes_of(self.schema)
 
     def __getitem__(self, rows: slice) -> Columns:
         start, stop, step = rows.indices(self.length)
@@ -134,13 +144,14 @@ def to_columns(batch: Sequence[object]) -> Columns:
     """
     shape = _shape(batch, 0)
     if bounded(shape.schema) == PICKLED:
-        raise Unfit("tuples with more fields than columns are made for")
+        raise Unfit("records with more fields than columns are made for")
+    _check_unshared(shape)
     return Columns(shape.schema, len(batch), tuple(_encode(shape)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """A batch that has been found to be typed, its tuples already taken apart."""
+    """A batch that has been found to be typed, its records already taken apart."""
 
     schema: Schema
     rows: int
@@ -162,45 +173,54 @@ def _shape(batch: Sequence[Any], depth: int) -> _Shape:
     elif not types:
         return _Shape(NONE, 0, None, ())
     if len(types) > 1:
-        raise Unfit(f"elements of types {', '.join(sorted(map(_name, types)))} mixed")
+        raise Unfit(f"elements of types {', '.join(sorted(map(name_of, types)))} mixed")
     (kind_type,) = types
     optional = valid is not None
-    if kind_type is not tuple:
-        kind = KIND_OF.get(kind_type)
-        if kind is None:
-            raise Unfit(f"elements of type {_name(kind_type)}")
-        return _Shape(Schema(kind.name, optional), rows, valid, batch)
-    lengths = set(map(len, batch))
-    if len(lengths) > 1:
-        raise Unfit("tuples of different lengths")
+    if (kind := KIND_OF.get(kind_type)) is not None:
+        return _Shape(Schema(kind.name, optional, (), kind.parameters(batch)), rows, valid, batch)
     if depth >= MAX_NESTING:
-        raise Unfit("tuples nested deeper than columns are made for")
-    fields = tuple(
-        _shape(list(map(itemgetter(number), batch)), depth + 1) for number in range(lengths.pop())
+        raise Unfit("records nested deeper than columns are made for")
+    record = taken_apart(kind_type, batch)
+    fields = tuple(_shape(values, depth + 1) for values in record.fields)
+    inner = tuple(field.schema for field in fields)
+    return _Shape(
+        Schema(record.kind, optional, inner, record.parameters), rows, valid, batch, fields
     )
-    schema = Schema("tuple", optional, tuple(field.schema for field in fields))
-    return _Shape(schema, rows, valid, batch, fields)
 
 
-def _name(kind_type: type) -> str:
-    module = "" if kind_type.__module__ == "builtins" else f"{kind_type.__module__}."
-    return f"{module}{kind_type.__qualname__}"
+def _check_unshared(shape: _Shape) -> None:
+    """Make sure that no two parts of an element are one object that can be written to: columns would make it two."""
+    parts = list(_mutable(shape, np.arange(shape.rows)))
+    if len(parts) > 1:
+        places = [place for rows, ids in parts for place in zip(rows.tolist(), ids, strict=True)]
+        if len(set(places)) < len(places):
+            raise Unfit("elements of which one object is two parts")
+
+
+def _mutable(shape: _Shape, rows: Array) -> Iterator[tuple[Array, Iterator[int]]]:
+    """Give the objects that can be written to: numbers of their elements, and identities."""
+    if shape.valid is not None:
+        rows = rows[shape.valid]
+    if shape.schema.kind in MUTABLE:
+        yield rows, map(id, shape.present)
+    for each in shape.fields:
+        yield from _mutable(each, rows)
 
 
 def _encode(shape: _Shape) -> Iterator[Array]:
     inner: Iterator[Array]
-    if shape.schema.kind == "tuple":
+    schema = shape.schema
+    if schema.kind in RECORDS:
         inner = (array for field in shape.fields for array in _encode(field))
-    elif shape.schema.kind == "none":
+    elif schema.kind == "none":
         inner = iter(())
     else:
-        inner = iter(KINDS[shape.schema.kind].encode(shape.present))
+        inner = iter(KINDS[schema.kind].encode(shape.present, **dict(schema.parameters)))
     if shape.valid is None:
         yield from inner
         return
     yield shape.valid
-    dense = Schema(shape.schema.kind, False, shape.schema.fields)
-    for spec, array in zip(arrays_of(dense), inner, strict=True):
+    for spec, array in zip(arrays_of(replace(schema, optional=False)), inner, strict=True):
         if spec.unit == "byte":
             yield array
         elif spec.unit == "offset":
@@ -208,21 +228,25 @@ def _encode(shape: _Shape) -> Iterator[Array]:
             lengths[shape.valid] = np.diff(array)
             yield starts_of(lengths)
         else:
-            spread = np.zeros(shape.rows, array.dtype)
+            spread = np.zeros((shape.rows, *spec.shape), array.dtype)
             spread[shape.valid] = array
             yield spread
 
 
-def _decode(schema: Schema, rows: int, arrays: Iterator[Array]) -> list[Any]:
+def _decode(
+    schema: Schema, rows: int, arrays: Iterator[Array], resolver: ClassResolver
+) -> list[Any]:
     valid = next(arrays).tolist() if schema.optional else None
     if schema.kind == "none":
         return [None] * rows
-    if schema.kind == "tuple":
-        fields = [_decode(field, rows, arrays) for field in schema.fields]
-        values: list[Any] = list(zip(*fields, strict=True)) if fields else [()] * rows
+    parameters = dict(schema.parameters)
+    if schema.kind in RECORDS:
+        fields = [_decode(field, rows, arrays, resolver) for field in schema.fields]
+        cls = present_record(schema, resolver)
+        values = put_together(schema.kind, rows, fields, parameters.get("names", ()), cls)
     else:
-        kind = KINDS[schema.kind]
-        values = kind.decode(tuple(next(arrays) for _ in kind.arrays))
+        leaf = arrays_of(Schema(schema.kind, parameters=schema.parameters))
+        values = KINDS[schema.kind].decode(tuple(next(arrays) for _ in leaf), **parameters)
     if valid is None:
         return values
     return [value if there else None for value, there in zip(values, valid, strict=True)]
@@ -240,7 +264,7 @@ def widen(columns: Columns, schema: Schema) -> Columns:
         return columns
     present = np.ones(columns.length, np.bool_)
     arrays = tuple(_widen(columns.schema, schema, present, iter(columns.arrays)))
-    return Columns(schema, columns.length, arrays)
+    return replace(columns, schema=schema, arrays=arrays)
 
 
 def _widen(
@@ -256,17 +280,17 @@ def _widen(
     elif narrow == NONE:
         for spec in arrays_of(wide):
             length = {"row": len(present), "offset": len(present) + 1, "byte": 0}[spec.unit]
-            yield np.zeros(length, spec.dtype)
+            yield np.zeros((length, *spec.shape), spec.dtype)
     else:
         if narrow.optional:
             present = next(arrays)
         if wide.optional:
             yield present
-        if wide.kind == "tuple":
+        if wide.kind in RECORDS:
             for inner, outer in zip(narrow.fields, wide.fields, strict=True):
                 yield from _widen(inner, outer, present, arrays)
         else:
-            for _ in KINDS[wide.kind].arrays:
+            for _ in arrays_of(replace(wide, optional=False)):
                 yield next(arrays)
 
 
@@ -275,8 +299,8 @@ def narrow(columns: Columns) -> Columns:
 
     Examples
     --------
-    >>> narrow(to_columns([1, None, 3])[2:]).schema
-    Schema(kind='int64', optional=False, fields=())
+    >>> narrow(to_columns([1, None, 3])[2:]).schema == Schema("int64")
+    True
     """
     if columns.schema == PICKLED:
         return _unpickled(columns)
@@ -286,25 +310,21 @@ def narrow(columns: Columns) -> Columns:
         return columns
     arrays: list[Array] = []
     schema = _narrow(columns.schema, columns.length, iter(columns.arrays), arrays)
-    return Columns(schema, columns.length, tuple(arrays))
+    return replace(columns, schema=schema, arrays=tuple(arrays))
 
 
 def _unpickled(columns: Columns) -> Columns:
     """Return typed columns if the elements have some: their neighbours were why they were pickled."""
-    elements: list[Any] = []
-    types = {_NoneType}
-    for row, element, _ in typed_rows(columns.arrays):
-        types.add(type(element))
-        if row != len(elements) or len(types) > 2:
-            break
-        elements.append(element)
-    if len(elements) == columns.length:
+    weights, _, pickles = columns.arrays
+    if weights.all():
         try:
-            return to_columns(elements)
+            # The first few mostly tell that the elements are mixed.
+            for some in (columns[:_PROBED], columns):
+                typed = to_columns(load_rows(some.arrays, columns.resolver))
+            return replace(typed, resolver=columns.resolver)
         except Unfit:
             pass
-    classes = references(columns.arrays[1], columns.classes)
-    return replace(columns, classes=classes)
+    return replace(columns, classes=references(pickles, columns.classes))
 
 
 @lru_cache(maxsize=1024)
@@ -315,7 +335,7 @@ def _has_optional(schema: Schema) -> bool:
 def _narrow(schema: Schema, present: int, arrays: Iterator[Array], kept: list[Array]) -> Schema:
     """Keep the arrays that are needed where the parent is there in `present` rows; return their schema."""
     optional = schema.optional
-    dense = Schema(schema.kind, False, schema.fields)
+    dense = replace(schema, optional=False)
     if optional:
         valid = next(arrays)
         there = int(np.count_nonzero(valid))
@@ -327,11 +347,11 @@ def _narrow(schema: Schema, present: int, arrays: Iterator[Array], kept: list[Ar
         if optional:
             kept.append(valid)
         present = there
-    if schema.kind == "tuple":
+    if schema.kind in RECORDS:
         fields = tuple(_narrow(each, present, arrays, kept) for each in schema.fields)
-        return Schema("tuple", optional, fields)
+        return replace(schema, optional=optional, fields=fields)
     kept.extend(next(arrays) for _ in arrays_of(dense))
-    return Schema(schema.kind, optional)
+    return replace(schema, optional=optional)
 
 
 def concatenate(parts: Sequence[Columns]) -> Columns:
@@ -373,14 +393,15 @@ def row_weights(columns: Columns) -> Array:
 
 def _weights(schema: Schema, rows: int, arrays: Iterator[Array]) -> Array:
     valid = next(arrays) if schema.optional else None
-    if schema.kind == "tuple":
-        weights = np.full(rows, FIXED_WEIGHT, np.int64)
+    weights = np.full(rows, FIXED_WEIGHT, np.int64)
+    if schema.kind in RECORDS:
         for field in schema.fields:
             weights += _weights(field, rows, arrays)
     else:
-        weights = np.full(rows, FIXED_WEIGHT, np.int64)
-        leaf = arrays_of(Schema(schema.kind))
+        leaf = arrays_of(Schema(schema.kind, parameters=schema.parameters))
         for spec, array in zip(leaf, [next(arrays) for _ in leaf], strict=True):
             if spec.unit == "offset":
                 weights += np.diff(array)
+            elif spec.shape:
+                weights += array[:1].nbytes
     return weights if valid is None else np.where(valid, weights, FIXED_WEIGHT)

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from dtset.storage.batch import Batch, Rows
 from dtset.storage.columns import Columns, narrow, to_columns
-from dtset.storage.kinds import KINDS, Array, Unfit, starts_of
-from dtset.storage.schema import NONE, PICKLED, Schema, arrays_of, bounded
+from dtset.storage.kinds import KINDS, Array, Unfit, dtype_name, starts_of, stored_dtype
+from dtset.storage.schema import NONE, PICKLED, RECORDS, Schema, arrays_of, bounded, put_together
 
-Arrays: TypeAlias = "np.ndarray[Any, Any] | tuple[np.ndarray[Any, Any], ...]"
+Arrays: TypeAlias = (
+    "np.ndarray[Any, Any] | tuple[np.ndarray[Any, Any], ...] | dict[str, np.ndarray[Any, Any]]"
+)
 
 _TEXT = np.dtypes.StringDType()
 # Wider texts go through str objects: padding them costs more.
 _MAX_WIDTH = 32
-_FIXED = {"i": "int64", "f": "float64", "b": "bool"}
-_DATES = {date: "datetime64[D]", datetime: "datetime64[us]"}
+_PYTHONS = ("int64", "float64", "bool", "complex128")
+_DATES = {"date": "datetime64[D]", "datetime": "datetime64[us]", "timedelta": "timedelta64[us]"}
 
 
 def to_numpy(batch: Batch, *, as_objects: bool = False) -> Arrays:
-    """Return the elements of a batch as an array or, of tuples, as a tuple of arrays; not to be written to.
+    """Return the elements of a batch as an array; of tuples as a tuple of arrays, of dicts as a dict. Not to be written to.
 
-    int becomes int64, float float64, bool bool, str StringDType, naive dates and times datetime64, bytes and tuples
-    in tuples object; NumPy's scalars and arrays keep their dtype.
+    int becomes int64, float float64, complex complex128, bool bool, str StringDType, dates and naive times datetime64,
+    differences of times timedelta64, bytes and records in records object; NumPy's scalars and arrays keep their dtype.
 
     Examples
     --------
@@ -41,6 +43,8 @@ def to_numpy(batch: Batch, *, as_objects: bool = False) -> Arrays:
     found = _of_one_kind(batch)
     if isinstance(found, str):
         raise _unlike(batch.rows(), found)
+    if isinstance(found, dict):
+        return {name: _locked(array) for name, array in found.items()}
     return tuple(map(_locked, found)) if isinstance(found, tuple) else _locked(found)
 
 
@@ -57,27 +61,41 @@ def _of_one_kind(batch: Batch) -> Arrays | str:
             return str(reason) if found is None else found
     if _has_none(columns.schema):
         return "None" if len(columns) else _objects([])
-    if columns.schema.fields:
-        return tuple(map(_column, _fields(columns)))
-    return _column(columns)
+    schema = columns.schema
+    if schema.kind == "dataclass" or (schema.kind == "datetime" and schema.parameters):
+        return "dataclasses" if schema.kind == "dataclass" else "datetimes with a time zone"
+    if not schema.fields:
+        return _column(columns)
+    fields = list(map(_column, _fields(columns)))
+    return (
+        dict(zip(_names(schema), fields, strict=True)) if schema.kind == "dict" else tuple(fields)
+    )
+
+
+def _names(schema: Schema) -> tuple[str, ...]:
+    names: tuple[str, ...] = dict(schema.parameters)["names"]
+    return names
 
 
 def _fields(columns: Columns) -> list[Columns]:
-    """Return the columns of tuples, none of which is None."""
+    """Return the columns of records, none of which is None."""
     arrays = iter(columns.arrays)
     return [
-        Columns(field, columns.length, tuple(next(arrays) for _ in arrays_of(field)))
+        Columns(
+            field, columns.length, tuple(next(arrays) for _ in arrays_of(field)), columns.resolver
+        )
         for field in columns.schema.fields
     ]
 
 
 def _column(columns: Columns) -> np.ndarray[Any, Any]:
-    kind = columns.schema.kind
+    kind, parameters = columns.schema.kind, dict(columns.schema.parameters)
     if kind == "text":
         return _text(columns)
-    if kind in ("bytes", "tuple"):
+    if kind == "bytes" or kind in RECORDS or (kind == "datetime" and parameters):
         return _objects(columns.rows())
-    return np.require(columns.arrays[0], requirements="A")
+    values = np.require(columns.arrays[0], requirements="A")
+    return values.view(parameters.get("dtype", _DATES.get(kind, values.dtype)))
 
 
 def _text(columns: Columns) -> np.ndarray[Any, Any]:
@@ -108,14 +126,12 @@ def _has_none(schema: Schema) -> bool:
 
 
 def _of_library(rows: list[Any]) -> np.ndarray[Any, Any] | None:
-    """Return an array of elements that no column holds, but an array does."""
+    """Return an array of NumPy's elements that no column holds, but an array does."""
     kind = type(rows[0])
-    if all(type(row) is kind for row in rows):
-        if kind in _DATES and not any(getattr(row, "tzinfo", None) for row in rows):
-            return np.array(rows, _DATES[kind])
-        is_array = issubclass(kind, np.generic) or kind is np.ndarray
-        if is_array and len({(row.dtype, row.shape) for row in rows}) == 1:
-            return np.array(rows, rows[0].dtype)
+    is_numpys = issubclass(kind, np.generic) or kind is np.ndarray
+    alike = is_numpys and all(type(row) is kind for row in rows)
+    if alike and len({(row.dtype, row.shape) for row in rows}) == 1:
+        return np.array(rows, rows[0].dtype)
     return None
 
 
@@ -135,23 +151,35 @@ def _unlike(rows: list[Any], reason: str) -> TypeError:
 def from_numpy(result: Arrays) -> Batch:
     """Return what a function over arrays gave as a batch: as `tolist` gives it where that is of Python's own kinds.
 
-    There is a row for each element, or one array for each field of tuples. It is copied: a function may use its
-    arrays again.
+    There is a row for each element, or one array for each field of tuples or dicts. It is copied: a function may use
+    its arrays again.
 
     Examples
     --------
     >>> from_numpy((np.array([1, 2]), np.array(["a", "b"]))).rows()
     [(1, 'a'), (2, 'b')]
-    >>> from_numpy(np.array([1], np.int32)).rows()
-    [np.int32(1)]
+    >>> from_numpy({"n": np.array([1], np.int32)}).rows()
+    [{'n': np.int32(1)}]
     """
-    if not isinstance(result, tuple):
-        return _from_array(result)
-    if not result:
+    if isinstance(result, dict):
+        names = tuple(result)
+        if not all(type(name) is str for name in names):
+            raise TypeError(
+                f"a function over batches returned a dict whose keys are not texts, but {names!r:.80}: "
+                "return an array for each field, under its name"
+            )
+        schema = Schema("dict", parameters=(("names", names),))
+        return _of_fields(result.values(), schema)
+    return _of_fields(result, Schema("tuple")) if isinstance(result, tuple) else _from_array(result)
+
+
+def _of_fields(arrays: Iterable[object], schema: Schema) -> Batch:
+    """Return records of a kind, whose fields are these."""
+    fields = list(map(_from_array, arrays))
+    if not fields:
         raise ValueError(
-            "a function over batches returned an empty tuple: return an array for each field"
+            f"a function over batches returned an empty {schema.kind}: return an array for each field"
         )
-    fields = list(map(_from_array, result))
     lengths = list(map(len, fields))
     if len(set(lengths)) > 1:
         raise ValueError(
@@ -159,17 +187,21 @@ def from_numpy(result: Arrays) -> Batch:
             "return one row of each for each element"
         )
     columns = [field for field in fields if isinstance(field, Columns)]
-    schema = Schema("tuple", fields=tuple(field.schema for field in columns))
-    if len(columns) < len(fields) or bounded(schema) == PICKLED:
-        return Rows(list(zip(*(field.rows() for field in fields), strict=True)))
-    return Columns(schema, lengths[0], tuple(array for field in columns for array in field.arrays))
+    whole = replace(schema, fields=tuple(field.schema for field in columns))
+    if len(columns) == len(fields) and bounded(whole) != PICKLED:
+        return Columns(
+            whole, lengths[0], tuple(array for field in columns for array in field.arrays)
+        )
+    names = dict(schema.parameters).get("names", ())
+    rows = put_together(schema.kind, lengths[0], [field.rows() for field in fields], names, None)
+    return Rows(rows)
 
 
 def _from_array(result: object) -> Batch:
     if not isinstance(result, np.ndarray):
         raise TypeError(
             f"a function over batches returned a {type(result).__qualname__}: return a NumPy array or, "
-            "for tuples, a tuple of them"
+            "for tuples and dicts, a tuple or a dict of them"
         )
     if not result.ndim:
         raise ValueError(
@@ -178,18 +210,30 @@ def _from_array(result: object) -> Batch:
     if isinstance(result, np.ma.MaskedArray):
         return Rows(result.tolist())
     array = np.array(result, order="C")
-    kind = "object" if array.ndim > 1 else array.dtype.kind
-    if kind in _FIXED and array.dtype.itemsize == np.dtype(_FIXED[kind]).itemsize:
-        return Columns(Schema(_FIXED[kind]), len(array), (array.astype(_FIXED[kind], copy=False),))
-    if kind == "T" and not hasattr(array.dtype, "na_object"):
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    kind = array.dtype.kind
+    if kind == "T" and not hasattr(array.dtype, "na_object") and array.ndim == 1:
         return Columns(Schema("text"), len(array), _text_arrays(array))
-    if kind in "TUS":
+    if kind in "TUSO" and array.ndim == 1:
         rows = array.tolist()
         try:
-            return to_columns(rows)
+            return Rows(rows) if kind == "O" else to_columns(rows)
         except Unfit:
             return Rows(rows)
-    return Rows(array.tolist() if kind == "O" else list(array))
+    try:
+        name = dtype_name(array.dtype)
+    except Unfit:
+        return Rows(list(array))
+    if array.ndim == 1 and name in _PYTHONS:
+        return Columns(Schema(name), len(array), (array,))
+    parameters: tuple[tuple[str, Any], ...] = (("dtype", name),)
+    if array.ndim > 1:
+        if 0 in array.shape[1:]:
+            return Rows(list(array))
+        parameters = (*parameters, ("shape", array.shape[1:]))
+    schema = Schema("scalar" if array.ndim == 1 else "array", parameters=parameters)
+    return Columns(schema, len(array), (array.view(stored_dtype(name)),))
 
 
 def _text_arrays(array: np.ndarray[Any, Any]) -> tuple[Array, ...]:

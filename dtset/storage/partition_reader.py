@@ -39,7 +39,12 @@ def read_partition(
 
 def _streams(store: ObjectStore, path: str, segment: SegmentSummary) -> list[ArrayStream]:
     return [
-        ArrayStream(store, f"{path}/{spec.name}", array, chunk_codec(segment.codec, spec.dtype))
+        ArrayStream(
+            store,
+            f"{path}/{spec.name}",
+            array,
+            chunk_codec(segment.codec, spec.dtype, spec.shape),
+        )
         for spec, array in zip(arrays_of(segment.schema), segment.arrays, strict=True)
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from dtset.storage.schema import Schema, arrays_of
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ class _SegmentSink:
                 store,
                 f"{path}/{spec.name}",
                 _DATA_CHUNK if spec.unit == "byte" else first.batch,
-                chunk_codec(codec, spec.dtype),
+                chunk_codec(codec, spec.dtype, spec.shape),
             )
             for spec in self._specs
         ]

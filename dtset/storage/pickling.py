@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from copyreg import dispatch_table
 from dataclasses import dataclass
 from functools import cache, lru_cache, reduce
@@ -22,17 +22,14 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from dtset.errors import StoreError, UntrustedCheckpointError, UsageError
+from dtset.errors import CorruptCheckpointError, StoreError, UntrustedCheckpointError, UsageError
 from dtset.fingerprint.imported import may_be_imported
 from dtset.fingerprint.origin import is_user_module, is_users_class
-from dtset.storage.kinds import Array
-from dtset.storage.schema import FIXED_WEIGHT, element_weight
+from dtset.storage.kinds import FIXED_WEIGHT, Array, Unfit
+from dtset.storage.schema import Schema, element_weight, record_class
 
 _STACK_GLOBAL = b"\x93"
 _BY_NAME = (type, FunctionType)
-# Before the first opcode: protocol and, but for the shortest, a frame.
-_HEAD_BYTES, _FRAME_BYTES = 2, 9
-_CONTAINERS = np.frombuffer(pickle.EMPTY_LIST + pickle.EMPTY_DICT + pickle.EMPTY_SET, np.uint8)
 # What pickle and copyreg raise for what cannot be pickled; anything else comes from the user's code.
 _UNPICKLABLE = (pickle.PicklingError, TypeError, AttributeError)
 
@@ -76,14 +73,9 @@ def resolve(module: str, qualname: str) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Pickled:
-    """Pickled elements, with what the writer has to know of them.
+    """Pickled elements: arrays of weights, zero for those that have to be pickled, offsets and pickles; and the user's classes in them."""
 
-    The arrays are offsets, and the pickles; `weights` are about how many bytes each row takes, whatever batch it is
-    in.
-    """
-
-    arrays: tuple[Array, Array]
-    weights: Array
+    arrays: tuple[Array, Array, Array]
     classes: frozenset[tuple[str, str]]
 
 
@@ -121,9 +113,9 @@ def dump_rows(batch: Sequence[object], reading: ClassResolver | None = None) -> 
             with buffer.getbuffer() as view:
                 _read_back(element, bytes(view[start:end]), reading)
         ends[row + 1] = end
-        weights[row] = end - start + FIXED_WEIGHT if weight is None else weight
-    arrays = (ends, np.frombuffer(buffer.getbuffer(), np.uint8))
-    return Pickled(arrays, weights, frozenset(classes))
+        weights[row] = weight or 0
+    arrays = (weights, ends, np.frombuffer(buffer.getbuffer(), np.uint8))
+    return Pickled(arrays, frozenset(classes))
 
 
 def load_rows(arrays: tuple[Array, ...], resolver: ClassResolver) -> list[Any]:
@@ -131,7 +123,7 @@ def load_rows(arrays: tuple[Array, ...], resolver: ClassResolver) -> list[Any]:
 
     The pickles come from a trusted store: reading a pickle runs code.
     """
-    offsets, data = arrays[0].tolist(), arrays[1].tobytes()
+    offsets, data = arrays[1].tolist(), arrays[2].tobytes()
     rows = (data[start:end] for start, end in pairwise(offsets))
     if _STACK_GLOBAL not in data:
         # Nothing but builtin values: the plain function is twice as fast as an Unpickler object.
@@ -140,57 +132,16 @@ def load_rows(arrays: tuple[Array, ...], resolver: ClassResolver) -> list[Any]:
     return [_RowUnpickler(io.BytesIO(row), find).load() for row in rows]
 
 
-def typed_rows(arrays: tuple[Array, ...]) -> Iterator[tuple[int, Any, int]]:
-    """Give number, element and weight of those rows that by themselves would not have to be pickled.
-
-    No class is looked up and none of the user's code runs; what cannot be such a row is told by its first bytes.
-    """
-    rows = _perhaps_typed(*arrays).tolist()
-    offsets, data = (arrays[0].tolist(), arrays[1].tobytes()) if rows else ([], b"")
-    for row in rows:
-        pickled = data[offsets[row] : offsets[row + 1]]
-        try:
-            plain = _STACK_GLOBAL not in pickled
-            element = (
-                pickle.loads(pickled) if plain else _PlainUnpickler(io.BytesIO(pickled)).load()
-            )
-        except _NotPlainError:
-            continue
-        weight = element_weight(element)
-        if weight is not None:
-            yield row, element, weight
-
-
-def _perhaps_typed(offsets: Array, data: Array) -> Array:
-    """Return the numbers of the rows that do not begin with what no column holds."""
-    if not len(data):
-        return offsets[:-1]
-
-    def at(places: Array) -> Array:
-        return data[np.minimum(places, len(data) - 1)]
-
-    opens = offsets[:-1] + _HEAD_BYTES
-    opens += np.where(at(opens) == pickle.FRAME[0], _FRAME_BYTES, 0)
-    opcode, size = at(opens), at(opens + 1).astype(np.int64)
-    container = np.isin(opcode, _CONTAINERS)
-    # Plain values are pickled without a memo: a name of a class, or a text no column takes, is put into it.
-    named = (opcode == pickle.SHORT_BINUNICODE[0]) & (at(opens + 2 + size) == pickle.MEMOIZE[0])
-    large = (opcode == pickle.LONG1[0]) & (size > FIXED_WEIGHT)
-    return np.flatnonzero(~(container | named | large))
-
-
 def pickled_weights(arrays: tuple[Array, ...]) -> Array:
-    """Return about how many bytes each row takes, as `dump_rows` told.
+    """Return about how many bytes each row takes, whatever batch it is in.
 
     Examples
     --------
     >>> pickled_weights(dump_rows(["abc", [1]]).arrays).tolist()
     [11, 25]
     """
-    weights = np.diff(arrays[0]) + FIXED_WEIGHT
-    for row, _, weight in typed_rows(arrays):
-        weights[row] = weight
-    return weights
+    weights, offsets, _ = arrays
+    return np.where(weights, weights, np.diff(offsets) + FIXED_WEIGHT)
 
 
 def references(data: Array, classes: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
@@ -198,7 +149,7 @@ def references(data: Array, classes: frozenset[tuple[str, str]]) -> frozenset[tu
 
     Examples
     --------
-    >>> references(dump_rows(["Rec", []]).arrays[1], frozenset({("mine", "Rec"), ("mine", "Re")}))
+    >>> references(dump_rows(["Rec", []]).arrays[2], frozenset({("mine", "Rec"), ("mine", "Re")}))
     frozenset({('mine', 'Rec')})
     """
     if not classes:
@@ -244,6 +195,9 @@ class _RowPickler(pickle.Pickler):
         if kind not in self._types:
             self._types.add(kind)
             self.has_new = True
+        if kind is np.ndarray:
+            # Equal arrays, whatever they are views of, have equal pickles.
+            return obj.copy(order="A").__reduce_ex__(5)
         if not _reduces_in_own_way(cast(Hashable, kind)) and not _says_it_is_users(obj):
             return NotImplemented
         reduced = obj.__reduce_ex__(5)
@@ -313,19 +267,45 @@ class _RowUnpickler(pickle.Unpickler):
         return self._find(module, name)
 
 
-class _NotPlainError(Exception):
-    """A pickle names something, so that it is not of a plain value."""
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str, /) -> Any:
-        """Find nothing: what names a global is not plain."""
-        raise _NotPlainError
-
-
 def _installed(module: str, qualname: str) -> object:
     """Find what a pickle names in an installed module, as pickle itself does: to read pickles is to trust them."""
     return reduce(getattr, qualname.split("."), cast(object, import_module(module)))
+
+
+def present_record(schema: Schema, resolver: ClassResolver) -> Any:
+    """Return the present program's class of a schema of records; None if they are of no class."""
+    parameters = dict(schema.parameters)
+    if "class" not in parameters:
+        return None
+    module, qualname = parameters["class"]
+    found: Any = _resolved(module, qualname, resolver)
+    names = parameters["names"]
+    if not isinstance(found, type) or record_class(found) != (schema.kind, names):
+        raise CorruptCheckpointError(
+            f"stored elements are of {module}.{qualname}, a {schema.kind} of the fields {', '.join(names)}: what the present "
+            "program has under that name is another. Define it as it was, or compute the data anew"
+        )
+    return found
+
+
+def check_classes(schema: Schema, resolver: ClassResolver) -> None:
+    """Make sure that who reads finds the classes of a schema: else what pickling says of that is to be heard."""
+    try:
+        present_record(schema, resolver)
+    except Exception as error:
+        raise Unfit(str(error)) from error
+    for field in schema.fields:
+        check_classes(field, resolver)
+
+
+def _resolved(module: str, qualname: str, resolver: ClassResolver) -> object:
+    try:
+        return resolver(module, qualname)
+    except (AttributeError, ImportError, LookupError) as error:
+        raise StoreError(
+            f"stored elements refer to {module}.{qualname}, which the present program has not: "
+            "define it again, or compute the data anew"
+        ) from error
 
 
 def _finder(resolver: ClassResolver) -> Callable[[str, str], object]:
@@ -333,13 +313,7 @@ def _finder(resolver: ClassResolver) -> Callable[[str, str], object]:
 
     @cache
     def resolved(module: str, qualname: str) -> object:
-        try:
-            return resolver(module, qualname)
-        except (AttributeError, ImportError, LookupError) as error:
-            raise StoreError(
-                f"stored elements refer to {module}.{qualname}, which the present program has not: "
-                "define it again, or compute the data anew"
-            ) from error
+        return _resolved(module, qualname, resolver)
 
     @cache
     def find(module: str, name: str) -> object:

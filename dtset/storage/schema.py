@@ -1,28 +1,47 @@
-"""Schemas: which kinds of columns a batch is made of."""
+"""Schemas: which kinds of columns a batch is made of, and how records are made of fields."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from copyreg import dispatch_table
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache, partial
+from inspect import getattr_static
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
-from dtset.storage.kinds import KIND_OF, KINDS, ArraySpec
+from dtset.fingerprint.origin import is_user_module, is_users_class
+from dtset.storage.kinds import (
+    FIXED_WEIGHT,
+    ITEMS,
+    KIND_OF,
+    KINDS,
+    ArraySpec,
+    Parameters,
+    Unfit,
+    only,
+)
 
+RECORDS = frozenset({"tuple", "namedtuple", "dataclass", "dict"})
+# Of these it matters which parts of an element are one object.
+MUTABLE = frozenset({"dataclass", "dict", "array"})
+_HOOKS = ("__reduce_ex__", "__reduce__", "__getstate__")
+_ADDED = ("__setstate__", "__getnewargs__", "__getnewargs_ex__", "__del__")
 _MAX_LEAVES = 64
 _MAX_DEPTH = 8
 # Deeper than any schema may be: where to stop looking.
 MAX_NESTING = 16
-FIXED_WEIGHT = 8
-_INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
+_PICKLES = (ArraySpec("weights", "int64", "row"), *ITEMS)
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
     """What the elements of a batch are.
 
-    Its kind is that of a leaf, ``tuple``, ``none`` (nothing but None), or ``pickled``; it is `optional` if None
-    occurs among the elements.
+    Its kind is that of a leaf, of records with `fields`, ``none`` (nothing but None), or ``pickled``; it is `optional`
+    if None occurs among the elements. The `parameters` are what else its kind has to know: a unit, a class.
 
     Examples
     --------
@@ -36,21 +55,28 @@ class Schema:
     kind: str
     optional: bool = False
     fields: tuple[Schema, ...] = ()
+    parameters: Parameters = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return what metadata and records hold."""
-        parts: dict[str, Any] = {"kind": self.kind}
+        parts: dict[str, Any] = {"kind": self.kind, **dict(self.parameters)}
         if self.optional:
             parts["optional"] = True
-        if self.kind == "tuple":
+        if self.kind in RECORDS:
             parts["fields"] = [field.to_json() for field in self.fields]
         return parts
 
     @classmethod
     def from_json(cls, parts: dict[str, Any]) -> Schema:
         """Read what `to_json` gave."""
-        fields = tuple(cls.from_json(field) for field in parts.get("fields", ()))
-        return cls(parts["kind"], bool(parts.get("optional", False)), fields)
+        parameters = dict(parts)
+        kind, optional = parameters.pop("kind"), bool(parameters.pop("optional", False))
+        fields = tuple(map(cls.from_json, parameters.pop("fields", ())))
+        return cls(kind, optional, fields, _as_tuples(list(parameters.items())))
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 NONE = Schema("none")
@@ -72,13 +98,23 @@ def arrays_of(schema: Schema) -> tuple[ArraySpec, ...]:
 def _arrays(schema: Schema, prefix: str) -> Iterator[ArraySpec]:
     if schema.optional:
         yield ArraySpec(f"{prefix}valid", "bool", "row")
-    if schema.kind == "tuple":
+    if schema.kind in RECORDS:
         for number, field in enumerate(schema.fields):
             yield from _arrays(field, f"{prefix}f{number}.")
+    elif schema.kind == "pickled":
+        yield from _PICKLES
     elif schema.kind != "none":
-        leaf = KINDS["bytes" if schema.kind == "pickled" else schema.kind]
-        for array in leaf.arrays:
+        for array in KINDS[schema.kind].arrays(**dict(schema.parameters)):
             yield replace(array, name=prefix + array.name)
+
+
+@lru_cache(maxsize=1024)
+def classes_of(schema: Schema) -> frozenset[tuple[str, str]]:
+    """Return module and qualified name of the user's classes whose instances a schema speaks of."""
+    found = {
+        each for name, each in schema.parameters if name == "class" and is_user_module(each[0])
+    }
+    return frozenset(found).union(*map(classes_of, schema.fields))
 
 
 def join(one: Schema, other: Schema) -> Schema:
@@ -89,8 +125,8 @@ def join(one: Schema, other: Schema) -> Schema:
 
     Examples
     --------
-    >>> join(Schema("int64"), NONE)
-    Schema(kind='int64', optional=True, fields=())
+    >>> join(Schema("int64"), NONE) == Schema("int64", optional=True)
+    True
     >>> join(Schema("int64"), Schema("float64")) == PICKLED
     True
     """
@@ -100,12 +136,14 @@ def join(one: Schema, other: Schema) -> Schema:
         return PICKLED
     if NONE in (one, other):
         return replace(other if one == NONE else one, optional=True)
-    if one.kind != other.kind or len(one.fields) != len(other.fields):
+    if (one.kind, one.parameters) != (other.kind, other.parameters):
+        return PICKLED
+    if len(one.fields) != len(other.fields):
         return PICKLED
     fields = tuple(map(join, one.fields, other.fields))
     if PICKLED in fields:
         return PICKLED
-    return bounded(Schema(one.kind, one.optional or other.optional, fields))
+    return bounded(replace(one, optional=one.optional or other.optional, fields=fields))
 
 
 def fits(narrow: Schema, wide: Schema) -> bool:
@@ -129,13 +167,17 @@ def bounded(schema: Schema) -> Schema:
     >>> bounded(Schema("tuple", fields=(Schema("int64"),) * 65)) == PICKLED
     True
     """
-    leaves, depth = _extent(schema)
-    return schema if leaves <= _MAX_LEAVES and depth <= _MAX_DEPTH else PICKLED
+    return schema if _is_bounded(*_extent(schema)) else PICKLED
+
+
+def _is_bounded(leaves: int, depth: int) -> bool:
+    return leaves <= _MAX_LEAVES and depth <= _MAX_DEPTH
 
 
 @lru_cache(maxsize=1024)
 def _extent(schema: Schema) -> tuple[int, int]:
-    if schema.kind != "tuple":
+    """Return how many leaves a schema has, and how deep they are."""
+    if schema.kind not in RECORDS:
         return 1, 0
     inner = [_extent(field) for field in schema.fields]
     return sum(leaves for leaves, _ in inner), 1 + max((depth for _, depth in inner), default=0)
@@ -149,37 +191,131 @@ def element_weight(element: object) -> int | None:
     >>> element_weight("abc"), element_weight(10**30)
     (11, None)
     """
-    found = _weigh(element, 0)
-    if found is None or bounded(found[1]) == PICKLED:
+    mutable: list[int] = []
+    try:
+        weight, leaves, depth = _weigh(element, 0, mutable)
+    except Unfit:
         return None
-    return found[0]
+    shared = len(set(mutable)) < len(mutable)
+    return weight if _is_bounded(leaves, depth) and not shared else None
 
 
-def _weigh(element: Any, depth: int) -> tuple[int, Schema] | None:
+def _weigh(element: Any, depth: int, mutable: list[int]) -> tuple[int, int, int]:
+    """Return weight, leaves and depth of an element, and note what could be two of its parts at once."""
     kind_type = type(element)
-    if kind_type is tuple:
-        if depth >= MAX_NESTING:
-            return None
-        inner = []
-        for field in element:
-            found = _weigh(field, depth + 1)
-            if found is None:
-                return None
-            inner.append(found)
-        schema = Schema("tuple", fields=tuple(schema for _, schema in inner))
-        return FIXED_WEIGHT + sum(weight for weight, _ in inner), schema
     if element is None:
-        return FIXED_WEIGHT, NONE
-    kind = KIND_OF.get(kind_type)
-    if kind is None or (kind_type is int and not _INT_MIN <= element <= _INT_MAX):
+        return FIXED_WEIGHT, 1, 0
+    if (kind := KIND_OF.get(kind_type)) is not None:
+        if kind.name in MUTABLE:
+            mutable.append(id(element))
+        return kind.weigh(element), 1, 0
+    parts = element
+    if kind_type is not tuple:
+        record = taken_apart(kind_type, (element,))
+        if record.kind in MUTABLE:
+            mutable.append(id(element))
+        parts = [values[0] for values in record.fields]
+    if depth >= MAX_NESTING:
+        raise Unfit
+    inner = [_weigh(part, depth + 1, mutable) for part in parts]
+    weight, leaves = (sum(each[place] for each in inner) for place in (0, 1))
+    return FIXED_WEIGHT + weight, leaves, 1 + max((each[2] for each in inner), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Elements of one kind of records: what they share, and the values of each field."""
+
+    kind: str
+    parameters: Parameters
+    fields: list[Sequence[Any]]
+
+
+def taken_apart(kind_type: type, batch: Sequence[Any]) -> Record:
+    """Take elements of exactly one type apart, if they are records of the same fields; else they are `Unfit`."""
+    if kind_type is tuple:
+        length = only(map(len, batch), "tuples of different lengths")
+        return Record("tuple", (), _columns(batch, range(length)))
+    named = name_of(kind_type)
+    if kind_type is dict:
+        names = only(map(tuple, batch), "dicts of different keys")
+        if not {str}.issuperset(map(type, chain.from_iterable(batch))):
+            raise Unfit("dicts whose keys are not texts")
+        _check_number(names)
+        return Record("dict", (("names", names),), _columns(batch, names))
+    found = record_class(kind_type)
+    if found is None:
+        raise Unfit(f"elements of type {named}")
+    kind, names = found
+    _check_number(names)
+    keys: Sequence[Any] = range(len(names))
+    if kind == "dataclass":
+        batch, keys = list(map(vars, batch)), names
+        if not {names}.issuperset(map(tuple, batch)):
+            raise Unfit(f"a {named} with other attributes than its fields")
+    elif not {len(names)}.issuperset(map(len, batch)):
+        raise Unfit(f"a {named} with more or fewer values than fields")
+    parameters = (("class", (kind_type.__module__, kind_type.__qualname__)), ("names", names))
+    return Record(kind, parameters, _columns(batch, keys))
+
+
+def _check_number(names: tuple[str, ...]) -> None:
+    if len(names) > _MAX_LEAVES:
+        raise Unfit("records with more fields than columns are made for")
+
+
+def name_of(kind_type: type) -> str:
+    """Return how errors call a type."""
+    module = "" if kind_type.__module__ == "builtins" else f"{kind_type.__module__}."
+    return f"{module}{kind_type.__qualname__}"
+
+
+def _columns(batch: Sequence[Any], keys: Iterable[Any]) -> list[Sequence[Any]]:
+    return [list(map(itemgetter(key), batch)) for key in keys]
+
+
+def put_together(
+    kind: str, rows: int, columns: Sequence[Sequence[Any]], names: Sequence[str], cls: Any
+) -> list[Any]:
+    """Make the elements that were taken apart, of the present program's class where they are of some."""
+    if kind == "dataclass":
+        # As pickle does, past what the class says of making its instances and of setting their attributes.
+        made = list(map(object.__new__, repeat(cls, rows)))
+        for name, values in zip(names, columns, strict=True):
+            deque(map(object.__setattr__, made, repeat(name), values), maxlen=0)
+        return made
+    records = zip(*columns, strict=True) if columns else repeat((), rows)
+    if kind == "namedtuple":
+        return list(map(partial(tuple.__new__, cls), records))
+    return list(map(dict, map(zip, repeat(names), records))) if kind == "dict" else list(records)
+
+
+@lru_cache(maxsize=512)
+def record_class(cls: Any) -> tuple[str, tuple[str, ...]] | None:
+    """Return kind and names of the fields of a class whose instances are fully given by these; else None.
+
+    It is the user's, or dtset's own: to read what is stored, no other module is imported.
+    """
+    own = is_users_class(cls) or cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+    if not own or "<locals>" in cls.__qualname__ or cls in dispatch_table:
         return None
-    if kind_type is bytes:
-        return FIXED_WEIGHT + len(element), Schema("bytes")
-    if kind_type is str:
-        if element.isascii():
-            return FIXED_WEIGHT + len(element), Schema("text")
-        try:
-            return FIXED_WEIGHT + len(element.encode("utf-8")), Schema("text")
-        except UnicodeEncodeError:
-            return None
-    return FIXED_WEIGHT, Schema(kind.name)
+    if any(getattr(cls, name) is not getattr(object, name) for name in _HOOKS):
+        return None
+    if issubclass(cls, tuple):
+        names = getattr(cls, "_fields", None)
+        plain = not cls.__dictoffset__ and _is_as(tuple, cls, "__getitem__", "__len__")
+        if plain and isinstance(names, tuple) and all(type(name) is str for name in names):
+            return "namedtuple", names
+    elif hasattr(cls, "__dataclass_fields__") and _is_as(
+        object, cls, "__new__", "__getattribute__"
+    ):
+        names = tuple(field.name for field in fields(cls))
+        slots = any(vars(base).get("__slots__") for base in cls.__mro__)
+        described = any(hasattr(type(getattr_static(cls, name, None)), "__set__") for name in names)
+        if not (slots or described or any(hasattr(cls, name) for name in _ADDED)):
+            return "dataclass", names
+    return None
+
+
+def _is_as(base: type, cls: type, *names: str) -> bool:
+    return all(getattr(cls, name) is getattr(base, name) for name in names)

@@ -11,6 +11,9 @@ from dtset.storage.kinds import ArraySpec
 from dtset.storage.partition_summary import FORMAT, ArraySummary, PartitionSummary
 from dtset.storage.schema import arrays_of
 
+# By the first letter of a data type: float and complex numbers, bool; else integers.
+_FILL_VALUES = {"f": 0.0, "c": [0.0, 0.0], "b": False}
+
 
 def chunk_key(number: int) -> str:
     """Return where a chunk of an array lies below it.
@@ -77,12 +80,15 @@ def _array(spec: ArraySpec, array: ArraySummary, codec: str) -> dict[str, Any]:
     return {
         "zarr_format": 3,
         "node_type": "array",
-        "shape": [array.length],
+        "shape": [array.length, *spec.shape],
         "data_type": spec.dtype,
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [array.chunk]}},
+        "chunk_grid": {
+            "name": "regular",
+            "configuration": {"chunk_shape": [array.chunk, *spec.shape]},
+        },
         # Keys without a folder of their own: one mkdir and one fsync fewer for every array.
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
-        "fill_value": {"float64": 0.0, "bool": False}.get(spec.dtype, 0),
+        "fill_value": _FILL_VALUES.get(spec.dtype[0], 0),
         "codecs": chunk_codec(codec, spec.dtype).metadata(),
         "attributes": {},
         "storage_transformers": [],

@@ -30,7 +30,7 @@ from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionSummary, PartitionWriter
 from dtset.testing import FaultyStore
 from tests.properties import examples
-from tests.storage.values import Record, batches, encoded, strict
+from tests.storage.values import Odd, Record, batches, encoded, strict
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_rows_and_columns_are_written_alike(small: None, elements: list[Any], da
 def test_what_nobody_touched_is_not_pickled_again(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elements = [Record(f"{i}", i) for i in range(5000)] + [{"a": i} for i in range(5000)]
+    elements = [Odd(f"{i}") for i in range(5000)] + [{i: "a"} for i in range(5000)]
     elements += [(i, [i]) for i in range(5000)]
     summary = write(store, "p", [elements])
     again = list(read_partition(store, "p", summary))
@@ -259,7 +259,7 @@ def test_a_none_here_and_there_does_not_cut_the_data_up(store: ObjectStore) -> N
 
 
 def test_pickles_are_refused_where_they_are_not_allowed(store: ObjectStore) -> None:
-    summary = write(store, "p", [[Record("a", 1)]])
+    summary = write(store, "p", [[Odd("a")]])
     with pytest.raises(UntrustedCheckpointError, match=r"dtset\.pickle\.allow"):
         next(read_partition(store, "p", summary, allow_pickle=False))
     odd = encoded([1, 10**30, [1]])

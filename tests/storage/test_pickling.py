@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from dtset.errors import StoreError, UntrustedCheckpointError, UsageError
+from dtset.errors import CorruptCheckpointError, StoreError, UntrustedCheckpointError, UsageError
+from dtset.operators.joins import JoinedTuple
 from dtset.storage.batch import Rows, rows_of
+from dtset.storage.blocks import block_classes, decode_block, encode_block
 from dtset.storage.opening import open_store
 from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_writer import PartitionWriter
@@ -18,7 +21,7 @@ from dtset.storage.pickling import dump_rows, present_class
 from tests.storage.values import decoded, encoded
 
 SOURCE = """
-import enum, functools
+import dataclasses, enum, functools, typing
 class Rec:
     def __init__(self, x): self.x = x
     class Inner: pass
@@ -36,6 +39,12 @@ class Own:
     def __reduce__(self): return (Own, (self.x,))
 class Error(Exception):
     pass
+@dataclasses.dataclass
+class Data:
+    a: int
+    b: str = "b"
+class Named(typing.NamedTuple):
+    a: int
 def helper(x): return x
 def make():
     class Local: pass
@@ -99,6 +108,63 @@ def test_a_load_gives_the_present_programs_class(shipped: Any) -> None:
     assert back.x == 1
 
 
+def present(source: str) -> types.ModuleType:
+    module = types.ModuleType("jobs_shipped")
+    exec(source, vars(module))
+    return module
+
+
+def test_typed_elements_are_of_the_present_programs_class(shipped: Any) -> None:
+    classes: set[tuple[str, str]] = set()
+    elements = [(shipped.Data(1), shipped.Named(2)), None]
+    columns = encoded(elements, classes=classes, allow_pickle=False)
+    assert classes == {("jobs_shipped", "Data"), ("jobs_shipped", "Named")}
+    edited = present(SOURCE.replace("class Data:", "class Data:\n    more = 5"))
+    for batch in (columns, *decode_block(encode_block(columns), allow_pickle=False)):
+        (data, named), nothing = decoded(batch, resolver_of(edited))
+        assert (type(data), type(named), nothing) == (edited.Data, edited.Named, None)
+        assert (vars(data), data.more, named.a) == ({"a": 1, "b": "b"}, 5, 2)
+    assert block_classes(encode_block(columns)) == tuple(sorted(classes))
+    assert encoded(elements[1:], classes=(gone := set())).classes_in() == gone == set()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("b: str", "c: str"),
+        ("    a: int\n    b", "    b"),
+        (
+            "class Data:",
+            "class Data:\n    __slots__ = ('a',)\n    def __reduce__(self): ...\nclass Da:",
+        ),
+        ("class Data:", "class Data:\n    def __getstate__(self): ..."),
+        ("class Data:", "def Data(): ...\nclass Da:"),
+    ],
+)
+def test_a_class_that_has_other_fields_now_is_not_guessed_at(
+    shipped: Any, before: str, after: str
+) -> None:
+    columns = encoded([shipped.Data(1)])
+    with pytest.raises(CorruptCheckpointError, match=r"jobs_shipped\.Data, .*fields a, b.*another"):
+        decoded(columns, resolver_of(present(SOURCE.replace(before, after).replace('b = "b"', ""))))
+    with pytest.raises(StoreError, match=r"jobs_shipped\.Data.*define it again"):
+        decoded(columns)
+
+
+def test_no_code_of_a_class_runs_when_typed_elements_are_read(shipped: Any) -> None:
+    columns = encoded([shipped.Data(1)])
+    trap = "class Data:\n    def __init__(self, *a): 1 / 0\n    def __setattr__(self, *a): 1 / 0"
+    (data,) = decoded(columns, resolver_of(present(SOURCE.replace("class Data:", trap))))
+    assert vars(data) == {"a": 1, "b": "b"}
+
+
+def test_classes_of_dtset_are_typed_and_not_the_users() -> None:
+    columns = encoded([JoinedTuple("a", 1, None)], allow_pickle=False)
+    assert columns.classes_in() == frozenset()
+    assert decoded(columns) == [JoinedTuple("a", 1, None)]
+    assert type(decoded(columns)[0]) is JoinedTuple
+
+
 @pytest.mark.parametrize("make", ["make()", "lam", "type(make())"])
 def test_what_cannot_be_found_again_is_refused(shipped: Any, make: str) -> None:
     value = eval(make, vars(shipped))
@@ -147,6 +213,11 @@ def test_a_module_that_the_program_does_not_import_is_not_imported(beside: str) 
     del sys.modules[beside]
     with pytest.raises(UntrustedCheckpointError, match=r"module_beside\.Rec.*import it"):
         decoded(columns)
+    assert beside not in sys.modules
+    typed = encoded([__import__(beside).Named(1)], allow_pickle=False)
+    del sys.modules[beside]
+    with pytest.raises(UntrustedCheckpointError, match=r"module_beside\.Named.*import it"):
+        decoded(typed)
     assert beside not in sys.modules
 
 
@@ -200,7 +271,27 @@ def test_equal_plain_values_give_equal_pickles_whatever_is_one_object() -> None:
     assert text is not other
     same, apart = ([(text, text), 1], [(text, other), 1])
     one, two = encoded(same), encoded(apart)
-    assert one.arrays[1].tobytes() == two.arrays[1].tobytes()
+    assert one.arrays[2].tobytes() == two.arrays[2].tobytes()
+
+
+def test_equal_arrays_give_equal_pickles_whatever_they_are_views_of() -> None:
+    array = np.arange(6.0)
+    frozen = array[::2].copy()
+    frozen.flags.writeable = False
+    pickles = [
+        encoded([each, 1]).arrays[2].tobytes() for each in (array[::2], array[::2].copy(), frozen)
+    ]
+    assert len(set(pickles)) == 1
+
+
+def test_a_part_of_an_element_that_is_in_two_places_stays_one_object() -> None:
+    array, data = np.zeros(2), {"a": 1}
+    for element in ((array, array), {"a": data, "b": (1, data)}, [array, array]):
+        (back,) = decoded(encoded([element]))
+        one, other = back.values() if isinstance(back, dict) else back
+        assert one is (other[1] if isinstance(other, tuple) else other)
+    # Of two elements they are two, as ever.
+    assert encoded([(array, data), (array, data)], allow_pickle=False).schema.kind == "tuple"
 
 
 def test_a_sample_of_each_type_in_a_batch_is_read_back(shipped: Any) -> None:
@@ -233,6 +324,6 @@ def test_exceptions_are_pickled_the_same_whatever_is_imported() -> None:
         except KeyError as error:
             return error
 
-    before = encoded([KeyError("k")]).arrays[1].tobytes()
+    before = encoded([KeyError("k")]).arrays[2].tobytes()
     tblib.pickling_support.install()
-    assert encoded([caught()]).arrays[1].tobytes() == before
+    assert encoded([caught()]).arrays[2].tobytes() == before

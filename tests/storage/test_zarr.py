@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import warnings
+from datetime import date, datetime, timedelta
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from dtset.storage.partition_reader import read_partition
 from dtset.storage.partition_summary import ArraySummary
 from dtset.storage.partition_writer import PartitionSummary, PartitionWriter
 from dtset.storage.zarr_group import root_metadata
+from tests.storage.values import Frozen, Point, strict
 
 zarr = pytest.importorskip("zarr")
 
@@ -38,6 +41,20 @@ COLUMNS: dict[str, list[Any]] = {
     "full": list(range(131_072)),
     "two": list(range(262_144)),
     "empty": [],
+    "complex": [complex(i, -i) for i in range(100)],
+    "dates": [date(2020, 1, 1) + timedelta(i) for i in range(100)],
+    "times": [None, *(datetime(2020, 1, 1) + timedelta(microseconds=i) for i in range(100))],
+    "spans": [timedelta(-1, 5, i) for i in range(100)],
+    "int8": list(np.arange(100, dtype=np.int8)),
+    "float16": list(np.arange(100, dtype=np.float16)),
+    "complex64": list(np.arange(100, dtype=np.complex64)),
+    "uint32": list(np.arange(100, dtype=np.uint32)),
+    "seconds": list(np.arange(100).astype("M8[s]")),
+    "arrays": list(np.arange(600.0).reshape(100, 2, 3)),
+    "long_arrays": list(np.arange(300_000, dtype=np.int16).reshape(150_000, 2)),
+    "records": [{"a": i, "b": f"{i}"} for i in range(10)],
+    "classes": [Frozen("a", i) for i in range(10)],
+    "named": [Point(i, None) for i in range(10)],
 }
 
 
@@ -58,19 +75,30 @@ def plain(group: Any, schema: dict[str, Any], rows: int, prefix: str = "") -> li
     """Read a column as docs/store-format.md says, with nothing but zarr."""
     if schema["kind"] == "none":
         return [None] * rows
-    if schema["kind"] == "tuple":
+    if schema["kind"] in ("tuple", "dict", "namedtuple", "dataclass"):
         fields = [
             plain(group, field, rows, f"{prefix}f{n}.") for n, field in enumerate(schema["fields"])
         ]
         values: list[Any] = list(zip(*fields, strict=True))
+        names = schema.get("names")
+        if schema["kind"] == "dict":
+            values = [dict(zip(names, value, strict=True)) for value in values]
+        elif names is not None:
+            made: Any = {"Frozen": Frozen, "Point": Point}[schema["class"][1]]
+            assert list(signature(made).parameters) == names
+            values = [made(*value) for value in values]
     elif schema["kind"] in ("text", "bytes"):
         offsets, data = group[f"{prefix}offsets"][:], group[f"{prefix}data"][:].tobytes()
         assert len(offsets) == rows + 1
         values = [data[a:b] for a, b in pairwise(offsets)]
         if schema["kind"] == "text":
             values = [value.decode() for value in values]
+    elif schema["kind"] in ("scalar", "array"):
+        values = list(group[f"{prefix}values"][:].view(schema["dtype"]))
     else:
-        values = group[f"{prefix}values"][:].tolist()
+        unit = {"date": "M8[D]", "datetime": "M8[us]", "timedelta": "m8[us]"}.get(schema["kind"])
+        found = group[f"{prefix}values"][:]
+        values = (found if unit is None else found.view(unit)).tolist()
     if schema.get("optional"):
         valid = group[f"{prefix}valid"][:]
         values = [value if there else None for value, there in zip(values, valid, strict=True)]
@@ -98,7 +126,7 @@ def test_plain_zarr_reads_everything(tmp_path: Path, codec: str) -> None:
                 segment = group[str(number)]
                 described = segment.attrs["dtset"]
                 found += plain(segment, described["schema"], described["rows"])
-            assert repr(found) == repr(elements)
+            assert strict(found) == strict(elements)
 
 
 def test_arrays_of_one_chunk_have_its_shape(tmp_path: Path) -> None:
@@ -160,7 +188,16 @@ def test_what_zarr_writes_under_the_same_metadata_is_read(tmp_path: Path) -> Non
 def test_zarr_and_dtset_encode_the_same_bytes(tmp_path: Path) -> None:
     store = LocalStore(str(tmp_path), durable=False)
     write(store, "blosc-lz4")
-    for path in ("ints-a/0/values", "texts-a/0/data", "bools-a/0/values", "long-a/0/values"):
+    for path in (
+        "ints-a/0/values",
+        "texts-a/0/data",
+        "bools-a/0/values",
+        "long-a/0/values",
+        *(
+            f"{name}-a/0/values"
+            for name in ("int8", "float16", "complex", "complex64", "arrays", "long_arrays")
+        ),
+    ):
         array = zarr.open_array(str(tmp_path / "data.zarr" / path), mode="r+")
         before = store.get(f"data.zarr/{path}/c.0")
         array[: array.chunks[0]] = array[: array.chunks[0]]
