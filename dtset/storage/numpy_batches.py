@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dtset.storage.batch import Batch, Rows
-from dtset.storage.columns import Columns, narrow, to_columns
+from dtset.storage.columns import Columns, fields_of, narrow, to_columns
 from dtset.storage.kinds import KINDS, Array, Unfit, starts_of
 from dtset.storage.schema import NONE, PICKLED, Schema, arrays_of, bounded
 
@@ -58,17 +58,8 @@ def _of_one_kind(batch: Batch) -> Arrays | str:
     if _has_none(columns.schema):
         return "None" if len(columns) else _objects([])
     if columns.schema.fields:
-        return tuple(map(_column, _fields(columns)))
+        return tuple(map(_column, fields_of(columns)))
     return _column(columns)
-
-
-def _fields(columns: Columns) -> list[Columns]:
-    """Return the columns of tuples, none of which is None."""
-    arrays = iter(columns.arrays)
-    return [
-        Columns(field, columns.length, tuple(next(arrays) for _ in arrays_of(field)))
-        for field in columns.schema.fields
-    ]
 
 
 def _column(columns: Columns) -> np.ndarray[Any, Any]:

@@ -31,6 +31,11 @@ class Place:
         self.elements = iter(batch)
         return self.elements
 
+    def skip(self, length: int) -> None:
+        """Pass a batch of which no element is looked at."""
+        self.enter([])
+        self.batch_length, self.elements = length, None
+
     def noting(self) -> Self:
         """Return what adds a note to whatever is raised inside that says where, once."""
         return self
