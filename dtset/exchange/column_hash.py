@@ -41,8 +41,9 @@ def hashes_of(keys: Columns) -> Array:
     if hashed is None:
         return np.fromiter(map(stable_hash, keys.rows()), np.uint64, len(keys))
     high = np.uint64(32)
-    hashed = (hashed ^ hashed >> high) * np.uint64(SPREADING)
-    return hashed ^ hashed >> high
+    spread: Array = (hashed ^ hashed >> high) * np.uint64(SPREADING)
+    spread ^= spread >> high
+    return spread
 
 
 def _hashed(schema: Schema, rows: int, arrays: Iterator[Array]) -> Array | None:
@@ -119,7 +120,8 @@ def _reduced(numbers: Array) -> Array:
 def _turned(numbers: Array, by: Array | int) -> Array:
     """Numbers times a power of two, modulo the prime."""
     left = np.asarray(by, np.uint64)
-    return (numbers << left) & _MOD | numbers >> (np.uint64(_BITS) - left)
+    turned: Array = (numbers << left) & _MOD | numbers >> (np.uint64(_BITS) - left)
+    return turned
 
 
 _LEAVES: dict[str, Callable[..., Array]] = {

@@ -12,7 +12,7 @@ import numpy as np
 from dtset.storage.batch import Batch, Rows
 from dtset.storage.columns import Columns, fields_of, narrow, to_columns
 from dtset.storage.kinds import KINDS, Array, Unfit, starts_of
-from dtset.storage.schema import NONE, PICKLED, Schema, arrays_of, bounded
+from dtset.storage.schema import NONE, PICKLED, Schema, bounded
 
 Arrays: TypeAlias = "np.ndarray[Any, Any] | tuple[np.ndarray[Any, Any], ...]"
 

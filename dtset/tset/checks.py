@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dtset.errors import ConfigurationError, UsageError
@@ -19,6 +19,15 @@ def partitions_of(said: str, given: object, default: int) -> int:
             f"{said} takes a number of partitions from 1 on, and was given {given!r}"
         )
     return number
+
+
+def one_of(said: str, what: str, given: str, known: Sequence[str]) -> str:
+    """Return a word that an operation was given, of those that it knows."""
+    if given not in known:
+        raise ConfigurationError(
+            f"{said} takes {what}= one of {', '.join(known)}, and was given {given!r}"
+        )
+    return given
 
 
 def zipped(said: str, first: object, other: object) -> list[Any]:

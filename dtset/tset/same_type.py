@@ -14,7 +14,7 @@ from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Apply, Node, Zip
 from dtset.tset.checks import check_input, partitions_of, zipped
 from dtset.tset.handle import Handle
-from dtset.tset.nodes import applied, exchanged
+from dtset.tset.nodes import Partition, applied, exchanged
 from dtset.tset.stored import InMemory, InStore
 
 if TYPE_CHECKING:
@@ -82,13 +82,14 @@ class SameType(Handle[T]):
 
     def partition(
         self: Alike[S],
-        f: Callable[[T], int],
+        f: Partition[T],
         parallelism: int | None = None,
         *,
         depends_on: Urls | None = None,
     ) -> S:
         """Move every element to the partition that ``f(x)`` names, of as many as there are or of `parallelism`.
 
+        Or a `PartitionFunc`, of one's own or of ``env.functions.partition``.
         Elements of a partition are in the order of the partitions that they came from; pairs stay pairs.
 
         Examples
