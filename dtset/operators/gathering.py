@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
 from dtset.operators.call import Call
 from dtset.operators.kernels.batching import Batches, batched
-from dtset.operators.kernels.grouping import Group, Window, groups, of_large, windows
+from dtset.operators.kernels.grouping import Group, LargeWindow, Window, grouped, of_large, windows
 from dtset.operators.kernels.ranking import COMPARATOR, ranking_of
 from dtset.operators.kernels.spill import Kept
 from dtset.operators.kernels.values import Values
@@ -18,38 +18,29 @@ from dtset.operators.partitioning import CHOOSING, PARTITION_FUNCTION, send_by_k
 from dtset.plan.user_function import Accepted, Form
 from dtset.storage.batch import Rows
 
-Element: TypeAlias = Callable[[Any, Sequence[Values[Any]]], Any]
+Elements: TypeAlias = Callable[[list[Any], Sequence[Iterable[Values[Any]]]], Iterable[Any]]
 COMPARING = Accepted("f(a, b) -> int", {2: (Form.PAIR, False)}, (Form.PAIR, False))
 KEYED = {PARTITION_FUNCTION: CHOOSING, COMPARATOR: COMPARING}
 
 
-def _receive(element: Element, streams: Sequence[Batches], call: Call) -> Batches:
+def _receive(elements: Elements, streams: Sequence[Batches], call: Call) -> Batches:
     """Give an element for each key."""
-    small: list[Any] = []
-    held = 0
-    for group in groups(streams, call, ranking_of(call)):
-        if not group.is_large:
-            small.append(element(group.key, [Values(values) for values in group.values]))
-            held += 1 + sum(map(len, group.values))
-            if held < call.limit:
-                continue
-        if small:
-            yield Rows(small)
-            small, held = [], 0
-        if group.is_large:
-            yield from _large(element, group, call)
-    if small:
-        yield Rows(small)
+    ranking = ranking_of(call)
+    for window in windows(streams, call, ranking):
+        if isinstance(window, LargeWindow):
+            for group in of_large(window, ranking):
+                yield from _large(elements, group, call)
+        else:
+            keys, sides = grouped(window)
+            yield Rows(list(elements(keys, [map(Values, lists) for lists in sides])))
 
 
-def _large(element: Element, group: Group, call: Call) -> Batches:
+def _large(elements: Elements, group: Group, call: Call) -> Batches:
     """Give the element of a large group: what somebody may still read when the next is asked for is kept."""
     values = [Values(each) for each in group.values]
     seen = [weakref.ref(each) for each in values]
-    batch: Rows | None = Rows([element(group.key, values)])
+    yield Rows(list(elements([group.key], [[each] for each in values])))
     del values
-    yield batch  # type: ignore[misc]
-    batch = None
     for ref in seen:
         if (held := ref()) is not None:
             held.keep(partial(kept, call))
@@ -60,12 +51,12 @@ def kept(call: Call, rest: Iterator[Any]) -> Kept:
     return Kept(batched(rest, call.limit), call.memory // 4, call.scratch)
 
 
-def _gathered(key: Any, values: Sequence[Values[Any]]) -> tuple[Any, Values[Any]]:
-    return key, values[0]
+def _gathered(keys: list[Any], values: Sequence[Iterable[Values[Any]]]) -> Iterable[Any]:
+    return zip(keys, values[0], strict=True)
 
 
-def _cogrouped(key: Any, values: Sequence[Values[Any]]) -> tuple[Any, tuple[Values[Any], ...]]:
-    return key, tuple(values)
+def _cogrouped(keys: list[Any], values: Sequence[Iterable[Values[Any]]]) -> Iterable[Any]:
+    return zip(keys, zip(*values, strict=True), strict=True)
 
 
 def _receive_ungrouped(streams: Sequence[Batches], call: Call) -> Batches:

@@ -36,7 +36,7 @@ def applied(
 
 
 def exchanged(
-    operator: Mover, node: Node, parallelism: int, f: Partition[Any], depends_on: Urls | None
+    operator: Mover, node: Node, parallelism: int, f: Any, depends_on: Urls | None
 ) -> Exchange:
     """Return the node of an operation that moves elements."""
     return keyed_exchange(operator, (node,), parallelism, {FUNCTION: f}, depends_on)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from dtset.exchange.stable_hash import stable_hash
 from dtset.operators.call import Call, CallSpec
-from dtset.operators.gathering import KEYED_GATHER, KEYED_GATHER_UNGROUPED
+from dtset.operators.gathering import COGROUP, KEYED_GATHER, KEYED_GATHER_UNGROUPED
 from dtset.operators.kernels.failure import Place
-from dtset.operators.kernels.grouping import groups, identity_of
-from dtset.operators.kernels.ranking import ByHash, ByKey
+from dtset.operators.kernels.grouping import identity_of
+from dtset.operators.kernels.ranking import COMPARATOR
 from dtset.operators.kernels.values import Values
 from dtset.plan.context import TSetContext
 from dtset.storage.batch import Rows, rows_of
@@ -60,10 +60,10 @@ TYPED = st.lists(st.tuples(NUMBERS, st.integers(0, 9)), max_size=40) | st.lists(
 SIDES = st.lists(PAIRS | TYPED, min_size=1, max_size=3)
 
 
-def call(memory, operator=KEYED_GATHER, **params):
-    spec = CallSpec(operator=operator, key="1", label="", id="g", name="g", params=params)
+def call(memory, operator=KEYED_GATHER, **functions):
+    spec = CallSpec(operator=operator, key="1", label="", id="g", name="g")
     ctx = TSetContext(index=0, parallelism=1, id="g", name="g")
-    return Call(spec, {}, ctx, Place("keyed_gather", "", 0), limit=8, memory=memory)
+    return Call(spec, functions, ctx, Place("keyed_gather", "", 0), limit=8, memory=memory)
 
 
 def batches(pairs, size, *, as_columns):
@@ -81,6 +81,11 @@ def model(sides, rank):
     return sorted(found.values(), key=lambda group: rank(group[0]))
 
 
+def grouped(streams, made):
+    elements = rows_of(COGROUP.receive(streams, made))
+    return [(key, [list(side) for side in values]) for key, values in elements]
+
+
 def said(found):
     return [(repr(identity_of(key)), type(key), lists) for key, lists in found]
 
@@ -90,9 +95,7 @@ def said(found):
 def test_groups_are_in_the_order_of_their_hashes_whatever_the_memory(sides, size, memory):
     streams = [batches(pairs, size, as_columns=False) for pairs in sides]
     made = call(memory)
-    found = [
-        (g.key, [list(v) for v in g.values]) for g in groups(streams, made, ByHash(made.place))
-    ]
+    found = grouped(streams, made)
     assert said(found) == said(model(sides, stable_hash))
 
 
@@ -101,9 +104,7 @@ def test_groups_are_in_the_order_of_their_hashes_whatever_the_memory(sides, size
 def test_columns_give_the_same_groups_as_rows(sides, size, memory):
     made = call(memory)
     streams = [batches(pairs, size, as_columns=True) for pairs in sides]
-    found = [
-        (g.key, [list(v) for v in g.values]) for g in groups(streams, made, ByHash(made.place))
-    ]
+    found = grouped(streams, made)
     assert said(found) == said(model(sides, stable_hash))
 
 
@@ -117,10 +118,10 @@ def test_columns_give_the_same_groups_as_rows(sides, size, memory):
     st.integers(1, 9),
     st.sampled_from([1, LARGE]),
 )
-def test_groups_by_key_are_in_the_order_of_the_keys(sides, size, memory):
-    made = call(memory)
+def test_groups_by_a_comparator_are_in_its_order(sides, size, memory):
+    made = call(memory, **{COMPARATOR: lambda a, b: (a > b) - (a < b)})
     streams = [batches(pairs, size, as_columns=False) for pairs in sides]
-    found = [(g.key, [list(v) for v in g.values]) for g in groups(streams, made, ByKey(made.place))]
+    found = grouped(streams, made)
     assert said(found) == said(model(sides, lambda key: key))
 
 
@@ -160,9 +161,8 @@ def test_values_are_pickled_as_what_remains_of_them():
 def test_nothing_is_left_of_what_was_written(tmp_path, memory, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     made = call(memory)
-    stream = groups(
-        [batches([(i % 5, i) for i in range(500)], 9, as_columns=True)], made, ByHash(made.place)
-    )
+    pairs = [(i % 5, i) for i in range(500)]
+    stream = COGROUP.receive([batches(pairs, 9, as_columns=True)], made)
     next(stream)
     assert list(tmp_path.iterdir()) == []
     stream.close()

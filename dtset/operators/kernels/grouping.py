@@ -6,35 +6,34 @@ not equal once in a while, they come in the order of their first occurrence.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from itertools import chain, pairwise
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dtset.exchange.stable_hash import NEVER_NAN, nan_token
 from dtset.operators.call import Call
 from dtset.operators.kernels.batching import Batches
-from dtset.operators.kernels.pairs import is_columnar, pair_of
+from dtset.operators.kernels.pairs import are_pairs, is_columnar, pair_of
 from dtset.operators.kernels.ranking import Ranking
-from dtset.operators.kernels.sorting import Ranked, first_of_lasts, in_order, put_together
+from dtset.operators.kernels.sorting import Ranked, alike, first_of_lasts, in_order, put_together
 from dtset.operators.kernels.spill import bytes_of
 from dtset.storage.batch import Batch, Rows
-from dtset.storage.columns import Columns, fields_of
+from dtset.storage.columns import Columns, concatenate, fields_of
 from dtset.storage.kinds import Array
 
 # Of the memory of an exchange, what the pairs of one key may take that are held at once.
 _SHARE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A key with the values of each side: lists or, if it `is_large`, streams, each to be read once."""
+class Group(NamedTuple):
+    """A key with the values of each side: of some, a stream to be read once."""
 
     key: Any
-    values: Sequence[Any]
-    is_large: bool = False
+    values: Sequence[Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,28 +98,21 @@ def windows(
             ended[number] = True
 
 
-def groups(streams: Sequence[Batches], call: Call, ranking: Ranking) -> Iterator[Group]:
-    """Give the groups of pairs, in the order of the ranks of their keys."""
-    for window in windows(streams, call, ranking):
-        if isinstance(window, LargeWindow):
-            yield from of_large(window, ranking)
-        else:
-            yield from groups_of(window)
-
-
-def groups_of(window: Window, *, as_pairs: bool = False) -> Iterator[Group]:
-    """Give the groups of a window, with their pairs in place of the values if asked for."""
+def grouped(
+    window: Window, *, as_pairs: bool = False
+) -> tuple[list[Any], list[Iterator[list[Any]]]]:
+    """Return the keys of a window's groups, and by side their values, or pairs if asked for."""
     keys = rows_in(window.keys)
     sides: list[Iterator[list[Any]]] = []
     for batch, codes in zip(window.batches, window.codes, strict=True):
         bounds = np.searchsorted(codes, np.arange(len(keys) + 1)).tolist()
-        sides.append(_cut(batch.rows() if as_pairs else values_in(batch), bounds))
-    return map(Group, keys, zip(*sides, strict=True))
+        rows = batch.rows() if as_pairs else rows_in(values_in(batch))
+        sides.append(_cut(rows, bounds))
+    return keys, sides
 
 
-def _cut(values: Columns | list[Any], bounds: list[int]) -> Iterator[list[Any]]:
-    """Give the values of each group."""
-    rows = rows_in(values)
+def _cut(rows: list[Any], bounds: list[int]) -> Iterator[list[Any]]:
+    """Give the rows of each group."""
     return (rows[start:end] for start, end in pairwise(bounds))
 
 
@@ -129,30 +121,38 @@ def rows_in(found: Columns | list[Any]) -> list[Any]:
     return found.rows() if isinstance(found, Columns) else found
 
 
-def keys_in(batch: Batch) -> Columns | list[Any]:
-    """Return the keys of pairs, as a column where they are one."""
-    if is_columnar(batch):
-        return fields_of(batch)[0]
-    return [pair_of(pair)[0] for pair in batch.rows()]
-
-
 def values_in(batch: Batch) -> Columns | list[Any]:
     """Return the values of pairs, as a column where they are one."""
+    return _field_of(batch, 1)
+
+
+def _field_of(batch: Batch, number: int) -> Columns | list[Any]:
     if is_columnar(batch):
-        return fields_of(batch)[1]
-    return [pair_of(pair)[1] for pair in batch.rows()]
+        return fields_of(batch)[number]
+    rows = batch.rows()
+    pairs = rows if are_pairs(rows) else map(pair_of, rows)
+    return list(map(itemgetter(number), pairs))
+
+
+def _keys_of_all(batches: Sequence[Batch]) -> Columns | list[Any]:
+    """Return the keys of batches, one after the other."""
+    parts = [_field_of(batch, 0) for batch in batches]
+    columns = [part for part in parts if isinstance(part, Columns)]
+    if len(columns) == len(parts) and len({part.schema for part in columns}) == 1:
+        return concatenate(columns)
+    return list(chain.from_iterable(map(rows_in, parts)))
 
 
 def _window(sides: Sequence[Ranked | None], ranking: Ranking) -> Window:
     """Number the groups of all pairs of some keys."""
     there = [side for side in sides if side is not None]
-    whole = put_together(there)
-    order = np.argsort(whole.ranks, kind="stable")
-    ranks = whole.ranks[order]
+    whole = np.concatenate([side.ranks for side in alike(there)])
+    order = np.argsort(whole, kind="stable")
+    ranks = whole[order]
     codes = np.empty(len(order), np.int64)
     codes[order] = np.concatenate([[0], np.cumsum(ranks[1:] != ranks[:-1])])
     firsts = np.unique(codes, return_index=True)[1]
-    keys = keys_in(whole.batch)
+    keys = _keys_of_all([side.batch for side in there])
     is_refined = ranking.is_hash and not _are_equal(keys, firsts[codes])
     if is_refined:
         codes = _refined(codes, rows_in(keys))
@@ -226,13 +226,14 @@ def of_large(window: LargeWindow, ranking: Ranking, *, as_pairs: bool = False) -
             sides[number] = _begun(batch, side)
             break
     streams = [values(number, side) for number, side in enumerate(sides)]
-    yield Group(first[0], streams, is_large=True)
+    yield Group(first[0], streams)
     for stream in streams:
         for _ in stream:
             pass
     if any(others):
         rest = [ranking.ranked(Rows(pairs)) if pairs else None for pairs in others]
-        yield from groups_of(_window(rest, ranking), as_pairs=as_pairs)
+        keys, lists = grouped(_window(rest, ranking), as_pairs=as_pairs)
+        yield from map(Group, keys, zip(*lists, strict=True))
 
 
 def _begun(batch: Batch, rest: Iterator[Batch]) -> Iterator[Batch]:
