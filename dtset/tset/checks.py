@@ -30,8 +30,8 @@ def one_of(said: str, what: str, given: str, known: Sequence[str]) -> str:
     return given
 
 
-def zipped(said: str, first: object, other: object) -> list[Any]:
-    """Return TSets whose partitions can be put together, those of the same number: the first, and one or more others."""
+def of_one_session(said: str, first: object, other: object) -> list[Any]:
+    """Return TSets of one environment: the first, and one or more others."""
     others = other if isinstance(other, Iterable) and not isinstance(other, Handle) else [other]
     handles: list[Handle[Any]] = []
     for tset in [first, *others]:
@@ -39,10 +39,18 @@ def zipped(said: str, first: object, other: object) -> list[Any]:
             raise UsageError(f"{said} takes a TSet, or a sequence of such, and was given {tset!r}")
         handles.append(tset)
         handles[0]._session.check_own(tset, tset._session)
+    return handles
+
+
+def zipped(said: str, first: object, other: object) -> list[Any]:
+    """Return TSets whose partitions can be put together, those of the same number."""
+    handles = of_one_session(said, first, other)
+    for tset in handles:
         if tset.parallelism != handles[0].parallelism:
             raise ConfigurationError(
                 f"{said} puts partitions of the same number together: {handles[0].name} has {handles[0].parallelism} "
-                f"partitions and {tset.name} has {tset.parallelism}. Give their sources the same parallelism="
+                f"partitions and {tset.name} has {tset.parallelism}. Give their sources the same parallelism= (one of "
+                f"{handles[0].parallelism}, say), or put them one after the other with concat()"
             )
     return handles
 

@@ -11,9 +11,10 @@ from dtset.operators.elementwise import FLAT_MAP, MAP, MAP_TO_TUPLE
 from dtset.operators.gathering import COGROUP, KEYED_GATHER, KEYED_GATHER_UNGROUPED
 from dtset.operators.joins import ALGORITHMS, JOIN, KEPT_SIDES, JoinedTuple
 from dtset.operators.kernels.ranking import COMPARATOR
+from dtset.operators.links import with_sources
 from dtset.operators.operator import Step
 from dtset.operators.partitioning import KEYED_PARTITION, PARTITION_FUNCTION
-from dtset.operators.partitionwise import COMPUTE
+from dtset.operators.partitionwise import COMPUTE, COMPUTE_TO_TUPLE
 from dtset.operators.reductions import KEYED_REDUCE
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Exchange, Node, Stored
@@ -125,7 +126,8 @@ class TSet(SameType[T], Storing, Actions[T]):
         f : callable
             ``f(itr, collector, ctx)`` pushes elements with ``collector.collect(x)``; ``f(itr, ctx)``
             returns one value for the partition or, as an iterator of any kind (a generator, ``map(…)``,
-            ``zip(…)``), its elements. After a `reduce`, the first argument is the value itself.
+            ``zip(…)``), its elements. After a `reduce` or `all_reduce`, the first argument is the value itself;
+            after a `gather` or `all_gather` an iterator over ``(source_index, value)``.
 
         Raises
         ------
@@ -147,7 +149,14 @@ class TSet(SameType[T], Storing, Actions[T]):
                 "compute() takes a function of whole partitions; to compute this TSet and get its elements, "
                 "call collect()"
             )
-        return self._applied(COMPUTE, f, depends_on)
+        return TSet(self._session, applied(COMPUTE, with_sources(self._node), f, depends_on))
+
+    def compute_to_tuple(
+        self, f: Callable[..., Any], *, depends_on: Urls | None = None
+    ) -> KeyedTSet[Any, Any]:
+        """Compute pairs ``(key, value)`` from whole partitions: as `compute`, and what it gives are pairs."""
+        node = applied(COMPUTE_TO_TUPLE, with_sources(self._node), f, depends_on)
+        return KeyedTSet(self._session, node)
 
     def map_batches(
         self, f: Callable[..., Any], *, dtype: type | None = None, depends_on: Urls | None = None
