@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from dtset.errors import ConfigurationError, UsageError
 from dtset.operators.batchwise import MAP_BATCHES
 from dtset.operators.elementwise import FLAT_MAP, MAP, MAP_TO_TUPLE
-from dtset.operators.gathering import COGROUP, KEYED_GATHER, KEYED_GATHER_UNGROUPED
+from dtset.operators.gathering import COGROUP, KEYED_GATHER
 from dtset.operators.joins import ALGORITHMS, JOIN, KEPT_SIDES, JoinedTuple
 from dtset.operators.kernels.ranking import COMPARATOR
 from dtset.operators.links import with_sources
 from dtset.operators.operator import Step
-from dtset.operators.partitioning import KEYED_PARTITION, PARTITION_FUNCTION
+from dtset.operators.partitioning import PARTITION_FUNCTION
 from dtset.operators.partitionwise import COMPUTE, COMPUTE_TO_TUPLE
-from dtset.operators.reductions import KEYED_REDUCE
-from dtset.operators.sorting import BOUNDARIES, FIND_BOUNDARIES, SAMPLE_KEYS, SORT_BY_KEY
 from dtset.plan.context import TSetContext
-from dtset.plan.nodes import Apply, Exchange, Node, Stored
+from dtset.plan.nodes import Exchange, Node, Stored
 from dtset.session.arguments import a_boolean
 from dtset.tset.actions import Actions
-from dtset.tset.checks import one_of, partitions_of
-from dtset.tset.nodes import Partition, applied, exchanged, keyed_exchange
+from dtset.tset.checks import one_of
+from dtset.tset.nodes import Partition, applied, keyed_exchange
+from dtset.tset.same_pairs import SamePairs
 from dtset.tset.same_type import SameType
 from dtset.tset.stored import InMemory, InStore
 from dtset.tset.storing import Storing
@@ -242,7 +240,7 @@ class TSet(SameType[T], Storing, Actions[T]):
             )
 
 
-class KeyedTSet(TSet[tuple[K, V]], Generic[K, V]):
+class KeyedTSet(SamePairs[K, V], TSet[tuple[K, V]], Generic[K, V]):
     """A TSet of ``(key, value)`` pairs: Twister2's ``KeyedTSet``.
 
     Keys that are equal in Python (``1``, ``1.0``, ``True``), as keys of a ``dict`` are, always meet, in every
@@ -252,38 +250,6 @@ class KeyedTSet(TSet[tuple[K, V]], Generic[K, V]):
     """
 
     _is_keyed = True
-
-    def keyed_reduce(
-        self, f: Callable[[V, V], V], *, depends_on: Urls | None = None
-    ) -> KeyedTSet[K, V]:
-        """Reduce the values of each key, in each partition first, by an associative ``f(a, b)``: one pair a key.
-
-        Examples
-        --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-keyed") as env:
-        ...     words = env.parallelize(["a", "b", "a"], 2).map_to_tuple(lambda word: (word, 1))
-        ...     sorted(words.keyed_reduce(lambda a, b: a + b).collect())
-        [('a', 2), ('b', 1)]
-        """
-        node = exchanged(KEYED_REDUCE, self._node, self.parallelism, f, depends_on)
-        return KeyedTSet(self._session, node)
-
-    def keyed_direct(self) -> KeyedTSet[K, V]:
-        """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
-        return self.direct()
-
-    def keyed_pipe(self) -> KeyedTSet[K, V]:
-        """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
-        return self.pipe()
-
-    def keyed_partition(
-        self, partition_func: Partition[K], *, depends_on: Urls | None = None
-    ) -> KeyedTSet[K, V]:
-        """Move every pair to the partition that a function of its key names: as `partition`, which gets the pair."""
-        given = {PARTITION_FUNCTION: partition_func}
-        node = keyed_exchange(KEYED_PARTITION, (self._node,), self.parallelism, given, depends_on)
-        return KeyedTSet(self._session, node)
 
     def keyed_gather(
         self,
@@ -320,26 +286,6 @@ class KeyedTSet(TSet[tuple[K, V]], Generic[K, V]):
         given = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
         node = keyed_exchange(
             KEYED_GATHER,
-            (self._node,),
-            self.parallelism,
-            given,
-            depends_on,
-            use_disk=a_boolean("use_disk", use_disk),
-        )
-        return KeyedTSet(self._session, node)
-
-    def keyed_gather_ungrouped(
-        self,
-        partition_func: Partition[K] | None = None,
-        key_comparator: Callable[[K, K], int] | None = None,
-        use_disk: bool = False,
-        *,
-        depends_on: Urls | None = None,
-    ) -> KeyedTSet[K, V]:
-        """Put the pairs of each key together, one after the other, as `keyed_gather` groups their values."""
-        given = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
-        node = keyed_exchange(
-            KEYED_GATHER_UNGROUPED,
             (self._node,),
             self.parallelism,
             given,
@@ -412,53 +358,6 @@ class KeyedTSet(TSet[tuple[K, V]], Generic[K, V]):
             use_disk=a_boolean("use_disk", use_disk),
         )
         return TSet(self._session, node)
-
-    def sort_by_key(
-        self,
-        ascending: bool = True,
-        key_comparator: Callable[[K, K], int] | None = None,
-        parallelism: int | None = None,
-        use_disk: bool = False,
-        *,
-        depends_on: Urls | None = None,
-    ) -> KeyedTSet[K, V]:
-        """Sort the pairs by key: over all partitions, those of one key in the order in which they are now.
-
-        Partitions become about as large as each other, after a first pass over the keys; those of one key are in one.
-        Where the pairs cost much to compute, `cache` or `persist` them before.
-
-        Parameters
-        ----------
-        ascending : bool
-            Whether the smallest key comes first.
-        key_comparator : callable, optional
-            ``f(a, b)``: a number below, equal to or above 0 if key `a` is smaller than, equal to or larger than `b`.
-            Default: as ``<`` says.
-        parallelism : int, optional
-            Number of partitions. Default: as many as there are.
-        use_disk : bool
-            Whether pairs move through the store, whatever their number.
-
-        Examples
-        --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-sort") as env:
-        ...     env.parallelize({"b": 1, "c": 2, "a": 3}, 2).sort_by_key().collect()
-        [('a', 3), ('b', 1), ('c', 2)]
-        """
-        number = partitions_of("sort_by_key()", parallelism, self.parallelism)
-        given = {COMPARATOR: key_comparator}
-        params: dict[str, Any] = {"ascending": a_boolean("ascending", ascending)}
-        sides: dict[str, Node] = {}
-        if number > 1:
-            sample = Apply(operator=SAMPLE_KEYS, inputs=(self._node,))
-            found = keyed_exchange(
-                FIND_BOUNDARIES, (sample,), 1, given, depends_on, partitions=number, **params
-            )
-            sides[BOUNDARIES] = Stored(durable=False, inputs=(found,))
-        params["use_disk"] = a_boolean("use_disk", use_disk)
-        node = keyed_exchange(SORT_BY_KEY, (self._node,), number, given, depends_on, **params)
-        return KeyedTSet(self._session, replace(node, sides=sides))
 
     def _with_right(self, said: str, right: object) -> tuple[Node, Node]:
         """Return the nodes of this one and of another one that has keys too."""
