@@ -31,6 +31,7 @@ from dtset.errors import (
 from dtset.fingerprint import fingerprint, version
 from dtset.plan.attempts import Failed
 from dtset.plan.context import TSetContext
+from dtset.plan.partition_func import PartitionFunc
 from dtset.plan.source_func import SourceFunc
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ __all__ = [
     "JobRunningError",
     "JoinedTuple",
     "KeyedTSet",
+    "PartitionFunc",
     "PersistedTSet",
     "SourceChangedError",
     "SourceFunc",

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from dtset.errors import ConfigurationError, TSetNotFoundError, UsageError
 from dtset.execution.preview import RunPlan
+from dtset.operators.partitioners import Functions
 from dtset.session.arguments import a_number
 from dtset.session.options import checked_options
 from dtset.session.process import state_after
@@ -123,6 +124,11 @@ class TSetEnvironment(Sources):
     def parallelism(self) -> int:
         """Number of partitions of sources that do not say."""
         return self._session.parallelism
+
+    @property
+    def functions(self) -> Functions:
+        """Functions that are there: ``env.functions.partition.load_balanced``, and more (Twister2's name)."""
+        return Functions()
 
     @property
     def config(self) -> Mapping[str, Any]:

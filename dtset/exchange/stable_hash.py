@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import enum
 import sys
-import zlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -29,11 +28,15 @@ from typing import Any
 from uuid import UUID
 
 _MASK = (1 << 64) - 1
+MODULUS = sys.hash_info.modulus
+SPREADING = 0x9E37_79B9_7F4A_7C15
+FACTOR, START = 0x0100_0000_01B3, 0x345678
+NAN, NONE = 0x7FF8_0000_0000_0000, 0xFFEE
 _EPOCH = date(1970, 1, 1).toordinal()
 NEVER_NAN = frozenset({str, bytes, int, bool, type(None)})
 """Types of keys that need not be asked for their `nan_token`, of which there may be millions."""
 
-_NAN, _NAT = 0x7FF8_0000_0000_0000, 0x7FF8_0000_0000_0001
+_NAT = NAN + 1
 # In attoseconds, the finest unit that NumPy has, so that equal times are equal numbers.
 _MICROSECOND = 10**12
 _SECOND = 10**18
@@ -59,9 +62,7 @@ def target_of(key: object, targets: int) -> int:
     >>> target_of(1, 4) == target_of(1.0, 4) == target_of(True, 4)
     True
     """
-    # Keys such as 0, 4, 8 … must not all go to one partition: the bits are spread first.
-    mixed = stable_hash(key) * 0x9E37_79B9_7F4A_7C15 & _MASK
-    return (mixed ^ mixed >> 32) % targets
+    return stable_hash(key) % targets
 
 
 def stable_hash(key: object) -> int:
@@ -76,6 +77,14 @@ def stable_hash(key: object) -> int:
     >>> stable_hash((1, "a")) == stable_hash((True, "a"))
     True
     """
+    # Keys such as 0, 4, 8 … must not all go to one partition: the bits are spread.
+    bits = unspread_hash(key)
+    bits = (bits ^ bits >> 32) * SPREADING & _MASK
+    return bits ^ bits >> 32
+
+
+def unspread_hash(key: object) -> int:
+    """Return the hash of a key before its bits are spread: what hashes of tuples are made of."""
     return _kind_of(type(key)).hash(key) & _MASK
 
 
@@ -133,7 +142,11 @@ def _token(key: Any) -> Hashable:
 
 def _number(key: Any) -> int:
     """Hash a number: Python's own is unseeded, and equal for equal numbers of all types."""
-    return hash(key) if key == key else _NAN
+    if key != key:
+        return NAN
+    value = hash(key)
+    # Python's is the same for -1 and -2: many keys of one hash would be slow.
+    return -1 if value == -2 and key == -1 else value
 
 
 def _text(key: Any) -> int:
@@ -142,21 +155,21 @@ def _text(key: Any) -> int:
 
 
 def _bytes(key: Any) -> int:
-    """Hash bytes."""
-    return zlib.crc32(key) | zlib.adler32(key) << 32
+    """Hash bytes, as a number: `column_hash` does so for many at once."""
+    return int.from_bytes(key, "big") % MODULUS + len(key)
 
 
 def _sequence(key: Sequence[Any]) -> int:
     """Hash a tuple by its parts."""
-    total = 0x345678 + len(key)
+    total = START + len(key)
     for part in key:
-        total = (total ^ stable_hash(part)) * 0x0100_0000_01B3 & _MASK
+        total = (total ^ unspread_hash(part)) * FACTOR & _MASK
     return total
 
 
 def _set(key: Any) -> int:
     """Hash a frozen set whatever the order of its members, and however many NaNs are among them."""
-    return sum({stable_hash((part,)) for part in key})
+    return sum({unspread_hash((part,)) for part in key})
 
 
 def _name(key: Any) -> int:
@@ -268,7 +281,7 @@ _BUILTIN: dict[type, _Kind] = {
     tuple: _Kind(_sequence, iter, tag=lambda _: tuple),
     frozenset: _Kind(_set, iter, frozenset, tag=lambda _: frozenset),
     range: _Kind(lambda key: _sequence((6, *_range_parts(key)))),
-    type(None): _Kind(lambda _: 0xFFEE),
+    type(None): _Kind(lambda _: NONE),
     # At midnight: NumPy's days are equal to either.
     date: _Kind(lambda key: _instant((key.toordinal() - _EPOCH) * _UNITS["D"], None)),
     datetime: _Kind(_datetime),
@@ -292,7 +305,7 @@ _BUILTIN: dict[type, _Kind] = {
 def _find_kind(cls: type) -> _Kind:
     """How keys of a type are hashed."""
     if hasattr(cls, "__dtset_hash__"):
-        return _Kind(lambda key: stable_hash(key.__dtset_hash__()))
+        return _Kind(lambda key: unspread_hash(key.__dtset_hash__()))
     for base, kind in _BUILTIN.items():
         # A subclass that keeps its base's equality is equal to values of the base.
         if issubclass(cls, base) and _equality(cls) is _equality(base):
@@ -327,7 +340,7 @@ def _numpy_kind(cls: type) -> _Kind | None:
     if issubclass(cls, np.number | np.bool_):
         return _MAYBE_NAN
     if issubclass(cls, np.str_ | np.bytes_):
-        return _Kind(lambda key: stable_hash(key.item()))
+        return _Kind(lambda key: unspread_hash(key.item()))
     return None
 
 
@@ -342,7 +355,7 @@ def _pandas_kind(cls: type) -> _Kind | None:
         pd.Period: _Kind(lambda key: _sequence((key.ordinal, key.freqstr))),
         pd.Interval: _compared(lambda key: (key.left, key.right, key.closed)),
         type(pd.NaT): _Kind(lambda _: _NAT, missing="NaT"),
-        type(pd.NA): _Kind(lambda _: 0xFFEF),
+        type(pd.NA): _Kind(lambda _: NONE + 1),
     }
     return kinds.get(cls)
 

@@ -211,6 +211,7 @@ class _Lowering:
         last = type(output).__name__.removesuffix("Output").lower()
         labels = [reading.name, *(step.label for step in steps), last]
         name = f"{_task_name(labels)}-{self.settings.action}-{part}"
+        sending = [output.spec.key] if isinstance(output, SendOutput) else []
         keys: list[tuple[Key, Sequence[int]]] = []
         for index, group in enumerate(groups):
             own = [partition for partition in group if partition in wanted]
@@ -219,7 +220,7 @@ class _Lowering:
             key: Key = (name, _rank(index, len(groups)))
             beside = [
                 self.side_input(key, name, stored, own)
-                for key in (*reading.callers, *(step.key for step in steps))
+                for key in (*reading.callers, *(step.key for step in steps), *sending)
                 for name, stored in self.sides.get(key, {}).items()
             ]
             stage = Stage(
@@ -308,6 +309,7 @@ class _Lowering:
         """Add the map sides of an exchange, and the tree where its mover merges on the way."""
         spec = self.spec_of(node)
         mover = spec.operator
+        self.sides[spec.key] = node.sides
         sent: list[tuple[Key, Sequence[int]]] = []
         for side, above in enumerate(node.inputs):
             sources = above.parallelism

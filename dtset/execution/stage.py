@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dtset.execution.forwarding.logs import DriverLogging
+from dtset.execution.workers.worker import running_worker
 from dtset.operators.call import Call, CallSpec
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.driver import Handler, driven
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # A function that pulls runs inside of its consumer's: some five frames deeper, and as much as it takes itself.
 _PULLS_IN_A_STACK = 30
+# Below which files of very few elements would be written.
+_LEAST_MEMORY = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ class Scope:
             targets=targets,
             side=side,
             run_id=self.settings.run_id,
+            memory=max(self.settings.exchange_memory, _LEAST_MEMORY),
+            scratch=getattr(running_worker(), "local_directory", None),
         )
 
 

@@ -58,7 +58,8 @@ class Call:
     """An operator's call for one partition.
 
     Functions are by role. `limit` is about how many elements a batch has; a mover sends from `sources` to `targets`
-    partitions, and from its input of the number `side`.
+    partitions, and from its input of the number `side`, and holds about `memory` bytes; what is more is in files in
+    `scratch`.
     """
 
     spec: CallSpec[Any]
@@ -71,6 +72,8 @@ class Call:
     targets: int = 1
     side: int = 0
     run_id: str = ""
+    memory: int = 64 << 20
+    scratch: str | None = None
 
     def function(self, role: str = FUNCTION) -> Any:
         """Return the function of a role."""

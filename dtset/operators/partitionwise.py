@@ -9,8 +9,9 @@ from typing import Any
 
 from dtset.operators.call import FUNCTION, Call
 from dtset.operators.kernels.batching import Batches
-from dtset.operators.kernels.driver import Handler
+from dtset.operators.kernels.driver import Handler, driven
 from dtset.operators.kernels.failure import Place, close_all
+from dtset.operators.kernels.pairs import paired
 from dtset.operators.kernels.push import pushed
 from dtset.operators.kernels.streaming import streaming
 from dtset.operators.operator import Action, Pull, Step
@@ -64,20 +65,25 @@ def _with_value(function: Callable[..., Any], elements: Iterator[Any], *rest: An
     return function(next(elements), *rest)
 
 
+def _compute_to_tuple(call: Call) -> list[Handler] | Pull:
+    made = _compute(call)
+    if isinstance(made, list):
+        return [*made, paired(call.place)]
+    return lambda batches: driven(made(batches), [paired(call.place)])
+
+
 def _sink(batches: Batches, call: Call) -> None:
     consumed(batches, call.function(), call.passed_ctx(), call.place)
 
 
-COMPUTE = Step(
-    "compute",
-    _compute,
-    {
-        FUNCTION: Accepted(
-            "f(itr, collector, ctx), or f(itr, ctx) returning a value or, as a generator function, streaming elements",
-            {2: (Form.VALUE, True), 3: (Form.COLLECTOR, True)},
-        )
-    },
-)
+_COMPUTING = {
+    FUNCTION: Accepted(
+        "f(itr, collector, ctx), or f(itr, ctx) returning a value or, as a generator function, streaming elements",
+        {2: (Form.VALUE, True), 3: (Form.COLLECTOR, True)},
+    )
+}
+COMPUTE = Step("compute", _compute, _COMPUTING)
+COMPUTE_TO_TUPLE = Step("compute_to_tuple", _compute_to_tuple, _COMPUTING)
 SINK = Action(
     "sink",
     _sink,

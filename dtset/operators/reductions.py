@@ -8,12 +8,13 @@ from itertools import chain
 from typing import Any
 
 from dtset.exchange.deal import parent_of
-from dtset.exchange.stable_hash import NEVER_NAN, nan_token, target_of
+from dtset.exchange.stable_hash import NEVER_NAN, nan_token
 from dtset.operators.call import FUNCTION, Call
 from dtset.operators.kernels.batching import Batches, batched
 from dtset.operators.kernels.failure import Place
 from dtset.operators.kernels.pairs import pairs_of
 from dtset.operators.operator import Mover
+from dtset.operators.partitioning import send_by_key
 from dtset.plan.nodes import Content
 from dtset.plan.user_function import Accepted, Form
 from dtset.storage.batch import Batch, Rows
@@ -69,12 +70,7 @@ def _by_key(batches: Iterable[Batch], function: Callable[..., Any], place: Place
 def _send_by_key(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
     """Reduce a partition by key; give each pair to the partition that its key goes to."""
     values = _by_key(batches, call.function(), call.place)
-    pairs: dict[int, list[tuple[Any, Any]]] = {}
-    with call.place.noting():
-        for pair in values.items():
-            pairs.setdefault(target_of(pair[0], call.targets), []).append(pair)
-    for target, sent in pairs.items():
-        yield target, Rows(sent)
+    yield from send_by_key(batched(iter(values.items()), call.limit), call)
 
 
 def _receive_by_key(streams: Sequence[Batches], call: Call) -> Batches:

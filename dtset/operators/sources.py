@@ -92,7 +92,7 @@ _SOURCE = {
         "an object with has_next() and next(), or f() or f(ctx) returning an iterable",
         {0: (Form.ITERABLE, False), 1: (Form.ITERABLE, True)},
         (Form.ITERABLE, False),
-        takes_objects=True,
+        takes_objects=Form.OBJECT,
     )
 }
 CREATE_SOURCE = Reader("create_source", _call_function, _SOURCE)

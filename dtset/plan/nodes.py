@@ -19,6 +19,7 @@ class Content(Enum):
 
     ELEMENTS = "an iterator over the elements"
     VALUE = "the one value"
+    SOURCED = "an iterator over pairs of the partition that an element came from, and the element"
 
 
 class Operator(Protocol):

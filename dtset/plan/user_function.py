@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from dtset.errors import UsageError
+from dtset.plan.partition_func import PartitionFunc
 from dtset.plan.source_func import SourceFunc
 
 
@@ -17,6 +18,7 @@ class Form(Enum):
     """How an operator calls the function it was given."""
 
     OBJECT = "source object with has_next() and next()"
+    PARTITIONER = "partition function object with prepare(), partition() and commit()"
     ITERABLE = "f() or f(ctx) returning an iterable"
     COLLECTOR = "f(itr, collector, ctx)"
     STREAM = "generator function f(itr, ctx)"
@@ -40,11 +42,15 @@ class Accepted:
     said: str
     forms: Mapping[int, tuple[Form, bool]]
     without_signature: tuple[Form, bool] | None = None
-    takes_objects: bool = False
+    takes_objects: Form | None = None
     takes_async: bool = False
 
 
-_SOURCE_METHODS = ("has_next", "next", "prepare", "close")
+# By the form of objects: their class, the methods that others behave like it with, and those it may have besides.
+_OBJECTS: Mapping[Form, tuple[type, tuple[str, ...], tuple[str, ...]]] = {
+    Form.OBJECT: (SourceFunc, ("has_next", "next"), ("prepare", "close")),
+    Form.PARTITIONER: (PartitionFunc, ("prepare", "partition", "commit"), ()),
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,8 @@ class UserFunction:
     @property
     def sees_ctx(self) -> bool:
         """Whether it is passed a `TSetContext`: also a source object's ``prepare`` is."""
-        return self.takes_ctx or hasattr(self.function, "prepare")
+        is_source = self.form is Form.OBJECT and hasattr(self.function, "prepare")
+        return self.takes_ctx or is_source
 
 
 def user_function(operator: str, accepted: Accepted, function: object) -> UserFunction:
@@ -73,20 +80,16 @@ def user_function(operator: str, accepted: Accepted, function: object) -> UserFu
     True
     """
     label = label_of(function)
-    is_object = accepted.takes_objects and (
-        isinstance(function, SourceFunc) or _is_source_object(function)
-    )
-    called = (
-        [getattr(function, name, None) for name in _SOURCE_METHODS] if is_object else [function]
-    )
+    methods = _object_methods(accepted.takes_objects, function)
+    called = [getattr(function, name, None) for name in methods] if methods else [function]
     awaits = any(map(is_async, called))
     if awaits and not accepted.takes_async:
         raise UsageError(
             f"{operator} takes what its function returns, and {label} is async, so that it would have to be awaited: await "
             "it in map, flat_map, filter or for_each, which take async functions, many elements at once"
         )
-    if is_object:
-        return UserFunction(function, Form.OBJECT, False, label)
+    if methods and accepted.takes_objects is not None:
+        return UserFunction(function, accepted.takes_objects, False, label)
     if not callable(function):
         raise UsageError(f"{operator} takes {accepted.said}; it was given {label}")
     if accepted.takes_objects and isinstance(function, type):
@@ -134,11 +137,13 @@ def _plural(count: int) -> str:
     return f"{count} parameter" if count == 1 else f"{count} parameters"
 
 
-def _is_source_object(obj: object) -> bool:
-    """Whether an object that does not derive from `SourceFunc` behaves as one."""
-    return not isinstance(obj, type) and all(
-        callable(getattr(obj, method, None)) for method in ("has_next", "next")
-    )
+def _object_methods(form: Form | None, function: object) -> tuple[str, ...]:
+    """Return the methods that are called of an object that is taken as such, whether or not it derives from its class."""
+    if form is None or isinstance(function, type):
+        return ()
+    base, needed, others = _OBJECTS[form]
+    behaves = all(callable(getattr(function, name, None)) for name in needed)
+    return (*needed, *others) if behaves or isinstance(function, base) else ()
 
 
 def _parameter_counts(function: Callable[..., Any]) -> tuple[int | None, float]:

@@ -378,6 +378,23 @@ def concatenate(parts: Sequence[Columns]) -> Columns:
     return Columns(schema, sum(map(len, parts)), tuple(arrays), parts[0].resolver, classes)
 
 
+def fields_of(columns: Columns) -> list[Columns]:
+    """Return the columns of tuples, none of which is None.
+
+    Examples
+    --------
+    >>> [field.rows() for field in fields_of(to_columns([("a", 1), ("b", 2)]))]
+    [['a', 'b'], [1, 2]]
+    """
+    arrays = iter(columns.arrays)
+    return [
+        Columns(
+            field, columns.length, tuple(next(arrays) for _ in arrays_of(field)), columns.resolver
+        )
+        for field in columns.schema.fields
+    ]
+
+
 def row_weights(columns: Columns) -> Array:
     """Return about how many bytes each row takes, whatever batch it is in.
 

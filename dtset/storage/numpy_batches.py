@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dtset.storage.batch import Batch, Rows
-from dtset.storage.columns import Columns, narrow, to_columns
+from dtset.storage.columns import Columns, fields_of, narrow, to_columns
 from dtset.storage.kinds import KINDS, Array, Unfit, dtype_name, starts_of, stored_dtype
-from dtset.storage.schema import NONE, PICKLED, RECORDS, Schema, arrays_of, bounded, put_together
+from dtset.storage.schema import NONE, PICKLED, RECORDS, Schema, bounded, put_together
 
 Arrays: TypeAlias = (
     "np.ndarray[Any, Any] | tuple[np.ndarray[Any, Any], ...] | dict[str, np.ndarray[Any, Any]]"
@@ -66,7 +66,7 @@ def _of_one_kind(batch: Batch) -> Arrays | str:
         return "dataclasses" if schema.kind == "dataclass" else "datetimes with a time zone"
     if not schema.fields:
         return _column(columns)
-    fields = list(map(_column, _fields(columns)))
+    fields = list(map(_column, fields_of(columns)))
     return (
         dict(zip(_names(schema), fields, strict=True)) if schema.kind == "dict" else tuple(fields)
     )
@@ -75,17 +75,6 @@ def _of_one_kind(batch: Batch) -> Arrays | str:
 def _names(schema: Schema) -> tuple[str, ...]:
     names: tuple[str, ...] = dict(schema.parameters)["names"]
     return names
-
-
-def _fields(columns: Columns) -> list[Columns]:
-    """Return the columns of records, none of which is None."""
-    arrays = iter(columns.arrays)
-    return [
-        Columns(
-            field, columns.length, tuple(next(arrays) for _ in arrays_of(field)), columns.resolver
-        )
-        for field in columns.schema.fields
-    ]
 
 
 def _column(columns: Columns) -> np.ndarray[Any, Any]:

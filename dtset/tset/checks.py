@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dtset.errors import ConfigurationError, UsageError
@@ -68,8 +68,17 @@ def attempts_of(
     return attempts if is_async or retries or on_error != "raise" else None
 
 
-def zipped(said: str, first: object, other: object) -> list[Any]:
-    """Return TSets whose partitions can be put together, those of the same number: the first, and one or more others."""
+def one_of(said: str, what: str, given: str, known: Sequence[str]) -> str:
+    """Return a word that an operation was given, of those that it knows."""
+    if given not in known:
+        raise ConfigurationError(
+            f"{said} takes {what}= one of {', '.join(known)}, and was given {given!r}"
+        )
+    return given
+
+
+def of_one_session(said: str, first: object, other: object) -> list[Any]:
+    """Return TSets of one environment: the first, and one or more others."""
     others = other if isinstance(other, Iterable) and not isinstance(other, Handle) else [other]
     handles: list[Handle[Any]] = []
     for tset in [first, *others]:
@@ -77,10 +86,18 @@ def zipped(said: str, first: object, other: object) -> list[Any]:
             raise UsageError(f"{said} takes a TSet, or a sequence of such, and was given {tset!r}")
         handles.append(tset)
         handles[0]._session.check_own(tset, tset._session)
+    return handles
+
+
+def zipped(said: str, first: object, other: object) -> list[Any]:
+    """Return TSets whose partitions can be put together, those of the same number."""
+    handles = of_one_session(said, first, other)
+    for tset in handles:
         if tset.parallelism != handles[0].parallelism:
             raise ConfigurationError(
                 f"{said} puts partitions of the same number together: {handles[0].name} has {handles[0].parallelism} "
-                f"partitions and {tset.name} has {tset.parallelism}. Give their sources the same parallelism="
+                f"partitions and {tset.name} has {tset.parallelism}. Give their sources the same parallelism= (one of "
+                f"{handles[0].parallelism}, say), or put them one after the other with concat()"
             )
     return handles
 

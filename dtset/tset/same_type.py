@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, Unpack, overload
 
+from dtset.errors import ConfigurationError
 from dtset.operators.elementwise import FILTER
-from dtset.operators.links import DIRECT, PIPE
+from dtset.operators.links import ALL_GATHER, ALL_REDUCE, CONCAT, DIRECT, GATHER, PIPE, REPLICATE
 from dtset.operators.partitioning import PARTITION
 from dtset.operators.reductions import REDUCE
 from dtset.operators.unions import UNION
 from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
-from dtset.plan.nodes import Apply, Node, Zip
-from dtset.tset.checks import check_input, partitions_of, zipped
+from dtset.plan.nodes import Apply, Exchange, Node, Zip
+from dtset.tset.checks import check_input, of_one_session, partitions_of, zipped
 from dtset.tset.handle import Handle
-from dtset.tset.nodes import applied, exchanged
+from dtset.tset.nodes import Partition, applied, exchanged
 from dtset.tset.stored import InMemory, InStore
 
 if TYPE_CHECKING:
@@ -97,15 +99,91 @@ class SameType(Handle[T]):
         """
         return self._plain(exchanged(REDUCE, self._node, 1, f, depends_on))
 
+    def all_reduce(self: Plain[S], f: Callable[[T, T], T], *, depends_on: Urls | None = None) -> S:
+        """Reduce all elements to one value, as `reduce` does, in each partition.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-all-reduce") as env:
+        ...     env.range(5, parallelism=2).all_reduce(max).collect()
+        [4, 4]
+        """
+        value = exchanged(REDUCE, self._node, 1, f, depends_on)
+        return self._plain(
+            Exchange(operator=ALL_REDUCE, inputs=(value,), parallelism=self._node.parallelism)
+        )
+
+    def gather(self: Alike[S]) -> S:
+        """Bring all elements to one partition, in the order of those they come from.
+
+        A `compute` after it sees pairs ``(source_index, value)``, anything else the values.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-gather-all") as env:
+        ...     env.range(4, parallelism=2).gather().compute(lambda itr, ctx: list(itr)).collect()
+        [[(0, 0), (0, 1), (1, 2), (1, 3)]]
+        """
+        return self._like(Exchange(operator=GATHER, inputs=(self._node,), parallelism=1))
+
+    def all_gather(self: Alike[S]) -> S:
+        """Bring all elements to each partition, as `gather` brings them to one."""
+        return self._like(Exchange(operator=ALL_GATHER, inputs=(self._node,)))
+
+    def replicate(self: Alike[S], n: int) -> S:
+        """Bring the elements of the one partition there is to each of `n`.
+
+        Raises
+        ------
+        ConfigurationError
+            There are several partitions.
+        """
+        number = partitions_of("replicate()", n, 1)
+        if self.parallelism != 1:
+            raise ConfigurationError(
+                f"replicate() copies one partition, and there are {self.parallelism}: call gather() before, or "
+                "all_gather() instead"
+            )
+        return self._like(Exchange(operator=REPLICATE, inputs=(self._node,), parallelism=number))
+
+    @overload
+    def concat(self: Alike[S], *others: S) -> S: ...
+    @overload
+    def concat(self: Plain[S], *others: Handle[T]) -> S: ...
+    def concat(self: Any, *others: object) -> Any:
+        """Put the partitions of several TSets one after the other, with as many as all of them have.
+
+        Pairs stay pairs if all of them are.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-concat") as env:
+        ...     env.range(4, parallelism=2).concat(env.range(10, 12, parallelism=1)).parallelism
+        3
+        """
+        tsets = of_one_session("concat()", self, others)
+        ends = list(accumulate((tset.parallelism for tset in tsets), initial=0))
+        node = Exchange(
+            operator=CONCAT,
+            inputs=tuple(tset._node for tset in tsets),
+            parallelism=ends[-1],
+            params={"before": tuple(ends[:-1])},
+        )
+        return self._like(node) if all(tset._is_keyed for tset in tsets) else self._plain(node)
+
     def partition(
         self: Alike[S],
-        f: Callable[[T], int],
+        f: Partition[T],
         parallelism: int | None = None,
         *,
         depends_on: Urls | None = None,
     ) -> S:
         """Move every element to the partition that ``f(x)`` names, of as many as there are or of `parallelism`.
 
+        Or a `PartitionFunc`, of one's own or of ``env.functions.partition``.
         Elements of a partition are in the order of the partitions that they came from; pairs stay pairs.
 
         Examples

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Unpack, overl
 from dtset.errors import ConfigurationError, UsageError
 from dtset.operators.batchwise import MAP_BATCHES
 from dtset.operators.elementwise import FLAT_MAP, MAP, MAP_TO_TUPLE
-from dtset.operators.joins import JOIN, JoinedTuple
+from dtset.operators.gathering import COGROUP, KEYED_GATHER
+from dtset.operators.joins import ALGORITHMS, JOIN, KEPT_SIDES, JoinedTuple
+from dtset.operators.kernels.ranking import COMPARATOR
+from dtset.operators.links import with_sources
 from dtset.operators.operator import Step
-from dtset.operators.partitionwise import COMPUTE
-from dtset.operators.reductions import KEYED_REDUCE
+from dtset.operators.partitioning import PARTITION_FUNCTION
+from dtset.operators.partitionwise import COMPUTE, COMPUTE_TO_TUPLE
 from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Exchange, Node, Stored
+from dtset.session.arguments import a_boolean
 from dtset.tset.actions import Actions
-from dtset.tset.nodes import applied, exchanged
+from dtset.tset.checks import one_of
+from dtset.tset.nodes import Partition, applied, keyed_exchange
+from dtset.tset.same_pairs import SamePairs
 from dtset.tset.same_type import SameType
 from dtset.tset.stored import InMemory, InStore
 from dtset.tset.storing import Storing
@@ -164,7 +170,8 @@ class TSet(SameType[T], Storing, Actions[T]):
         f : callable
             ``f(itr, collector, ctx)`` pushes elements with ``collector.collect(x)``; ``f(itr, ctx)``
             returns one value for the partition or, as an iterator of any kind (a generator, ``map(…)``,
-            ``zip(…)``), its elements. After a `reduce`, the first argument is the value itself.
+            ``zip(…)``), its elements. After a `reduce` or `all_reduce`, the first argument is the value itself;
+            after a `gather` or `all_gather` an iterator over ``(source_index, value)``.
 
         Raises
         ------
@@ -186,7 +193,14 @@ class TSet(SameType[T], Storing, Actions[T]):
                 "compute() takes a function of whole partitions; to compute this TSet and get its elements, "
                 "call collect()"
             )
-        return self._applied(COMPUTE, f, depends_on)
+        return TSet(self._session, applied(COMPUTE, with_sources(self._node), f, depends_on))
+
+    def compute_to_tuple(
+        self, f: Callable[..., Any], *, depends_on: Urls | None = None
+    ) -> KeyedTSet[Any, Any]:
+        """Compute pairs ``(key, value)`` from whole partitions: as `compute`, and what it gives are pairs."""
+        node = applied(COMPUTE_TO_TUPLE, with_sources(self._node), f, depends_on)
+        return KeyedTSet(self._session, node)
 
     def map_batches(
         self, f: Callable[..., Any], *, dtype: type | None = None, depends_on: Urls | None = None
@@ -276,7 +290,7 @@ class TSet(SameType[T], Storing, Actions[T]):
             )
 
 
-class KeyedTSet(TSet[tuple[K, V]], Generic[K, V]):
+class KeyedTSet(SamePairs[K, V], TSet[tuple[K, V]], Generic[K, V]):
     """A TSet of ``(key, value)`` pairs: Twister2's ``KeyedTSet``.
 
     Keys that are equal in Python (``1``, ``1.0``, ``True``), as keys of a ``dict`` are, always meet, in every
@@ -287,42 +301,123 @@ class KeyedTSet(TSet[tuple[K, V]], Generic[K, V]):
 
     _is_keyed = True
 
-    def keyed_reduce(
-        self, f: Callable[[V, V], V], *, depends_on: Urls | None = None
-    ) -> KeyedTSet[K, V]:
-        """Reduce the values of each key, in each partition first, by an associative ``f(a, b)``: one pair a key.
+    def keyed_gather(
+        self,
+        partition_func: Partition[K] | None = None,
+        key_comparator: Callable[[K, K], int] | None = None,
+        use_disk: bool = False,
+        *,
+        depends_on: Urls | None = None,
+    ) -> KeyedTSet[K, Iterator[V]]:
+        """Group the values by key: a pair ``(key, iterator)`` for each key.
+
+        The iterator can be gone through once; in what is collected, cached or persisted it is what was left of it.
+        Values are in the order of the partitions that they came from. Groups that do not fit the memory are read
+        from files.
+
+        Parameters
+        ----------
+        partition_func : PartitionFunc or callable, optional
+            Names the partition that a key goes to. Default: its hash.
+        key_comparator : callable, optional
+            ``f(a, b)``: a number below, equal to or above 0 if key `a` comes before, with or after `b` in each
+            partition. Default: in an order that is the same everywhere, and no one's.
+        use_disk : bool
+            Whether pairs move through the store, whatever their number.
 
         Examples
         --------
         >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-keyed") as env:
-        ...     words = env.parallelize(["a", "b", "a"], 2).map_to_tuple(lambda word: (word, 1))
-        ...     sorted(words.keyed_reduce(lambda a, b: a + b).collect())
-        [('a', 2), ('b', 1)]
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-gather") as env:
+        ...     words = env.parallelize([("a", 1), ("b", 2), ("a", 3)], 2).map_to_tuple(tuple)
+        ...     sorted((word, sum(numbers)) for word, numbers in words.keyed_gather().collect())
+        [('a', 4), ('b', 2)]
         """
-        node = exchanged(KEYED_REDUCE, self._node, self.parallelism, f, depends_on)
+        given = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
+        node = keyed_exchange(
+            KEYED_GATHER,
+            (self._node,),
+            self.parallelism,
+            given,
+            depends_on,
+            use_disk=a_boolean("use_disk", use_disk),
+        )
         return KeyedTSet(self._session, node)
 
-    def join(self, right: KeyedTSet[K, W]) -> TSet[JoinedTuple[K, V, W]]:
+    def cogroup(self, other: KeyedTSet[K, W]) -> KeyedTSet[K, tuple[Iterator[V], Iterator[W]]]:
+        """Group the values of two keyed TSets: ``(key, (iterator, iterator))`` for each key of either, as PySpark's.
+
+        With as many partitions as this one; an iterator without a value stands for the side that lacks the key.
+        """
+        inputs = self._with_right("cogroup()", other)
+        return KeyedTSet(self._session, Exchange(operator=COGROUP, inputs=inputs))
+
+    def join(
+        self,
+        right: KeyedTSet[K, W],
+        how: str = "inner",
+        key_comparator: Callable[[K, K], int] | None = None,
+        partition_func: Partition[K] | None = None,
+        algorithm: str = "auto",
+        use_disk: bool = False,
+        *,
+        depends_on: Urls | None = None,
+    ) -> TSet[JoinedTuple[K, V, W]]:
         """Join the pairs of two keyed TSets whose keys are equal: a ``JoinedTuple(key, left, right)`` for each two.
 
-        With as many partitions as this one; what is sent to a partition from the right is held in memory.
+        With as many partitions as this one. What does not fit the memory is read from files.
+
+        Parameters
+        ----------
+        right : KeyedTSet
+            The other one, with any number of partitions.
+        how : str
+            ``inner``; or ``left``, ``right``, ``outer``: also the pairs of that side, or of both, whose key the
+            other lacks, with None in its place.
+        key_comparator : callable, optional
+            ``f(a, b)``: a number below, equal to or above 0 if key `a` comes before, with or after `b`: keys come in
+            that order in each partition.
+        partition_func : PartitionFunc or callable, optional
+            Names the partition that a key goes to. Default: its hash.
+        algorithm : str
+            ``sort``: keys come in their own order in each partition. ``hash``, ``auto``: in that of their hashes.
+        use_disk : bool
+            Whether pairs move through the store, whatever their number.
 
         Examples
         --------
         >>> from dtset import TSetEnvironment
         >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-join") as env:
-        ...     ages = env.parallelize({"ann": 31, "bob": 27}, 2)
-        ...     ages.join(env.parallelize({"ann": "Ulm", "eve": "Bonn"}, 1)).collect()
-        [JoinedTuple(key='ann', left=31, right='Ulm')]
+        ...     ages = env.parallelize({"ann": 31, "bob": 27}, 1)
+        ...     towns = env.parallelize({"ann": "Ulm", "eve": "Bonn"}, 2)
+        ...     for joined in ages.join(towns, "outer", algorithm="sort").collect():
+        ...         print(*joined)
+        ann 31 Ulm
+        bob 27 None
+        eve None Bonn
         """
+        given = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
+        node = keyed_exchange(
+            JOIN,
+            self._with_right("join()", right),
+            self.parallelism,
+            given,
+            depends_on,
+            how=one_of("join()", "how", how, tuple(KEPT_SIDES)),
+            algorithm=one_of("join()", "algorithm", algorithm, ALGORITHMS),
+            use_disk=a_boolean("use_disk", use_disk),
+        )
+        return TSet(self._session, node)
+
+    def _with_right(self, said: str, right: object) -> tuple[Node, Node]:
+        """Return the nodes of this one and of another one that has keys too."""
         if not isinstance(right, KeyedTSet):
             raise UsageError(
-                f"join() takes a KeyedTSet, and was given {right!r}: call map_to_tuple(f) on it first, with an f that "
+                f"{said} takes a KeyedTSet, and was given {right!r}: call map_to_tuple(f) on it first, with an f that "
                 "gives (key, value)"
             )
         self._session.check_own(right, right._session)
-        return TSet(self._session, Exchange(operator=JOIN, inputs=(self._node, right._node)))
+        return self._node, right._node
 
     def _like(self, node: Node) -> KeyedTSet[K, V]:
         return KeyedTSet(self._session, node)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtset import ConfigurationError, KeyedTSet, TSetEnvironment, UsageError
+from dtset import ConfigurationError, KeyedTSet, PartitionFunc, TSetEnvironment, UsageError
 from dtset.operators.partitioning import dealt_out
 from dtset.storage.batch import Rows
 from dtset.storage.columns import to_columns
@@ -79,3 +79,66 @@ def test_a_restart_finds_it_and_an_edit_does_not(store):
     assert run(lambda i: i % 2) == (True, evens)
     hit, found = run(lambda i: 1 - i % 2)
     assert (hit, found) == (False, [*range(1, 20, 2), *range(0, 20, 2)])
+
+
+class Turns(PartitionFunc):
+    """Deals values out in turn, and notes how it was called."""
+
+    def __init__(self):
+        self.calls = []
+
+    def prepare(self, sources, destinations):
+        self.calls.append(("prepare", sources, destinations))
+        self.next = 0
+
+    def partition(self, source_index, value):
+        self.calls.append(("partition", source_index, value))
+        assert self.calls[0] == ("prepare", {0, 1}, {0, 1, 2})
+        assert [name for name, *_ in self.calls[1::2]] == ["partition"] * ((len(self.calls)) // 2)
+        return self.next % 3
+
+    def commit(self, source_index, partition):
+        self.calls.append(("commit", source_index, partition))
+        self.next += 1
+
+
+def test_an_object_is_prepared_asked_and_told_afresh_for_each_partition(env):
+    turns = Turns()
+    dealt = env.range(8, parallelism=2).partition(turns, 3)
+    assert partitions(dealt) == [(0, [0, 3, 4, 7]), (1, [1, 5]), (2, [2, 6])]
+    assert turns.calls == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("round_robin", [[0, 2, 3, 5], [1, 4]]),
+        ("load_balanced", [[0, 2, 4], [1, 3, 5]]),
+        ("one_to_one", [[0, 1, 2], [3, 4, 5]]),
+    ],
+)
+def test_there_are_partitioners_to_choose_from(env, name, expected):
+    dealt = env.range(6, parallelism=2).partition(getattr(env.functions.partition, name))
+    assert [elements for _, elements in partitions(dealt)] == expected
+
+
+def test_hashing_brings_equal_elements_together_as_keyed_operations_do(env):
+    numbers = env.parallelize([1, 1.0, True, 2, "a", 2.0, "a"], 3)
+    hashed = partitions(numbers.partition(env.functions.partition.hashing))
+    assert [e for _, part in hashed for e in part].count(1) == 3
+    for element in (1, 2, "a"):
+        assert sum(element in part for _, part in hashed) == 1
+    pairs = numbers.map_to_tuple(lambda x: (x, 0))
+    by_key = pairs.keyed_partition(env.functions.partition.hashing)
+    assert [[k for k, _ in part] for _, part in partitions(by_key)] == [part for _, part in hashed]
+
+
+def test_one_to_one_needs_as_many_partitions(env):
+    with pytest.raises(UsageError, match="from 2 partitions to 3"):
+        env.range(6, parallelism=2).partition(env.functions.partition.one_to_one, 3).collect()
+
+
+def test_what_is_no_partition_function_is_refused_at_once(env):
+    for wrong in (Turns, "abc", 5):
+        with pytest.raises(UsageError, match="partition takes"):
+            env.range(3).partition(wrong)

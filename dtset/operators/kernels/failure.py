@@ -35,6 +35,11 @@ class Place:
         """Say that it is about the element of a number, whatever was entered."""
         self.before, self.batch_length, self.elements = number, 1, iter(())
 
+    def skip(self, length: int) -> None:
+        """Pass a batch of which no element is looked at."""
+        self.enter([])
+        self.batch_length, self.elements = length, None
+
     def noting(self) -> Self:
         """Return what adds a note to whatever is raised inside that says where, once."""
         return self

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeGuard
 
+import numpy as np
+
+from dtset.exchange.column_hash import hashes_of
+from dtset.exchange.stable_hash import stable_hash
 from dtset.operators.kernels.driver import Handler
 from dtset.operators.kernels.failure import Place
 from dtset.storage.batch import Batch, Rows
+from dtset.storage.columns import Columns, fields_of, to_columns
+from dtset.storage.kinds import Array, Unfit
 
 
 def paired(place: Place) -> Handler:
@@ -27,6 +34,41 @@ def pairs_of(batch: Batch, place: Place) -> Iterator[tuple[Any, Any]]:
     rows = batch.rows()
     elements = place.enter(rows)
     return elements if are_pairs(rows) else map(pair_of, elements)
+
+
+def keys_of(batch: Batch, place: Place) -> tuple[Batch, Columns | list[Any]]:
+    """Return a batch of pairs, as columns where it fits some, and its keys."""
+    columns = batch.columns()
+    if columns is None and are_pairs(batch.rows()):
+        with suppress(Unfit):
+            columns = to_columns(batch.rows())
+    if columns is not None and is_columnar(columns):
+        place.skip(len(columns))
+        return columns, fields_of(columns)[0]
+    with place.noting():
+        pairs = list(pairs_of(batch, place))
+    keys = [key for key, _ in pairs]
+    return (Rows(pairs) if columns is None else columns), keys
+
+
+def is_columnar(batch: Batch) -> TypeGuard[Columns]:
+    """Whether keys and values of pairs are a column each."""
+    if not isinstance(batch, Columns) or batch.schema.optional:
+        return False
+    return batch.schema.kind == "tuple" and len(batch.schema.fields) == 2
+
+
+def stable_hashes(keys: Columns | list[Any], place: Place) -> Array:
+    """Return the stable hashes of keys; those of a column at once."""
+    if isinstance(keys, Columns):
+        return hashes_of(keys)
+    try:
+        return hashes_of(to_columns(keys))
+    except Unfit:
+        # The batch has been gone through once: begun again, it tells which element it is.
+        place.elements = iter(keys)
+        with place.noting():
+            return np.fromiter(map(stable_hash, place.elements), np.uint64, len(keys))
 
 
 def are_pairs(batch: Sequence[Any]) -> bool:

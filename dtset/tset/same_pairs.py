@@ -1,0 +1,129 @@
+"""Operations on pairs that give pairs of the same types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from dtset.operators.gathering import KEYED_GATHER_UNGROUPED
+from dtset.operators.kernels.ranking import COMPARATOR
+from dtset.operators.links import DIRECT, PIPE
+from dtset.operators.partitioning import KEYED_PARTITION, PARTITION_FUNCTION
+from dtset.operators.reductions import KEYED_REDUCE
+from dtset.operators.sorting import BOUNDARIES, FIND_BOUNDARIES, SAMPLE_KEYS, SORT_BY_KEY
+from dtset.plan.nodes import Apply, Node, Stored
+from dtset.session.arguments import a_boolean
+from dtset.tset.checks import partitions_of
+from dtset.tset.nodes import Partition, exchanged, keyed_exchange
+from dtset.tset.same_type import Alike
+
+if TYPE_CHECKING:
+    from dtset.io.files import Urls
+
+K = TypeVar("K")
+V = TypeVar("V")
+S = TypeVar("S")
+
+
+class SamePairs(Generic[K, V]):
+    """The operations of a keyed TSet that give pairs of its own types."""
+
+    def keyed_reduce(
+        self: Alike[S], f: Callable[[V, V], V], *, depends_on: Urls | None = None
+    ) -> S:
+        """Reduce the values of each key, in each partition first, by an associative ``f(a, b)``: one pair a key.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-keyed") as env:
+        ...     words = env.parallelize(["a", "b", "a"], 2).map_to_tuple(lambda word: (word, 1))
+        ...     sorted(words.keyed_reduce(lambda a, b: a + b).collect())
+        [('a', 2), ('b', 1)]
+        """
+        node = exchanged(KEYED_REDUCE, self._node, self.parallelism, f, depends_on)
+        return self._like(node)
+
+    def keyed_direct(self: Alike[S]) -> S:
+        """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
+        return self._like(Apply(operator=DIRECT, inputs=(self._node,)))
+
+    def keyed_pipe(self: Alike[S]) -> S:
+        """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
+        return self._like(Apply(operator=PIPE, inputs=(self._node,)))
+
+    def keyed_partition(
+        self: Alike[S], partition_func: Partition[K], *, depends_on: Urls | None = None
+    ) -> S:
+        """Move every pair to the partition that a function of its key names: as `partition`, which gets the pair."""
+        given = {PARTITION_FUNCTION: partition_func}
+        node = keyed_exchange(KEYED_PARTITION, (self._node,), self.parallelism, given, depends_on)
+        return self._like(node)
+
+    def keyed_gather_ungrouped(
+        self: Alike[S],
+        partition_func: Partition[K] | None = None,
+        key_comparator: Callable[[K, K], int] | None = None,
+        use_disk: bool = False,
+        *,
+        depends_on: Urls | None = None,
+    ) -> S:
+        """Put the pairs of each key together, one after the other, as `keyed_gather` groups their values."""
+        given = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
+        node = keyed_exchange(
+            KEYED_GATHER_UNGROUPED,
+            (self._node,),
+            self.parallelism,
+            given,
+            depends_on,
+            use_disk=a_boolean("use_disk", use_disk),
+        )
+        return self._like(node)
+
+    def sort_by_key(
+        self: Alike[S],
+        ascending: bool = True,
+        key_comparator: Callable[[K, K], int] | None = None,
+        parallelism: int | None = None,
+        use_disk: bool = False,
+        *,
+        depends_on: Urls | None = None,
+    ) -> S:
+        """Sort the pairs by key: over all partitions, those of one key in the order in which they are now.
+
+        Partitions become about as large as each other, after a first pass over the keys; those of one key are in one.
+        Where the pairs cost much to compute, `cache` or `persist` them before.
+
+        Parameters
+        ----------
+        ascending : bool
+            Whether the smallest key comes first.
+        key_comparator : callable, optional
+            ``f(a, b)``: a number below, equal to or above 0 if key `a` is smaller than, equal to or larger than `b`.
+            Default: as ``<`` says.
+        parallelism : int, optional
+            Number of partitions. Default: as many as there are.
+        use_disk : bool
+            Whether pairs move through the store, whatever their number.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-sort") as env:
+        ...     env.parallelize({"b": 1, "c": 2, "a": 3}, 2).sort_by_key().collect()
+        [('a', 3), ('b', 1), ('c', 2)]
+        """
+        number = partitions_of("sort_by_key()", parallelism, self.parallelism)
+        given = {COMPARATOR: key_comparator}
+        params: dict[str, Any] = {"ascending": a_boolean("ascending", ascending)}
+        sides: dict[str, Node] = {}
+        if number > 1:
+            sample = Apply(operator=SAMPLE_KEYS, inputs=(self._node,))
+            found = keyed_exchange(
+                FIND_BOUNDARIES, (sample,), 1, given, depends_on, partitions=number, **params
+            )
+            sides[BOUNDARIES] = Stored(durable=False, inputs=(found,))
+        params["use_disk"] = a_boolean("use_disk", use_disk)
+        node = keyed_exchange(SORT_BY_KEY, (self._node,), number, given, depends_on, **params)
+        return self._like(replace(node, sides=sides))
