@@ -221,7 +221,7 @@ def described(node: Node) -> str:
     >>> described(Stored(durable=True, inputs=(), parallelism=2, name="clean"))
     'persist clean'
     """
-    labels = [function.label for function in node.functions.values()]
+    labels = [function.label for function in node.functions.values() if function.label]
     if isinstance(node, Stored) and node.name is not None:
         labels = [node.name]
     return " ".join([node.operator.name, *labels])

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar, overload
 
-from dtset.errors import ConfigurationError, EmptyTSetError
+from dtset.errors import EmptyTSetError
 from dtset.operators.actions import FOR_EACH
 from dtset.operators.operator import Action, function_of
 from dtset.operators.partitionwise import SINK
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import snapshot_of_sides
-from dtset.session.arguments import a_number
 from dtset.session.session import Session
+from dtset.tset.checks import number_of_elements
 from dtset.tset.handle import Handle
 
 T = TypeVar("T")
@@ -129,12 +129,7 @@ class Actions(Handle[T]):
         -------
         list
         """
-        number = a_number(n, least=0)
-        if number is None:
-            raise ConfigurationError(
-                f"take() takes a number of elements from 0 on, and was given {n!r}"
-            )
-        return self._session.take(self._node, number)
+        return self._session.take(self._node, number_of_elements("take()", n))
 
     def count(self) -> int:
         """Compute the number of elements.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, SupportsFloat
 
 from dtset.errors import ConfigurationError, UsageError
 from dtset.plan.nodes import Stored
@@ -19,6 +19,26 @@ def partitions_of(said: str, given: object, default: int) -> int:
             f"{said} takes a number of partitions from 1 on, and was given {given!r}"
         )
     return number
+
+
+def number_of_elements(said: str, given: object) -> int:
+    """Return a number of elements that an action was given."""
+    number = a_number(given, least=0)
+    if number is None:
+        raise ConfigurationError(
+            f"{said} takes a number of elements from 0 on, and was given {given!r}"
+        )
+    return number
+
+
+def check_sample(fraction: object, seed: object) -> tuple[float, int]:
+    """Return the fraction and the seed of a sample."""
+    number = a_number(seed, least=-(2**63))
+    if not isinstance(fraction, SupportsFloat) or not 0 <= float(fraction) <= 1 or number is None:
+        raise ConfigurationError(
+            f"sample() takes a fraction from 0 to 1 and an int as seed, and was given {fraction!r} and {seed!r}"
+        )
+    return float(fraction), number
 
 
 def zipped(said: str, first: object, other: object) -> list[Any]:
