@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from dtset.checkpoint.manifest import Manifest
 from dtset.execution.at_hand import AtHand, Persisted
 from dtset.execution.cache import keep
-from dtset.execution.lower import Target
+from dtset.execution.lower import Target, Want
 from dtset.execution.outputs import Output
-from dtset.execution.persist import persist
+from dtset.execution.persist import persist, persist_together
 from dtset.execution.resolve import Resolved, resolve
 from dtset.execution.submit import RunContext, computed, packed
 from dtset.plan.nodes import Node, topological
@@ -41,8 +41,9 @@ class Run:
         """Carry out an action on some or all partitions; return what its output gave for each."""
         resolved = self.prepare(node)
         wanted = range(node.parallelism) if partitions is None else partitions
-        target = packed(self.context, resolved, node, output, wanted, functions)
-        return self._submit(target, partial(computed, self.context))
+        want = Want(node, output, wanted)
+        target = packed(self.context, resolved, want, functions=functions)
+        return self._submit(target, partial(computed, self.context))[0]
 
     def prepare(self, node: Node) -> Resolved:
         """Run the persists and caches that a node depends on, and the node where it is one; return what is at hand then.
@@ -60,6 +61,17 @@ class Run:
                 carry_out = persist if found.node.durable else keep
                 carry_out(self.context, found, resolved, self._submit)
 
+    def prepare_together(self, nodes: Sequence[Node]) -> None:
+        """Run persists that miss and do not depend on one another, and compute once what they have in common."""
+        nodes = [node for node in nodes if node.inputs]
+        for node in nodes:
+            if not self.plan(node).stored[-1].is_known:
+                self.prepare(node.inputs[0])
+        looked_up = [(resolved.stored[-1], resolved) for resolved in map(self.plan, nodes)]
+        found = [(last, resolved) for last, resolved in looked_up if last.is_missing]
+        if len(found) > 1:
+            persist_together(self.context, found, self._submit)
+
     def plan(self, node: Node, *, to_run: bool = False) -> Resolved:
         """Look up what a node depends on."""
         return resolve(node, self.at_hand, self.context.index, to_run=to_run)
@@ -72,16 +84,15 @@ class Run:
         """Carry out what is packed, and again what was lost."""
 
         def attempt(number: int) -> _T:
-            self._bring_back(target.node)
+            self._bring_back(*(want.node for want in target.wants))
             return carry_out(target, number)
 
         return self.context.resubmission.submitted(attempt)
 
-    def _bring_back(self, node: Node) -> None:
+    def _bring_back(self, *nodes: Node) -> None:
         """Compute caches again that were lost with their workers."""
         cached, lost = self.at_hand.cached, self.context.scheduler().lost
-        needed = topological(node, until=self.at_hand.has)
-        for each in needed:
+        for each in topological(*nodes, until=self.at_hand.has):
             if each.mark in cached and lost(cached[each.mark].entries.values()):
                 self.at_hand.lose(each)
                 self.prepare(each)

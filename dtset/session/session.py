@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any, Protocol, TypeVar
 
 from dtset.checkpoint.clear import delete_tset
@@ -66,6 +67,12 @@ class Pending(Protocol):
 
 
 _P = TypeVar("_P", bound=Pending)
+
+
+def _is_persist(prepared: Pending) -> bool:
+    """Whether what was prepared is a persist, which may be carried out together with others."""
+    node = getattr(prepared, "_node", None)
+    return isinstance(node, Stored) and node.durable
 
 
 class Session:
@@ -196,8 +203,12 @@ class Session:
     def carry_out(self, *prepared: Pending) -> None:
         """Carry out some of what was prepared, or all that waits, in the order in which it was prepared."""
         self.check_open()
-        for each in prepared or tuple(self.waiting):
-            each._carry_out()
+        for are_persists, group in groupby(prepared or tuple(self.waiting), _is_persist):
+            together = list(group)
+            if are_persists and len(together) > 1:
+                self.run.prepare_together([getattr(each, "_node") for each in together])  # noqa: B009
+            for each in together:
+                each._carry_out()
         self.cut()
 
     def done(self, prepared: Pending) -> None:
