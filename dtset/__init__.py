@@ -34,7 +34,7 @@ from dtset.plan.source_func import SourceFunc
 
 if TYPE_CHECKING:
     from dtset.environment import TSetEnvironment
-    from dtset.functions import DataPartition, JoinedTuple
+    from dtset.functions import DataObject, DataPartition, JoinedTuple
     from dtset.tset.tset import CachedTSet, KeyedTSet, PersistedTSet, TSet
 
 __version__ = "0.1.0"
@@ -45,6 +45,7 @@ __all__ = [
     "ConfigurationError",
     "CorruptCheckpointError",
     "DTSetError",
+    "DataObject",
     "DataPartition",
     "EmptyTSetError",
     "FingerprintError",
@@ -71,7 +72,7 @@ __all__ = [
 
 _LATER = {
     "dtset.environment": ("TSetEnvironment",),
-    "dtset.functions": ("DataPartition", "JoinedTuple"),
+    "dtset.functions": ("DataObject", "DataPartition", "JoinedTuple"),
     "dtset.tset.tset": ("CachedTSet", "KeyedTSet", "PersistedTSet", "TSet"),
 }
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dtset.operators.data_partition import DataPartition
+from dtset.operators.data_partition import DataObject, DataPartition
 from dtset.operators.joins import JoinedTuple
 from dtset.plan.context import TSetContext
 from dtset.plan.source_func import SourceFunc
 
-__all__ = ["DataPartition", "JoinedTuple", "SourceFunc", "TSetContext"]
+__all__ = ["DataObject", "DataPartition", "JoinedTuple", "SourceFunc", "TSetContext"]

@@ -18,6 +18,7 @@ from dtset.operators.sources import (
     RangeSource,
 )
 from dtset.plan.nodes import Source, SourceData
+from dtset.plan.rows import rows_of_frame
 from dtset.session.arguments import a_mapping, a_number
 from dtset.session.session import Session
 from dtset.tset.tset import KeyedTSet, TSet
@@ -111,7 +112,7 @@ class Sources:
         Parameters
         ----------
         data : iterable or mapping
-            The elements; a mapping gives a KeyedTSet of its items. What is changed in it later is not seen.
+            The elements; a mapping gives a KeyedTSet of its items, a pandas DataFrame its rows as named tuples. What is changed in it later is not seen.
         parallelism : int
             Number of partitions, contiguous and of about the same length; 0: the environment's default.
 
@@ -128,6 +129,9 @@ class Sources:
         """
         if isinstance(data, Mapping):
             return self.parallelize_dict(data, parallelism)
+        # A pandas DataFrame: iterated over, it would give the names of its columns.
+        if hasattr(data, "itertuples"):
+            data = rows_of_frame(data)
         return self.parallelize_list(data, parallelism)
 
     def parallelize_list(self, data: Iterable[T], parallelism: int = 0) -> TSet[T]:

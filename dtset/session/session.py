@@ -34,6 +34,7 @@ from dtset.execution.stage import TaskSettings
 from dtset.execution.submit import RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
 from dtset.execution.workers.parent_watch import end_with
+from dtset.operators.data_partition import DataPartition
 from dtset.operators.operator import Action
 from dtset.plan.nodes import Node, Stored, snapshot_of_sides
 from dtset.plan.user_function import UserFunction
@@ -234,6 +235,10 @@ class Session:
     def elements(self, node: Node) -> Iterator[Any]:
         """All elements of a node, in the order of its partitions."""
         return actions.elements(self.run, self._as_bound(node))
+
+    def partitions(self, node: Node) -> list[DataPartition[Any]]:
+        """The partitions of a node."""
+        return actions.partitions(self.run, self._as_bound(node))
 
     def take(self, node: Node, n: int) -> list[Any]:
         """The first elements of a node."""

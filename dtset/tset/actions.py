@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 
 from dtset.errors import EmptyTSetError
 from dtset.operators.actions import FOR_EACH
+from dtset.operators.data_partition import DataObject
 from dtset.operators.operator import Action, function_of
 from dtset.operators.partitionwise import SINK
 from dtset.plan.context import TSetContext
@@ -103,6 +104,19 @@ class Actions(Handle[T]):
             In the order of the partitions.
         """
         return list(self._session.elements(self._node))
+
+    def get_data(self) -> DataObject[T]:
+        """Compute all elements, and return them by partition (Twister2's name).
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-data") as env:
+        ...     data = env.range(5, parallelism=2).get_data()
+        ...     [(partition.id, list(partition)) for partition in data.get_partitions()]
+        [(0, [0, 1]), (1, [2, 3, 4])]
+        """
+        return DataObject(self._session.partitions(self._node))
 
     def first(self) -> T:
         """Compute the first element, from the first partition and then from ever more at once.
