@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from dtset.checkpoint.manifest import Manifest
+from dtset.errors import DTSetError
 from dtset.execution.at_hand import AtHand, Persisted
 from dtset.execution.cache import keep
 from dtset.execution.lower import Target, Want
@@ -15,7 +16,7 @@ from dtset.execution.outputs import Output
 from dtset.execution.persist import persist, persist_together
 from dtset.execution.resolve import Resolved, resolve
 from dtset.execution.submit import RunContext, computed, packed
-from dtset.plan.nodes import Node, topological
+from dtset.plan.nodes import Node, described, topological
 
 _T = TypeVar("_T")
 
@@ -37,13 +38,24 @@ class Run:
         output: Output,
         partitions: Sequence[int] | None = None,
         functions: Mapping[str, object] | None = None,
+        expected: str | None = None,
     ) -> dict[int, Any]:
-        """Carry out an action on some or all partitions; return what its output gave for each."""
+        """Carry out an action on some or all partitions; return what its output gave for each.
+
+        What is `expected` is the fingerprint that what is packed has to have.
+        """
         resolved = self.prepare(node)
         wanted = range(node.parallelism) if partitions is None else partitions
         want = Want(node, output, wanted)
         target = packed(self.context, resolved, want, functions=functions)
+        if expected is not None and expected != self._fingerprint(node):
+            raise DTSetError(
+                f"what {described(node)} is computed from has changed while it was packed for the workers: run it again"
+            )
         return self._submit(target, partial(computed, self.context))[0]
+
+    def _fingerprint(self, node: Node) -> str:
+        return self.context.index.fingerprint(node, self.at_hand).digest
 
     def prepare(self, node: Node) -> Resolved:
         """Run the persists and caches that a node depends on, and the node where it is one; return what is at hand then.

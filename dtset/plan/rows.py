@@ -17,9 +17,13 @@ def row_class(columns: tuple[str, ...]) -> Any:
     >>> row_class(("city", "2020"))("Ulm", 3)
     Row(city='Ulm', _1=3)
     """
-    made: Any = namedtuple("Row", columns, rename=True)
+    made = _named(columns)
     made.__reduce__ = lambda row: (row_of, (columns, tuple(row)))
     return made
+
+
+def _named(columns: tuple[str, ...]) -> Any:
+    return namedtuple("Row", list(columns), rename=True)
 
 
 def row_of(columns: tuple[str, ...], values: Iterable[Any]) -> Any:

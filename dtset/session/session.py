@@ -34,6 +34,7 @@ from dtset.execution.stage import TaskSettings
 from dtset.execution.submit import RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
 from dtset.execution.workers.parent_watch import end_with
+from dtset.io.writing import Target
 from dtset.operators.data_partition import DataPartition
 from dtset.operators.operator import Action
 from dtset.plan.nodes import Node, Stored, snapshot_of_sides
@@ -51,6 +52,7 @@ from dtset.session.process import (
     uncaught,
     versions,
 )
+from dtset.session.writing import write
 from dtset.storage.local_store import local_path
 from dtset.storage.opening import open_store
 
@@ -251,6 +253,16 @@ class Session:
     def visit(self, node: Node, action: Action, functions: Mapping[str, UserFunction]) -> None:
         """Carry out an action on the workers, for its effect."""
         actions.visit(self.run, self._as_bound(node), action, functions)
+
+    def write(self, node: Node, target: Target, *, overwrite: bool) -> None:
+        """Write the elements of a node to files."""
+        write(
+            self.run,
+            self._as_bound(node),
+            target,
+            overwrite=overwrite,
+            is_alone=lambda: not self._recorder.others(),
+        )
 
     def plan(self, node: Node) -> RunPlan:
         """What the persists that a node depends on would find."""

@@ -26,6 +26,7 @@ from dtset.tset.nodes import applied, exchanged
 from dtset.tset.same_type import SameType
 from dtset.tset.stored import InMemory, InStore
 from dtset.tset.storing import Storing
+from dtset.tset.writing import Writers
 
 if TYPE_CHECKING:
     from dtset.io.files import Urls
@@ -37,7 +38,7 @@ V = TypeVar("V")
 W = TypeVar("W")
 
 
-class TSet(SameType[T], Storing, Actions[T], Aggregations[T]):
+class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T]):
     """Elements in partitions, computed when an action wants them: Twister2's ``TSet``.
 
     Made by the sources of a `TSetEnvironment` and by the operations here. Operations give new TSets and
