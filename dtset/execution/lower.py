@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -13,6 +14,7 @@ from dask._task_spec import Task, TaskRef
 from dtset.exchange.deal import parent_of
 from dtset.execution.at_hand import Cached
 from dtset.execution.code import StoredShipment
+from dtset.execution.data.graph_source import GraphInput, GraphSource
 from dtset.execution.exchange.receiving import ReceiveInput, split_group
 from dtset.execution.exchange.sending import SendOutput
 from dtset.execution.expected_files import ExpectedFiles
@@ -44,7 +46,8 @@ _ARITY = 32
 _ZIPS_IN_A_STACK = 20
 
 
-Whereabouts: TypeAlias = Mapping[Mark, LoadInput | BlockInput | Cached]
+Given: TypeAlias = LoadInput | BlockInput | GraphSource
+Whereabouts: TypeAlias = Mapping[Mark, Given | Cached]
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Target:
     """
 
     wants: Sequence[Want]
-    resolved: Mapping[Mark, LoadInput | BlockInput]
+    resolved: Mapping[Mark, Given]
     shipment: Shipment | StoredShipment = field(repr=False)
     digests: Mapping[Mark, str]
     files: tuple[ExpectedFiles, ...] = ()
@@ -280,6 +283,9 @@ class _Lowering:
         name = node.operator.name
         if isinstance(at_hand, LoadInput | BlockInput):
             return _Reading(name, at_hand.of, _nothing)
+        if isinstance(at_hand, GraphSource):
+            added = partial(at_hand.reading, f"{name}-{node.mark.number}", graph=self.graph)
+            return _Reading(name, GraphInput, added)
         if isinstance(at_hand, Cached):
             self.graph.update(at_hand.entries)
             return _blocks(name, list(zip(at_hand.entries, at_hand.groups, strict=True)))

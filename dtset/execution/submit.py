@@ -12,12 +12,13 @@ from dtset.checkpoint.layout import run_path
 from dtset.exchange.deal import common_deal
 from dtset.execution.at_hand import AtHand, Cached, Persisted
 from dtset.execution.code import sent
+from dtset.execution.data.graph_source import GraphSource
+from dtset.execution.data.inline import SequenceSource, inlined
 from dtset.execution.exchange.stretches import forget_exchanges
 from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.forwarding.logs import driver_logging
-from dtset.execution.inline import SequenceSource, inlined
 from dtset.execution.inputs import BlockInput, LoadInput
-from dtset.execution.lower import Lowered, Target, Want, lower
+from dtset.execution.lower import Given, Lowered, Target, Want, lower
 from dtset.execution.resolve import Index, Resolved
 from dtset.execution.resubmit import Resubmission
 from dtset.execution.schedulers.scheduler import Scheduler
@@ -67,13 +68,15 @@ def packed(
     """What is wanted, with the user's code as it is now: what is submitted again is the same."""
     at_hand = run.at_hand
     needed = topological(*(want.node for want in wants), until=at_hand.has)
-    where: dict[Mark, LoadInput | BlockInput] = {}
+    where: dict[Mark, Given] = {}
     objects: dict[str, object] = {"config": dict(run.index.config), **(functions or {})}
     for each in needed:
         if each.mark in at_hand.persisted:
             where[each.mark] = at_hand.persisted[each.mark].input
         elif isinstance(each, Source) and isinstance(each.data, SequenceSource):
             where[each.mark] = _brought(run, each, each.data)
+        elif isinstance(each, Source) and isinstance(each.data, GraphSource):
+            where[each.mark] = each.data
         else:
             if isinstance(each, Source) and each.data is not None:
                 objects[str(each.mark.number)] = each.data

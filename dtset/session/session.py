@@ -7,7 +7,7 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import groupby
 from typing import Any, Protocol, TypeVar
@@ -24,7 +24,7 @@ from dtset.diagnostics.banner import banner, environment_lines, miss_line, persi
 from dtset.diagnostics.console import attach_console
 from dtset.errors import ConfigurationError, UsageError
 from dtset.execution.at_hand import Persisted
-from dtset.execution.inline import SequenceSource, snapshot
+from dtset.execution.data.inline import SequenceSource, snapshot
 from dtset.execution.preview import RunPlan, preview
 from dtset.execution.resolve import Index
 from dtset.execution.resubmit import Resubmission
@@ -53,6 +53,7 @@ from dtset.session.process import (
     versions,
 )
 from dtset.session.writing import write
+from dtset.storage.batch import Batch
 from dtset.storage.local_store import local_path
 from dtset.storage.opening import open_store
 
@@ -224,9 +225,16 @@ class Session:
 
     # What is asked of nodes ---------------------------------------------------------------------
 
-    def snapshot(self, sequence: Sequence[Any], parallelism: int) -> SequenceSource:
+    def snapshot(
+        self,
+        batch_of: Callable[[slice], Batch],
+        length: int,
+        parallelism: int,
+        digest: str | None = None,
+    ) -> SequenceSource:
         """A sequence as it is now, cut into partitions."""
-        return snapshot(sequence, parallelism, self.run.context.settings.batch_size)
+        size = self.run.context.settings.batch_size
+        return snapshot(batch_of, length, parallelism, size, digest)
 
     def _as_bound(self, node: Node) -> Node:
         """A plan as its side inputs are bound now; what an action before has carried out waits no more."""
