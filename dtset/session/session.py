@@ -25,6 +25,7 @@ from dtset.diagnostics.console import attach_console
 from dtset.errors import ConfigurationError, UsageError
 from dtset.execution.at_hand import Persisted
 from dtset.execution.data.inline import SequenceSource, snapshot
+from dtset.execution.export import Export, exported, kept_elsewhere
 from dtset.execution.preview import RunPlan, preview
 from dtset.execution.resolve import Index
 from dtset.execution.resubmit import Resubmission
@@ -271,6 +272,14 @@ class Session:
             overwrite=overwrite,
             is_alone=lambda: not self._recorder.others(),
         )
+
+    def export(self, node: Node, known: Export | None) -> Export:
+        """Return a node as a Dask graph of its own."""
+        return exported(self.run, self._as_bound(node), known)
+
+    def kept_elsewhere(self, stored: Stored, entries: Mapping[Any, Any]) -> bool:
+        """Take what Dask keeps for a cache's partitions; return whether it does."""
+        return kept_elsewhere(self.run, stored, entries)
 
     def plan(self, node: Node) -> RunPlan:
         """What the persists that a node depends on would find."""

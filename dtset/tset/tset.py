@@ -22,6 +22,7 @@ from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Apply, Exchange, Node, Stored, Zip
 from dtset.tset.actions import Actions
 from dtset.tset.aggregations import Aggregations
+from dtset.tset.exports import Exports
 from dtset.tset.nodes import applied, exchanged
 from dtset.tset.same_type import SameType
 from dtset.tset.stored import InMemory, InStore
@@ -38,7 +39,7 @@ V = TypeVar("V")
 W = TypeVar("W")
 
 
-class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T]):
+class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Exports[T]):
     """Elements in partitions, computed when an action wants them: Twister2's ``TSet``.
 
     Made by the sources of a `TSetEnvironment` and by the operations here. Operations give new TSets and
