@@ -36,7 +36,7 @@ from dtset.plan.source_func import SourceFunc
 
 if TYPE_CHECKING:
     from dtset.environment import TSetEnvironment
-    from dtset.functions import DataPartition, JoinedTuple
+    from dtset.functions import DataObject, DataPartition, JoinedTuple
     from dtset.tset.tset import CachedTSet, KeyedTSet, PersistedTSet, TSet
 
 __version__ = "0.1.0"
@@ -47,6 +47,7 @@ __all__ = [
     "ConfigurationError",
     "CorruptCheckpointError",
     "DTSetError",
+    "DataObject",
     "DataPartition",
     "EmptyTSetError",
     "Failed",
@@ -75,7 +76,7 @@ __all__ = [
 
 _LATER = {
     "dtset.environment": ("TSetEnvironment",),
-    "dtset.functions": ("DataPartition", "JoinedTuple"),
+    "dtset.functions": ("DataObject", "DataPartition", "JoinedTuple"),
     "dtset.tset.tset": ("CachedTSet", "KeyedTSet", "PersistedTSet", "TSet"),
 }
 

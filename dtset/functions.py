@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dtset.operators.data_partition import DataPartition
+from dtset.operators.data_partition import DataObject, DataPartition
 from dtset.operators.joins import JoinedTuple
 from dtset.plan.context import TSetContext
 from dtset.plan.partition_func import PartitionFunc
 from dtset.plan.source_func import SourceFunc
 
-__all__ = ["DataPartition", "JoinedTuple", "PartitionFunc", "SourceFunc", "TSetContext"]
+__all__ = [
+    "DataObject",
+    "DataPartition",
+    "JoinedTuple",
+    "PartitionFunc",
+    "SourceFunc",
+    "TSetContext",
+]

@@ -6,20 +6,29 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
-from dtset.errors import ConfigurationError, UsageError
+from dtset.errors import ConfigurationError, FingerprintError, UsageError
+from dtset.fingerprint import fingerprint
 from dtset.io.function_files import function_files
 from dtset.operators.operator import Reader, function_of
 from dtset.operators.sources import (
     CREATE_KEYED_SOURCE,
     CREATE_SOURCE,
+    FROM_BAG,
+    FROM_DATAFRAME,
+    FROM_DELAYED,
+    FROM_NUMPY,
     PARALLELIZE,
     RANGE,
     READ_TEXT,
+    READ_ZARR,
     RangeSource,
 )
 from dtset.plan.nodes import Source, SourceData
+from dtset.plan.rows import rows_of_frame
 from dtset.session.arguments import a_mapping, a_number
 from dtset.session.session import Session
+from dtset.storage.batch import Rows
+from dtset.storage.numpy_batches import Arrays, from_numpy
 from dtset.tset.tset import KeyedTSet, TSet
 
 if TYPE_CHECKING:
@@ -111,7 +120,7 @@ class Sources:
         Parameters
         ----------
         data : iterable or mapping
-            The elements; a mapping gives a KeyedTSet of its items. What is changed in it later is not seen.
+            The elements; a mapping gives a KeyedTSet of its items, a pandas DataFrame its rows as named tuples. What is changed in it later is not seen.
         parallelism : int
             Number of partitions, contiguous and of about the same length; 0: the environment's default.
 
@@ -128,6 +137,9 @@ class Sources:
         """
         if isinstance(data, Mapping):
             return self.parallelize_dict(data, parallelism)
+        # A pandas DataFrame: iterated over, it would give the names of its columns.
+        if hasattr(data, "itertuples"):
+            data = rows_of_frame(data)
         return self.parallelize_list(data, parallelism)
 
     def parallelize_list(self, data: Iterable[T], parallelism: int = 0) -> TSet[T]:
@@ -231,6 +243,114 @@ class Sources:
         data = text_source(urlpath, partitions, encoding, errors, options)
         return TSet(self._session, Source(operator=READ_TEXT, data=data, parallelism=partitions))
 
+    def read_zarr(
+        self,
+        url: str | os.PathLike[str],
+        parallelism: int = 0,
+        *,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> TSet[Any]:
+        """Make a TSet of the rows of a Zarr array: its elements or, of one with more dimensions, an array a row.
+
+        Parameters
+        ----------
+        url : str
+            fsspec URL or path of the array, of format 2 or 3.
+        parallelism : int
+            Number of partitions, cut between chunks where there are as many; 0: the environment's default.
+        storage_options : mapping, optional
+            Passed to fsspec; never written anywhere.
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np, zarr
+        >>> from dtset import TSetEnvironment
+        >>> folder = tempfile.mkdtemp()
+        >>> array = zarr.create_array(folder, data=np.arange(6) / 2, chunks=2)
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-zarr") as env:
+        ...     env.read_zarr(folder, 3).collect()
+        [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
+        """
+        from dtset.io.zarr_arrays import zarr_source
+
+        data = zarr_source(url, a_mapping("storage_options", storage_options))
+        return TSet(self._session, self._source(READ_ZARR, data, parallelism))
+
+    def from_numpy(self, array: Arrays, parallelism: int = 0) -> TSet[Any]:
+        """Make a TSet of the rows of a NumPy array, or of a tuple of arrays with as many: as `TSet.map_batches` gives them.
+
+        What is changed in it later is not seen.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-numpy") as env:
+        ...     env.from_numpy((np.arange(3), np.array(["a", "b", "c"])), 2).collect()
+        [(0, 'a'), (1, 'b'), (2, 'c')]
+        """
+        batch, partitions = from_numpy(array), self._partitions(parallelism)
+        try:
+            digest = fingerprint(array)
+        except FingerprintError:
+            digest = None
+        taken = self._session.snapshot(batch.__getitem__, len(batch), partitions, digest)
+        return TSet(self._session, self._source(FROM_NUMPY, taken, partitions))
+
+    def from_bag(self, bag: Any, *, version: object = None) -> TSet[Any]:
+        """Make a TSet of the elements of a `dask.bag.Bag`, with its partitions.
+
+        Parameters
+        ----------
+        bag : dask.bag.Bag
+            Its graph becomes part of those that read it.
+        version : object, optional
+            Your word for what its elements are, to be changed when they change. Default: the functions and arguments
+            of all its tasks are fingerprinted; what they read by themselves, from files say, is not looked at.
+
+        Examples
+        --------
+        >>> import dask.bag
+        >>> from dtset import TSetEnvironment
+        >>> bag = dask.bag.from_sequence(range(4), npartitions=2).map(lambda i: i * i)
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-bag") as env:
+        ...     env.from_bag(bag).collect()
+        [0, 1, 4, 9]
+        """
+        return self._collections(FROM_BAG, [bag], version)
+
+    def from_delayed(self, values: Any, *, version: object = None) -> TSet[Any]:
+        """Make a TSet of `dask.delayed` values: each an iterable, the elements of a partition; `version` as of `from_bag`."""
+        values = values if isinstance(values, Sequence) else [values]
+        return self._collections(FROM_DELAYED, values, version)
+
+    def from_dataframe(
+        self, frame: Any, parallelism: int = 0, *, version: object = None
+    ) -> TSet[Any]:
+        """Make a TSet of the rows of a DataFrame, as named tuples, without its index.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Of pandas, cut into `parallelism` partitions; or of `dask.dataframe`, with its own partitions.
+        version : object, optional
+            Of one of `dask.dataframe`: as of `from_bag`.
+        """
+        if isinstance(getattr(frame, "npartitions", None), int):
+            return self._collections(FROM_DATAFRAME, [frame], version)
+        if not hasattr(frame, "itertuples"):
+            raise UsageError(f"from_dataframe() takes a DataFrame, and was given {frame!r:.80}")
+        rows: TSet[Any] = self.parallelize(frame, parallelism)
+        return rows
+
+    def _collections(
+        self, operator: Reader, collections: Sequence[Any], version: object
+    ) -> TSet[Any]:
+        from dtset.io.collections import collection_source
+
+        data = collection_source(f"{operator.name}()", collections, version)
+        return TSet(self._session, self._source(operator, data, len(data.keys)))
+
     def _partitions(self, parallelism: int) -> int:
         """Number of partitions of a source."""
         number = a_number(parallelism, least=0)
@@ -262,5 +382,5 @@ class Sources:
         except TypeError as error:
             raise UsageError(f"parallelize() takes an iterable or a mapping: {error}") from error
         partitions = self._partitions(parallelism)
-        taken = self._session.snapshot(elements, partitions)
+        taken = self._session.snapshot(lambda rows: Rows(elements[rows]), len(elements), partitions)
         return self._source(PARALLELIZE, taken, partitions)

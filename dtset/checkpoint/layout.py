@@ -70,6 +70,11 @@ def generation_path(job_id: str, fingerprint: str, generation: str) -> str:
     return f"{tset_path(job_id, fingerprint)}/{generation}"
 
 
+def written_path(job_id: str, target: str, name: str) -> str:
+    """Record of a file that the job has written elsewhere, or of the folder that it is in."""
+    return f"{job_id}/written/{target}/{name}.json"
+
+
 def part_path(generation_path: str, partition: int) -> str:
     """Record that commits one partition."""
     return f"{generation_path}/parts/{partition}.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dtset.errors import DTSetError, FingerprintError
 from dtset.execution.at_hand import Cached, anew
-from dtset.execution.lower import Target, asking_for_classes
+from dtset.execution.lower import Target, Want, asking_for_classes
 from dtset.execution.outputs import BlockOutput
 from dtset.execution.resolve import Found, Resolved
 from dtset.execution.submit import RunContext, Submit, lowered, packed
@@ -19,7 +19,7 @@ def keep(run: RunContext, found: Found, resolved: Resolved, submit: Submit) -> N
     elif tree is not None:
         # What it is computed from may change: a persist below raises this, now or later.
         tree = anew(tree)
-    target = packed(run, resolved, node.inputs[0], BlockOutput(), range(node.parallelism))
+    target = packed(run, resolved, Want(node.inputs[0], BlockOutput(), range(node.parallelism)))
 
     def kept(target: Target, attempt: int) -> Cached:
         return _kept(run, target, attempt, dealt=found.dealt, tree=tree)
@@ -47,7 +47,8 @@ def _kept(
 ) -> Cached:
     """Compute partitions and keep them where they are."""
     made = lowered(run, target, attempt)
-    entries = run.scheduler().keep(made.graph, [key for key, _ in made.groups])
+    (groups,) = made.groups
+    entries = run.scheduler().keep(made.graph, [key for key, _ in groups])
     occurring = run.scheduler().compute(*asking_for_classes(entries))
     classes = frozenset[tuple[str, str]]().union(*occurring)
-    return Cached([group for _, group in made.groups], entries, dealt, classes, tree)
+    return Cached([group for _, group in groups], entries, dealt, classes, tree)

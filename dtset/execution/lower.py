@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -13,6 +14,7 @@ from dask._task_spec import Task, TaskRef
 from dtset.exchange.deal import parent_of
 from dtset.execution.at_hand import Cached
 from dtset.execution.code import StoredShipment
+from dtset.execution.data.graph_source import GraphInput, GraphSource
 from dtset.execution.exchange.receiving import ReceiveInput, split_group
 from dtset.execution.exchange.sending import SendOutput
 from dtset.execution.expected_files import ExpectedFiles
@@ -44,21 +46,29 @@ _ARITY = 32
 _ZIPS_IN_A_STACK = 20
 
 
-Whereabouts: TypeAlias = Mapping[Mark, LoadInput | BlockInput | Cached]
+Given: TypeAlias = LoadInput | BlockInput | GraphSource
+Whereabouts: TypeAlias = Mapping[Mark, Given | Cached]
+
+
+@dataclass(frozen=True)
+class Want:
+    """Some partitions of a node, and what becomes of them."""
+
+    node: Node
+    output: Output
+    partitions: Sequence[int]
 
 
 @dataclass(frozen=True)
 class Target:
-    """What an action wants: some partitions of a node, and what becomes of them.
+    """What is wanted together, of some nodes; what these have in common is computed once.
 
     `digests` are fingerprints, by node, of operators that see them as ``ctx.id`` and ``ctx.random``; `files` are what
     functions read by themselves, in the state that was fingerprinted.
     """
 
-    node: Node
-    output: Output
-    partitions: Sequence[int]
-    resolved: Mapping[Mark, LoadInput | BlockInput]
+    wants: Sequence[Want]
+    resolved: Mapping[Mark, Given]
     shipment: Shipment | StoredShipment = field(repr=False)
     digests: Mapping[Mark, str]
     files: tuple[ExpectedFiles, ...] = ()
@@ -66,10 +76,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Lowered:
-    """A Dask graph, its keys, and the group of partitions that each of them gives."""
+    """A Dask graph; for each want its keys, and the group of partitions that each of them gives."""
 
     graph: Graph
-    groups: Sequence[tuple[Key, Sequence[int]]]
+    groups: Sequence[Sequence[tuple[Key, Sequence[int]]]]
     settings: TaskSettings
     has_exchange: bool
 
@@ -125,8 +135,10 @@ def lower(
         files=target.files,
     )
     # From the sources on: a plan may be deeper than a stack.
-    needed = topological(target.node, until=lambda node: node.mark in at_hand)
+    ends = [want.node for want in target.wants]
+    needed = topological(*ends, until=lambda node: node.mark in at_hand)
     readers = Counter(above.mark for node in needed for above in node.inputs)
+    readers.update(end.mark for end in ends)
     depths = Counter[Mark]()
     for node in needed:
         if node.mark in at_hand:
@@ -141,7 +153,16 @@ def lower(
         if is_fan_out or depth > _ZIPS_IN_A_STACK:
             lowering.readings[node.mark] = lowering.fan_out(node)
         depths[node.mark] = 0 if node.mark in lowering.readings else depth
-    groups = lowering.stage(target.node, target.output, target.partitions, lowering.tasks)
+    groups = [
+        lowering.stage(
+            want.node,
+            want.output,
+            want.partitions,
+            lowering.tasks,
+            f"{want.node.mark.number}-{number}" if number else None,
+        )
+        for number, want in enumerate(target.wants)
+    ]
     has_exchange = any(isinstance(node, Exchange) for node in needed)
     return Lowered(lowering.graph, groups, settings, has_exchange)
 
@@ -263,6 +284,9 @@ class _Lowering:
         name = node.operator.name
         if isinstance(at_hand, LoadInput | BlockInput):
             return _Reading(name, at_hand.of, _nothing)
+        if isinstance(at_hand, GraphSource):
+            added = partial(at_hand.reading, f"{name}-{node.mark.number}", graph=self.graph)
+            return _Reading(name, GraphInput, added)
         if isinstance(at_hand, Cached):
             self.graph.update(at_hand.entries)
             return _blocks(name, list(zip(at_hand.entries, at_hand.groups, strict=True)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,11 +15,12 @@ from dtset.checkpoint.resolution import Miss
 from dtset.errors import DTSetError, FingerprintError, UsageError
 from dtset.exchange.deal import DealChangedError
 from dtset.execution.at_hand import Persisted
-from dtset.execution.lower import Target
-from dtset.execution.outputs import FIRST_GENERATION, Committed, PersistOutput
+from dtset.execution.lower import Target, Want
+from dtset.execution.outputs import FIRST_GENERATION, PersistOutput
 from dtset.execution.resolve import Found, Resolved, resolve
 from dtset.execution.submit import RunContext, Submit, computed, packed
-from dtset.plan.nodes import Stored, operators, title
+from dtset.fingerprint.tree import Tree
+from dtset.plan.nodes import Stored, merged, operators, title
 
 # How often what is packed is packed again, as what it reads has changed meanwhile.
 _MOST_TRIES = 4
@@ -33,7 +34,7 @@ class _Work:
     fingerprint: str
     generation: str | None
     parts: Mapping[int, Part]
-    target: Target | None
+    want: Want | None
     missed: Missed | None
 
 
@@ -44,15 +45,60 @@ def persist(run: RunContext, found: Found, resolved: Resolved, submit: Submit) -
         raise UsageError(
             f"the persisted TSet {node.name or node.mark.number} was unpersisted: its data are gone. Persist it again"
         )
-    work = found.persisted or _packed(run, found, resolved)
-    persisted = _committed(run, work, submit, began) if isinstance(work, _Work) else work
+    made = found.persisted or _packed(run, found, resolved)
+    if isinstance(made, Persisted):
+        _noted(run, node, made, began)
+        return
+    work, target = made
+    why = _said(run, work)
+    generation = work.generation
+    parts: Mapping[int, Part] = {}
+    if target is not None:
+        ((generation, parts),) = submit(target, partial(_parts, run))
+    _noted(run, node, _committed(run, work, generation, parts, why, began), began)
+
+
+def persist_together(
+    run: RunContext, found: Sequence[tuple[Found, Resolved]], submit: Submit
+) -> None:
+    """Compute persists of which nothing is there, and commit them; what they have in common is computed once."""
+    began = time.perf_counter()
+    run.check_writable()
+    works = [_work(each) for each, _ in found]
+    wants = [work.want for work in works if work.want is not None]
+    ends = merged([want.node for want in wants])
+    wants = [replace(want, node=node) for want, node in zip(wants, ends, strict=True)]
+    trees = {mark: tree for _, resolved in found for mark, tree in resolved.trees.items()}
+    target = packed(run, replace(found[0][1], trees=trees), *wants)
+    for each, _ in found:
+        if not _is_as_packed(run, each):
+            # What functions read has changed meanwhile: each is looked up again, by itself.
+            return
+    said = [_said(run, work) for work in works]
+    made = submit(target, partial(_parts, run))
+    for work, why, (generation, parts) in zip(works, said, made, strict=True):
+        _noted(run, work.node, _committed(run, work, generation, parts, why, began), began)
+
+
+def _noted(run: RunContext, node: Stored, persisted: Persisted, began: float) -> None:
+    """Take note of a persist that is there."""
     # Whatever another program, or another persist of the same, called it.
     persisted = replace(persisted, manifest=replace(persisted.manifest, name=title(node)))
     run.at_hand.take(node, persisted)
     run.on_persist(persisted, time.perf_counter() - began)
 
 
-def _packed(run: RunContext, found: Found, resolved: Resolved) -> _Work | Persisted:
+def _is_as_packed(run: RunContext, found: Found) -> bool:
+    """Whether what was packed is what was fingerprinted."""
+    tree = found.tree
+    if not isinstance(tree, Tree):
+        return True
+    return run.index.fingerprint(found.node.inputs[0], run.at_hand).digest == tree.digest
+
+
+def _packed(
+    run: RunContext, found: Found, resolved: Resolved
+) -> tuple[_Work, Target | None] | Persisted:
     """Pack what is missing of a persist; if what it reads changes meanwhile, it is looked up again."""
     for _ in range(_MOST_TRIES):
         if found.persisted is not None:
@@ -60,11 +106,12 @@ def _packed(run: RunContext, found: Found, resolved: Resolved) -> _Work | Persis
         if isinstance(found.tree, FingerprintError):
             raise found.tree
         run.check_writable()
-        work = _work(run, found, resolved)
-        if work.target is None or found.tree is None:
-            return work
-        if run.index.fingerprint(work.target.node, run.at_hand).digest == found.tree.digest:
-            return work
+        work = _work(found)
+        if work.want is None:
+            return work, None
+        target = packed(run, resolved, work.want)
+        if _is_as_packed(run, found):
+            return work, target
         # Another thread has changed what functions read between their fingerprint and their packing.
         resolved = resolve(found.node, run.at_hand, run.index, to_run=True)
         found = resolved.stored[-1]
@@ -74,30 +121,36 @@ def _packed(run: RunContext, found: Found, resolved: Resolved) -> _Work | Persis
     )
 
 
-def _work(run: RunContext, found: Found, resolved: Resolved) -> _Work:
-    """What is missing of a persist, packed."""
+def _work(found: Found) -> _Work:
+    """What is missing of a persist."""
     node, missed, generation = found.node, found.missed, found.generation
     fingerprint = uuid.uuid4().hex * 2 if missed is None else missed.fingerprint
     parts = dict(found.resolution.parts) if isinstance(found.resolution, Miss) else {}
     if node.refresh:
         generation, parts = f"r{uuid.uuid4().hex}", {}
     missing = [number for number in range(node.parallelism) if number not in parts]
-    target = None
-    if missing:
-        output = PersistOutput(fingerprint, generation)
-        target = packed(run, resolved, node.inputs[0], output, missing)
-    return _Work(node, fingerprint, generation, parts, target, missed)
+    want = Want(node.inputs[0], PersistOutput(fingerprint, generation), missing)
+    return _Work(node, fingerprint, generation, parts, want if missing else None, missed)
 
 
-def _committed(run: RunContext, work: _Work, submit: Submit, began: float) -> Persisted:
-    """Compute what is missing of a persist, and commit all of it."""
-    node, generation, parts = work.node, work.generation, dict(work.parts)
-    why = None if work.missed is None else run.on_miss(work.missed)
+def _said(run: RunContext, work: _Work) -> str | None:
+    """Say why a persist has to be computed; one that is not looked up goes when the run ends."""
     if work.missed is None:
         run.at_hand.temporary.add(work.fingerprint)
-    if work.target is not None:
-        generation, new = submit(work.target, partial(_parts, run))
-        parts.update(new)
+        return None
+    return run.on_miss(work.missed)
+
+
+def _committed(
+    run: RunContext,
+    work: _Work,
+    generation: str | None,
+    new: Mapping[int, Part],
+    why: str | None,
+    began: float,
+) -> Persisted:
+    """Commit a persist, all of which is in the store."""
+    node, parts = work.node, {**work.parts, **new}
     manifest = Manifest(
         job_id=run.index.job_id,
         fingerprint=work.fingerprint,
@@ -113,10 +166,13 @@ def _committed(run: RunContext, work: _Work, submit: Submit, began: float) -> Pe
     return Persisted(manifest, reused or False, why=why)
 
 
-def _parts(run: RunContext, target: Target, attempt: int) -> tuple[str, dict[int, Part]]:
-    """Compute and commit partitions: the generation they belong to, and their records."""
-    committed: dict[int, Committed] = computed(run, target, attempt)
-    generations = {each.generation for each in committed.values()}
-    if len(generations) > 1:
-        raise DealChangedError("partitions were computed from different deals")
-    return generations.pop(), {number: each.part for number, each in committed.items()}
+def _parts(run: RunContext, target: Target, attempt: int) -> list[tuple[str, dict[int, Part]]]:
+    """Compute and commit partitions: for each persist, the generation they belong to, and their records."""
+    found = []
+    for committed in computed(run, target, attempt):
+        generations = {each.generation for each in committed.values()}
+        if len(generations) > 1:
+            raise DealChangedError("partitions were computed from different deals")
+        parts = {number: each.part for number, each in committed.items()}
+        found.append((generations.pop(), parts))
+    return found

@@ -112,6 +112,12 @@ class Found:
         """Whether its elements are at hand, or in the store."""
         return self.state in (State.HIT, State.DONE)
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether all of a persist that was looked up has to be computed."""
+        cannot = self.depends_on or isinstance(self.tree, FingerprintError)
+        return self.node.durable and self.state is State.MISS and not cannot
+
     @cached_property
     def missed(self) -> Missed | None:
         """What is missing of a persist that was looked up, and what it is to be made from."""

@@ -8,14 +8,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 from dtset.checkpoint.manifest import Manifest
+from dtset.errors import DTSetError
 from dtset.execution.at_hand import AtHand, Persisted
 from dtset.execution.cache import keep
-from dtset.execution.lower import Target
+from dtset.execution.lower import Target, Want
 from dtset.execution.outputs import Output
-from dtset.execution.persist import persist
+from dtset.execution.persist import persist, persist_together
 from dtset.execution.resolve import Resolved, resolve
 from dtset.execution.submit import RunContext, computed, packed
-from dtset.plan.nodes import Node, topological
+from dtset.plan.nodes import Node, described, topological
 
 _T = TypeVar("_T")
 
@@ -37,12 +38,24 @@ class Run:
         output: Output,
         partitions: Sequence[int] | None = None,
         functions: Mapping[str, object] | None = None,
+        expected: str | None = None,
     ) -> dict[int, Any]:
-        """Carry out an action on some or all partitions; return what its output gave for each."""
+        """Carry out an action on some or all partitions; return what its output gave for each.
+
+        What is `expected` is the fingerprint that what is packed has to have.
+        """
         resolved = self.prepare(node)
         wanted = range(node.parallelism) if partitions is None else partitions
-        target = packed(self.context, resolved, node, output, wanted, functions)
-        return self._submit(target, partial(computed, self.context))
+        want = Want(node, output, wanted)
+        target = packed(self.context, resolved, want, functions=functions)
+        if expected is not None and expected != self._fingerprint(node):
+            raise DTSetError(
+                f"what {described(node)} is computed from has changed while it was packed for the workers: run it again"
+            )
+        return self._submit(target, partial(computed, self.context))[0]
+
+    def _fingerprint(self, node: Node) -> str:
+        return self.context.index.fingerprint(node, self.at_hand).digest
 
     def prepare(self, node: Node) -> Resolved:
         """Run the persists and caches that a node depends on, and the node where it is one; return what is at hand then.
@@ -60,6 +73,17 @@ class Run:
                 carry_out = persist if found.node.durable else keep
                 carry_out(self.context, found, resolved, self._submit)
 
+    def prepare_together(self, nodes: Sequence[Node]) -> None:
+        """Run persists that miss and do not depend on one another, and compute once what they have in common."""
+        nodes = [node for node in nodes if node.inputs]
+        for node in nodes:
+            if not self.plan(node).stored[-1].is_known:
+                self.prepare(node.inputs[0])
+        looked_up = [(resolved.stored[-1], resolved) for resolved in map(self.plan, nodes)]
+        found = [(last, resolved) for last, resolved in looked_up if last.is_missing]
+        if len(found) > 1:
+            persist_together(self.context, found, self._submit)
+
     def plan(self, node: Node, *, to_run: bool = False) -> Resolved:
         """Look up what a node depends on."""
         return resolve(node, self.at_hand, self.context.index, to_run=to_run)
@@ -72,16 +96,15 @@ class Run:
         """Carry out what is packed, and again what was lost."""
 
         def attempt(number: int) -> _T:
-            self._bring_back(target.node)
+            self._bring_back(*(want.node for want in target.wants))
             return carry_out(target, number)
 
         return self.context.resubmission.submitted(attempt)
 
-    def _bring_back(self, node: Node) -> None:
+    def _bring_back(self, *nodes: Node) -> None:
         """Compute caches again that were lost with their workers."""
         cached, lost = self.at_hand.cached, self.context.scheduler().lost
-        needed = topological(node, until=self.at_hand.has)
-        for each in needed:
+        for each in topological(*nodes, until=self.at_hand.has):
             if each.mark in cached and lost(cached[each.mark].entries.values()):
                 self.at_hand.lose(each)
                 self.prepare(each)

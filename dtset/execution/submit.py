@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, islice
 from typing import Any, Protocol, TypeVar
 
 from dtset.checkpoint.explain import Missed
@@ -12,13 +12,13 @@ from dtset.checkpoint.layout import run_path
 from dtset.exchange.deal import common_deal
 from dtset.execution.at_hand import AtHand, Cached, Persisted
 from dtset.execution.code import sent
+from dtset.execution.data.graph_source import GraphSource
+from dtset.execution.data.inline import SequenceSource, inlined
 from dtset.execution.exchange.stretches import forget_exchanges
 from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.forwarding.logs import driver_logging
-from dtset.execution.inline import SequenceSource, inlined
 from dtset.execution.inputs import BlockInput, LoadInput
-from dtset.execution.lower import Lowered, Target, lower
-from dtset.execution.outputs import Output
+from dtset.execution.lower import Given, Lowered, Target, Want, lower
 from dtset.execution.resolve import Index, Resolved
 from dtset.execution.resubmit import Resubmission
 from dtset.execution.schedulers.scheduler import Scheduler
@@ -65,20 +65,21 @@ class Submit(Protocol):
 def packed(
     run: RunContext,
     resolved: Resolved,
-    node: Node,
-    output: Output,
-    partitions: Sequence[int],
+    *wants: Want,
     functions: Mapping[str, object] | None = None,
 ) -> Target:
-    """What an action wants, with the user's code as it is now: what is submitted again is the same."""
-    at_hand, needed = run.at_hand, topological(node, until=run.at_hand.has)
-    where: dict[Mark, LoadInput | BlockInput] = {}
+    """What is wanted, with the user's code as it is now: what is submitted again is the same."""
+    at_hand = run.at_hand
+    needed = topological(*(want.node for want in wants), until=at_hand.has)
+    where: dict[Mark, Given] = {}
     objects: dict[str, object] = {"config": dict(run.index.config), **(functions or {})}
     for each in needed:
         if each.mark in at_hand.persisted:
             where[each.mark] = at_hand.persisted[each.mark].input
         elif isinstance(each, Source) and isinstance(each.data, SequenceSource):
             where[each.mark] = _brought(run, each, each.data)
+        elif isinstance(each, Source) and isinstance(each.data, GraphSource):
+            where[each.mark] = each.data
         else:
             if isinstance(each, Source) and each.data is not None:
                 objects[str(each.mark.number)] = each.data
@@ -96,7 +97,7 @@ def packed(
         if found.name == "files"
     )
     digests = {mark: tree.digest for mark, tree in trees.items()}
-    return Target(node, output, partitions, where, sent(shipped, run.settings), digests, files)
+    return Target(wants, where, sent(shipped, run.settings), digests, files)
 
 
 def _brought(run: RunContext, node: Source, data: SequenceSource) -> BlockInput | LoadInput:
@@ -116,7 +117,7 @@ def lowered(run: RunContext, target: Target, attempt: int) -> Lowered:
     scheduler = run.scheduler()
     cached: dict[Mark, Cached] = {
         node.mark: run.at_hand.cached[node.mark]
-        for node in topological(target.node, until=run.at_hand.has)
+        for node in topological(*(want.node for want in target.wants), until=run.at_hand.has)
         if node.mark in run.at_hand.cached
     }
     settings = replace(
@@ -141,14 +142,18 @@ def lowered(run: RunContext, target: Target, attempt: int) -> Lowered:
     )
 
 
-def computed(run: RunContext, target: Target, attempt: int) -> dict[int, Any]:
-    """Compute partitions, once: what the output gave for each."""
+def computed(run: RunContext, target: Target, attempt: int) -> list[dict[int, Any]]:
+    """Compute partitions, once: for each want, what its output gave for each."""
     made = lowered(run, target, attempt)
-    keys = [key for key, _ in made.groups]
+    keys = [key for groups in made.groups for key, _ in groups]
     try:
-        returned: list[GroupResult] = run.scheduler().compute(made.graph, keys)
+        returned: Iterator[GroupResult] = iter(run.scheduler().compute(made.graph, keys))
     finally:
         if made.has_exchange:
             forget_exchanges(made.settings)
-    common_deal(result.deal for result in returned)
-    return {partition: result for each in returned for partition, result in each.results.items()}
+    found = []
+    for groups in made.groups:
+        results = list(islice(returned, len(groups)))
+        common_deal(result.deal for result in results)
+        found.append({key: value for each in results for key, value in each.results.items()})
+    return found

@@ -116,7 +116,7 @@ def fixed_names(urlpath: Urls) -> tuple[str, ...]:
 @contextmanager
 def opened(file: DataFile) -> Iterator[Any]:
     """Open a file for its bytes; what its file system raises shows nothing secret."""
-    with _failing(file.url, file.options):
+    with failing(file.url, file.options):
         if file.archive is not None:
             with _opened_anywhere(file.archive) as archive:
                 # Held: when it is gone, the archive is closed.
@@ -127,7 +127,7 @@ def opened(file: DataFile) -> Iterator[Any]:
             with open(file.path, "rb") as local:
                 yield local
         else:
-            with _file_system(file.url, file.options).open(file.path, "rb") as remote:
+            with file_system(file.url, file.options).open(file.path, "rb") as remote:
                 yield remote
 
 
@@ -196,7 +196,7 @@ def _found(name: str, options: Mapping[str, Any]) -> list[DataFile]:
     first, _, rest = name.partition("::")
     protocol = split_protocol(first)[0] or first
     if not rest:
-        with _failing(name, options):
+        with failing(name, options):
             return _found_remote(name, options)
     if protocol not in (*_ARCHIVES, *_CACHES):
         raise ConfigurationError(
@@ -220,7 +220,7 @@ def _members(
 ) -> list[DataFile]:
     """Members of an archive that a name means; a member's state is the archive's."""
     file = DataFile("", 0, "", f"{protocol}://", member, options, archive)
-    with _failing(archive.url, options), _opened_anywhere(archive) as raw:
+    with failing(archive.url, options), _opened_anywhere(archive) as raw:
         found = _archive_system(file, raw).find("", detail=True)
     # Some programs that write archives call a member ./a.txt, or /a.txt.
     members = {path.removeprefix("./").lstrip("/"): path for path in found}
@@ -267,14 +267,15 @@ def _opened_anywhere(archive: DataFile) -> Iterator[Any]:
             yield raw
     if not can_seek:
         with tempfile.TemporaryFile(prefix="dtset-") as copy:
-            fs = _file_system(archive.url, archive.options)
-            with _failing(archive.url, archive.options), fs.open(archive.path, block_size=0) as raw:
+            fs = file_system(archive.url, archive.options)
+            with failing(archive.url, archive.options), fs.open(archive.path, block_size=0) as raw:
                 shutil.copyfileobj(raw, copy)
             copy.seek(0)
             yield copy
 
 
-def _file_system(url: str, options: Mapping[str, Any]) -> Any:
+def file_system(url: str, options: Mapping[str, Any]) -> Any:
+    """Return the file system of a URL."""
     try:
         return url_to_fs(url, **options)[0]
     except (ImportError, ValueError) as error:
@@ -284,7 +285,7 @@ def _file_system(url: str, options: Mapping[str, Any]) -> Any:
 
 def _found_remote(url: str, options: Mapping[str, Any]) -> list[DataFile]:
     """Files of another file system that a URL or a glob names."""
-    fs = _file_system(url, options)
+    fs = file_system(url, options)
     path = fs._strip_protocol(url)
     # What was listed before, in this process or by another one's copy of it, may have changed.
     fs.invalidate_cache()
@@ -328,8 +329,8 @@ def _listed(fs: Any, path: str, shown: str) -> list[tuple[str, Mapping[str, Any]
 def _state_now(file: DataFile) -> str:
     if not file.url:
         return local_state(file.path)[1]
-    with _failing(file.url, file.options):
-        fs = _file_system(file.url, file.options)
+    with failing(file.url, file.options):
+        fs = file_system(file.url, file.options)
         fs.invalidate_cache(file.path)
         return _state_of(fs, file, fs.info(file.path))[1]
 
@@ -380,7 +381,7 @@ def _on_any_machine(identity: str) -> str:
 
 
 @contextmanager
-def _failing(url: str, options: Mapping[str, Any]) -> Iterator[None]:
+def failing(url: str, options: Mapping[str, Any]) -> Iterator[None]:
     """Let no error of a file system through that shows what is secret in a URL or in options."""
     try:
         yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -78,3 +78,26 @@ class DataPartition(Generic[T_co]):
 
     def __repr__(self) -> str:
         return f"<DataPartition {self.id}>"
+
+
+class DataObject(Generic[T_co]):
+    """Computed elements by partition: Twister2's ``DataObject``, which `TSet.get_data` gives."""
+
+    def __init__(self, partitions: Sequence[DataPartition[T_co]]) -> None:
+        self._partitions = tuple(partitions)
+
+    @property
+    def partition_count(self) -> int:
+        """Number of partitions."""
+        return len(self._partitions)
+
+    def get_partition(self, index: int) -> DataPartition[T_co]:
+        """Return the partition of a number, from 0."""
+        return self._partitions[index]
+
+    def get_partitions(self) -> Iterator[DataPartition[T_co]]:
+        """Return an iterator over the partitions, in their order."""
+        return iter(self._partitions)
+
+    def __repr__(self) -> str:
+        return f"<DataObject of {self.partition_count} partitions>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -18,9 +18,10 @@ from dtset.operators.operator import Action, Pull, Step
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Content
 from dtset.plan.user_function import Accepted, Form
+from dtset.storage.batch import Batch
 
 
-def elements_of(batches: Batches, place: Place) -> Iterator[Any]:
+def elements_of(batches: Iterable[Batch], place: Place) -> Iterator[Any]:
     """All elements of a partition as one iterator; `place` knows how far it was read."""
     return chain.from_iterable(place.enter(batch.rows()) for batch in batches)
 

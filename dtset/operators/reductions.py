@@ -19,7 +19,7 @@ from dtset.plan.nodes import Content
 from dtset.plan.user_function import Accepted, Form
 from dtset.storage.batch import Batch, Rows
 
-_PAIR = Accepted("f(a, b)", {2: (Form.PAIR, False)}, (Form.PAIR, False))
+PAIR = Accepted("f(a, b)", {2: (Form.PAIR, False)}, (Form.PAIR, False))
 
 
 def _reduced(batches: Batches, call: Call) -> list[Any]:
@@ -49,7 +49,7 @@ def _receive_partials(streams: Sequence[Batches], call: Call) -> Batches:
         yield Rows(value)
 
 
-def _by_key(batches: Iterable[Batch], function: Callable[..., Any], place: Place) -> Any:
+def reduced_by_key(batches: Iterable[Batch], function: Callable[..., Any], place: Place) -> Any:
     """Reduce pairs by key; of equal keys, the first stands for all."""
     values: dict[Any, Any] = {}
     with_nan: dict[Hashable, Any] = {}
@@ -69,13 +69,17 @@ def _by_key(batches: Iterable[Batch], function: Callable[..., Any], place: Place
 
 def _send_by_key(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
     """Reduce a partition by key; give each pair to the partition that its key goes to."""
-    values = _by_key(batches, call.function(), call.place)
-    yield from send_by_key(batched(iter(values.items()), call.limit), call)
+    yield from sent_by_key(reduced_by_key(batches, call.function(), call.place).items(), call)
+
+
+def sent_by_key(pairs: Iterable[tuple[Any, Any]], call: Call) -> Iterator[tuple[int, Batch]]:
+    """Give pairs to the partitions that their keys go to."""
+    yield from send_by_key(batched(iter(pairs), call.limit), call)
 
 
 def _receive_by_key(streams: Sequence[Batches], call: Call) -> Batches:
     """Reduce by key what was sent, in the order of the partitions."""
-    values = _by_key(chain.from_iterable(streams), call.function(), call.place)
+    values = reduced_by_key(chain.from_iterable(streams), call.function(), call.place)
     yield from batched(iter(values.items()), call.limit)
 
 
@@ -83,9 +87,9 @@ REDUCE = Mover(
     "reduce",
     _send_partial,
     _receive_partials,
-    {FUNCTION: _PAIR},
+    {FUNCTION: PAIR},
     is_merging=True,
     of_nothing="reduce() of a TSet without elements, which has no value",
     content=Content.VALUE,
 )
-KEYED_REDUCE = Mover("keyed_reduce", _send_by_key, _receive_by_key, {FUNCTION: _PAIR})
+KEYED_REDUCE = Mover("keyed_reduce", _send_by_key, _receive_by_key, {FUNCTION: PAIR})

@@ -72,6 +72,13 @@ def _read_elements(call: Call) -> Batches:
     return streaming(elements, call.place, call.limit)
 
 
+def _read_batches(call: Call) -> Batches:
+    """Give the batches of the data."""
+    data: Any = call.data
+    with call.place.noting():
+        yield from data.batches(call.ctx, call.limit)
+
+
 def _read_range(call: Call) -> Batches:
     """Give the integers of a partition of a range: as columns where they fit 64 bits."""
     data: Any = call.data
@@ -99,4 +106,9 @@ CREATE_SOURCE = Reader("create_source", _call_function, _SOURCE)
 CREATE_KEYED_SOURCE = Reader("create_keyed_source", _call_function, _SOURCE)
 PARALLELIZE = Reader("parallelize", _read_elements)
 RANGE = Reader("range", _read_range)
+FROM_NUMPY = Reader("from_numpy", _read_elements)
+FROM_BAG = Reader("from_bag", _read_elements)
+FROM_DELAYED = Reader("from_delayed", _read_elements)
+FROM_DATAFRAME = Reader("from_dataframe", _read_elements)
+READ_ZARR = Reader("read_zarr", _read_batches)
 READ_TEXT = Reader("read_text", _read_elements)

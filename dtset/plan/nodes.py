@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import count
@@ -212,6 +212,21 @@ def snapshot_of_sides(target: Node, *, lasting: bool = False) -> Node:
     return copies.get(target.mark, target)
 
 
+def merged(ends: Sequence[Node]) -> list[Node]:
+    """Return plans in which copies of one node that read the same are one, so that it is computed once."""
+    first: dict[object, Node] = {}
+    made: dict[Mark, Node] = {}
+    for node in topological(*ends, until=_is_stored):
+        if isinstance(node, Stored):
+            made[node.mark] = node
+            continue
+        inputs = tuple(made[above.mark] for above in node.inputs)
+        sides = tuple(sorted((name, stored.mark.number) for name, stored in node.sides.items()))
+        reads = (node.mark.origin, tuple(above.mark for above in inputs), sides, node.name)
+        made[node.mark] = first.setdefault(reads, replace(node, inputs=inputs))
+    return [made[end.mark] for end in ends]
+
+
 def _is_stored(node: Node) -> bool:
     """Whether what a node gives is kept."""
     return isinstance(node, Stored)
@@ -225,7 +240,7 @@ def described(node: Node) -> str:
     >>> described(Stored(durable=True, inputs=(), parallelism=2, name="clean"))
     'persist clean'
     """
-    labels = [function.label for function in node.functions.values()]
+    labels = [function.label for function in node.functions.values() if function.label]
     if isinstance(node, Stored) and node.name is not None:
         labels = [node.name]
     return " ".join([node.operator.name, *labels])

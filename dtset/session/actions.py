@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from dtset.checkpoint.manifest import Manifest
-from dtset.checkpoint.part import read_elements
+from dtset.checkpoint.part import Part, read_elements
 from dtset.execution.outputs import ActionOutput, BlockOutput
 from dtset.execution.run import Run
 from dtset.execution.specs import action_key, action_spec
 from dtset.operators.actions import COUNT
+from dtset.operators.data_partition import DataPartition
 from dtset.operators.operator import Action
 from dtset.plan.attempts import Attempts
 from dtset.plan.nodes import Exchange, Node, Stored, topological
 from dtset.plan.user_function import UserFunction
-from dtset.storage.batch import rows_of
+from dtset.storage.batch import Batch, rows_of
 from dtset.storage.blocks import decode_block
 from dtset.storage.pickling import present_class
 
@@ -36,6 +38,18 @@ def elements(run: Run, node: Node) -> Iterator[Any]:
     results = run.evaluate(node, BlockOutput())
     for partition in sorted(results):
         yield from _decoded(results[partition])
+
+
+def partitions(run: Run, node: Node) -> list[DataPartition[Any]]:
+    """Partitions of a node: those of a persisted TSet are read when they are iterated over."""
+    if isinstance(node, Stored) and node.durable:
+        run.prepare(node)
+        manifest = run.at_hand.persisted[node.mark].manifest
+        read = [partial(_stored_batches, run, manifest, part) for part in manifest.parts]
+    else:
+        results = run.evaluate(node, BlockOutput())
+        read = [partial(_batches, results[number]) for number in sorted(results)]
+    return [DataPartition(number, batches) for number, batches in enumerate(read)]
 
 
 def take(run: Run, node: Node, n: int) -> list[Any]:
@@ -89,18 +103,26 @@ def visit(
 def _stored_elements(run: Run, manifest: Manifest) -> Iterator[Any]:
     """Elements of a committed TSet."""
     for part in manifest.parts:
-        for batch in read_elements(
-            run.context.index.store,
-            manifest.name,
-            manifest.path,
-            part,
-            resolver=present_class,
-            allow_pickle=run.context.settings.allow_pickle,
-        ):
-            yield from batch.rows()
+        yield from rows_of(_stored_batches(run, manifest, part))
+
+
+def _stored_batches(run: Run, manifest: Manifest, part: Part) -> Iterator[Batch]:
+    """Batches of a committed partition."""
+    return read_elements(
+        run.context.index.store,
+        manifest.name,
+        manifest.path,
+        part,
+        resolver=present_class,
+        allow_pickle=run.context.settings.allow_pickle,
+    )
 
 
 def _decoded(blocks: list[bytes]) -> Iterator[Any]:
     """Elements of encoded blocks, with the driver's own classes."""
+    return rows_of(_batches(blocks))
+
+
+def _batches(blocks: list[bytes]) -> Iterator[Batch]:
     for block in blocks:
-        yield from rows_of(decode_block(block, present_class))
+        yield from decode_block(block, present_class)

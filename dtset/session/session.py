@@ -7,8 +7,9 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import groupby
 from typing import Any, Protocol, TypeVar
 
 from dtset.checkpoint.clear import delete_tset
@@ -23,7 +24,8 @@ from dtset.diagnostics.banner import banner, environment_lines, miss_line, persi
 from dtset.diagnostics.console import attach_console
 from dtset.errors import ConfigurationError, UsageError
 from dtset.execution.at_hand import Persisted
-from dtset.execution.inline import SequenceSource, snapshot
+from dtset.execution.data.inline import SequenceSource, snapshot
+from dtset.execution.export import Export, exported, kept_elsewhere
 from dtset.execution.preview import RunPlan, preview
 from dtset.execution.resolve import Index
 from dtset.execution.resubmit import Resubmission
@@ -33,6 +35,8 @@ from dtset.execution.stage import TaskSettings
 from dtset.execution.submit import RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
 from dtset.execution.workers.parent_watch import end_with
+from dtset.io.writing import Target
+from dtset.operators.data_partition import DataPartition
 from dtset.operators.kernels.event_loop import end_loop
 from dtset.operators.operator import Action
 from dtset.plan.attempts import Attempts
@@ -51,6 +55,8 @@ from dtset.session.process import (
     uncaught,
     versions,
 )
+from dtset.session.writing import write
+from dtset.storage.batch import Batch
 from dtset.storage.local_store import local_path
 from dtset.storage.opening import open_store
 
@@ -68,6 +74,12 @@ class Pending(Protocol):
 
 
 _P = TypeVar("_P", bound=Pending)
+
+
+def _is_persist(prepared: Pending) -> bool:
+    """Whether what was prepared is a persist, which may be carried out together with others."""
+    node = getattr(prepared, "_node", None)
+    return isinstance(node, Stored) and node.durable
 
 
 class Session:
@@ -200,8 +212,12 @@ class Session:
     def carry_out(self, *prepared: Pending) -> None:
         """Carry out some of what was prepared, or all that waits, in the order in which it was prepared."""
         self.check_open()
-        for each in prepared or tuple(self.waiting):
-            each._carry_out()
+        for are_persists, group in groupby(prepared or tuple(self.waiting), _is_persist):
+            together = list(group)
+            if are_persists and len(together) > 1:
+                self.run.prepare_together([getattr(each, "_node") for each in together])  # noqa: B009
+            for each in together:
+                each._carry_out()
         self.cut()
 
     def done(self, prepared: Pending) -> None:
@@ -214,9 +230,16 @@ class Session:
 
     # What is asked of nodes ---------------------------------------------------------------------
 
-    def snapshot(self, sequence: Sequence[Any], parallelism: int) -> SequenceSource:
+    def snapshot(
+        self,
+        batch_of: Callable[[slice], Batch],
+        length: int,
+        parallelism: int,
+        digest: str | None = None,
+    ) -> SequenceSource:
         """A sequence as it is now, cut into partitions."""
-        return snapshot(sequence, parallelism, self.run.context.settings.batch_size)
+        size = self.run.context.settings.batch_size
+        return snapshot(batch_of, length, parallelism, size, digest)
 
     def _as_bound(self, node: Node) -> Node:
         """A plan as its side inputs are bound now; what an action before has carried out waits no more."""
@@ -227,6 +250,10 @@ class Session:
     def elements(self, node: Node) -> Iterator[Any]:
         """All elements of a node, in the order of its partitions."""
         return actions.elements(self.run, self._as_bound(node))
+
+    def partitions(self, node: Node) -> list[DataPartition[Any]]:
+        """The partitions of a node."""
+        return actions.partitions(self.run, self._as_bound(node))
 
     def take(self, node: Node, n: int) -> list[Any]:
         """The first elements of a node."""
@@ -245,6 +272,24 @@ class Session:
     ) -> None:
         """Carry out an action on the workers, for its effect."""
         actions.visit(self.run, self._as_bound(node), action, functions, attempts)
+
+    def write(self, node: Node, target: Target, *, overwrite: bool) -> None:
+        """Write the elements of a node to files."""
+        write(
+            self.run,
+            self._as_bound(node),
+            target,
+            overwrite=overwrite,
+            is_alone=lambda: not self._recorder.others(),
+        )
+
+    def export(self, node: Node, known: Export | None) -> Export:
+        """Return a node as a Dask graph of its own."""
+        return exported(self.run, self._as_bound(node), known)
+
+    def kept_elsewhere(self, stored: Stored, entries: Mapping[Any, Any]) -> bool:
+        """Take what Dask keeps for a cache's partitions; return whether it does."""
+        return kept_elsewhere(self.run, stored, entries)
 
     def plan(self, node: Node) -> RunPlan:
         """What the persists that a node depends on would find."""

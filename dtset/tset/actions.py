@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar, Unpack, overload
 
-from dtset.errors import ConfigurationError, EmptyTSetError
+from dtset.errors import EmptyTSetError
 from dtset.operators.actions import FOR_EACH
+from dtset.operators.data_partition import DataObject
 from dtset.operators.operator import Action, function_of
 from dtset.operators.partitionwise import SINK
 from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import snapshot_of_sides
-from dtset.session.arguments import a_number
 from dtset.session.session import Session
-from dtset.tset.checks import attempts_of
+from dtset.tset.checks import attempts_of, number_of_elements
 from dtset.tset.handle import Handle
 
 T = TypeVar("T")
@@ -110,6 +110,19 @@ class Actions(Handle[T]):
         """
         return list(self._session.elements(self._node))
 
+    def get_data(self) -> DataObject[T]:
+        """Compute all elements, and return them by partition (Twister2's name).
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-data") as env:
+        ...     data = env.range(5, parallelism=2).get_data()
+        ...     [(partition.id, list(partition)) for partition in data.get_partitions()]
+        [(0, [0, 1]), (1, [2, 3, 4])]
+        """
+        return DataObject(self._session.partitions(self._node))
+
     def first(self) -> T:
         """Compute the first element, from the first partition and then from ever more at once.
 
@@ -135,12 +148,7 @@ class Actions(Handle[T]):
         -------
         list
         """
-        number = a_number(n, least=0)
-        if number is None:
-            raise ConfigurationError(
-                f"take() takes a number of elements from 0 on, and was given {n!r}"
-            )
-        return self._session.take(self._node, number)
+        return self._session.take(self._node, number_of_elements("take()", n))
 
     def count(self) -> int:
         """Compute the number of elements.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, SupportsFloat
 
 from dtset.errors import ConfigurationError, UsageError
 from dtset.operators.operator import Action, Step
@@ -75,6 +75,26 @@ def one_of(said: str, what: str, given: str, known: Sequence[str]) -> str:
             f"{said} takes {what}= one of {', '.join(known)}, and was given {given!r}"
         )
     return given
+
+
+def number_of_elements(said: str, given: object) -> int:
+    """Return a number of elements that an action was given."""
+    number = a_number(given, least=0)
+    if number is None:
+        raise ConfigurationError(
+            f"{said} takes a number of elements from 0 on, and was given {given!r}"
+        )
+    return number
+
+
+def check_sample(fraction: object, seed: object) -> tuple[float, int]:
+    """Return the fraction and the seed of a sample."""
+    number = a_number(seed, least=-(2**63))
+    if not isinstance(fraction, SupportsFloat) or not 0 <= float(fraction) <= 1 or number is None:
+        raise ConfigurationError(
+            f"sample() takes a fraction from 0 to 1 and an int as seed, and was given {fraction!r} and {seed!r}"
+        )
+    return float(fraction), number
 
 
 def of_one_session(said: str, first: object, other: object) -> list[Any]:

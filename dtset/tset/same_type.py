@@ -7,15 +7,17 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, Unpack, overload
 
 from dtset.errors import ConfigurationError
+from dtset.operators.by_key import DISTINCT
 from dtset.operators.elementwise import FILTER
 from dtset.operators.links import ALL_GATHER, ALL_REDUCE, CONCAT, DIRECT, GATHER, PIPE, REPLICATE
 from dtset.operators.partitioning import PARTITION
+from dtset.operators.places import SAMPLE
 from dtset.operators.reductions import REDUCE
 from dtset.operators.unions import UNION
 from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Apply, Exchange, Node, Zip
-from dtset.tset.checks import check_input, of_one_session, partitions_of, zipped
+from dtset.tset.checks import check_input, check_sample, of_one_session, partitions_of, zipped
 from dtset.tset.handle import Handle
 from dtset.tset.nodes import Partition, applied, exchanged
 from dtset.tset.stored import InMemory, InStore
@@ -215,6 +217,27 @@ class SameType(Handle[T]):
         tsets = zipped("union()", self, other)
         node = Zip(operator=UNION, inputs=tuple(tset._node for tset in tsets))
         return self._like(node) if all(tset._is_keyed for tset in tsets) else self._plain(node)
+
+    def distinct(self: Alike[S]) -> S:
+        """Give each element once, as the keys of a ``dict``: of equal ones the first; pairs stay pairs.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-distinct") as env:
+        ...     sorted(env.parallelize([1, 2, 1.0, True], 2).distinct().collect())
+        [1, 2]
+        """
+        return self._like(Exchange(operator=DISTINCT, inputs=(self._node,)))
+
+    def sample(self: Alike[S], fraction: float, seed: int) -> S:
+        """Keep each element with a probability of `fraction`, from 0 to 1; pairs stay pairs.
+
+        The same seed, partitions and elements give the same sample.
+        """
+        checked, number = check_sample(fraction, seed)
+        params = {"fraction": checked, "seed": number}
+        return self._like(Apply(operator=SAMPLE, inputs=(self._node,), params=params))
 
     def add_input(self, name: str, stored: InMemory[Any] | InStore[Any]) -> Self:
         """Let the function of this TSet see cached or persisted elements, as ``ctx.get_input(name)``; return it.

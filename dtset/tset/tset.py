@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Unpack, overload
 
 from dtset.errors import ConfigurationError, UsageError
+from dtset.io.function_files import function_files
+from dtset.operators.aggregates import ZERO, zero_of
 from dtset.operators.batchwise import MAP_BATCHES
+from dtset.operators.by_key import AGGREGATE_BY_KEY, MERGE
 from dtset.operators.elementwise import FLAT_MAP, MAP, MAP_TO_TUPLE
 from dtset.operators.gathering import COGROUP, KEYED_GATHER
 from dtset.operators.joins import ALGORITHMS, JOIN, KEPT_SIDES, JoinedTuple
 from dtset.operators.kernels.ranking import COMPARATOR
 from dtset.operators.links import with_sources
-from dtset.operators.operator import Step
+from dtset.operators.operator import Step, function_of
+from dtset.operators.pairwise import FLAT_MAP_VALUES, KEY, KEY_BY, KEYS, LOOKUP, MAP_VALUES, VALUES
 from dtset.operators.partitioning import PARTITION_FUNCTION
 from dtset.operators.partitionwise import COMPUTE, COMPUTE_TO_TUPLE
+from dtset.operators.places import LENGTH, LENGTHS, STARTS, ZIP_WITH_INDEX
 from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
-from dtset.plan.nodes import Exchange, Node, Stored
+from dtset.plan.nodes import Apply, Exchange, Node, Stored, Zip
 from dtset.session.arguments import a_boolean
 from dtset.tset.actions import Actions
+from dtset.tset.aggregations import Aggregations
 from dtset.tset.checks import one_of
+from dtset.tset.exports import Exports
 from dtset.tset.nodes import Partition, applied, keyed_exchange
 from dtset.tset.same_pairs import SamePairs
 from dtset.tset.same_type import SameType
 from dtset.tset.stored import InMemory, InStore
 from dtset.tset.storing import Storing
+from dtset.tset.writing import Writers
 
 if TYPE_CHECKING:
     from dtset.io.files import Urls
@@ -37,7 +46,7 @@ V = TypeVar("V")
 W = TypeVar("W")
 
 
-class TSet(SameType[T], Storing, Actions[T]):
+class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Exports[T]):
     """Elements in partitions, computed when an action wants them: Twister2's ``TSet``.
 
     Made by the sources of a `TSetEnvironment` and by the operations here. Operations give new TSets and
@@ -254,6 +263,33 @@ class TSet(SameType[T], Storing, Actions[T]):
         """
         return KeyedTSet(self._session, applied(MAP_TO_TUPLE, self._node, f, depends_on))
 
+    @overload
+    def key_by(self, f: Callable[[T], K], *, depends_on: Urls | None = ...) -> KeyedTSet[K, T]: ...
+    @overload
+    def key_by(
+        self, f: Callable[[T, TSetContext], K], *, depends_on: Urls | None = ...
+    ) -> KeyedTSet[K, T]: ...
+    def key_by(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> KeyedTSet[Any, T]:
+        """Give the pair ``(f(x), x)`` for every element."""
+        return KeyedTSet(self._session, applied(KEY_BY, self._node, f, depends_on))
+
+    def zip_with_index(self) -> KeyedTSet[T, int]:
+        """Give ``(element, place)``, with the place of each among all elements.
+
+        The places are known when all partitions are; meanwhile they are in memory, unless they are stored.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-index") as env:
+        ...     env.parallelize("abc", 2).zip_with_index().collect()
+        [('a', 0), ('b', 1), ('c', 2)]
+        """
+        length = Apply(operator=LENGTH, inputs=(self._node,))
+        lengths = Exchange(operator=LENGTHS, inputs=(length,), parallelism=1)
+        starts = Exchange(operator=STARTS, inputs=(lengths,), parallelism=self.parallelism)
+        return KeyedTSet(self._session, Zip(operator=ZIP_WITH_INDEX, inputs=(self._node, starts)))
+
     def _applied(
         self,
         operator: Step,
@@ -418,6 +454,79 @@ class KeyedTSet(SamePairs[K, V], TSet[tuple[K, V]], Generic[K, V]):
             )
         self._session.check_own(right, right._session)
         return self._node, right._node
+
+    @overload
+    def map_values(
+        self, f: Callable[[V], W], *, depends_on: Urls | None = ...
+    ) -> KeyedTSet[K, W]: ...
+    @overload
+    def map_values(
+        self, f: Callable[[V, TSetContext], W], *, depends_on: Urls | None = ...
+    ) -> KeyedTSet[K, W]: ...
+    def map_values(
+        self, f: Callable[..., Any], *, depends_on: Urls | None = None
+    ) -> KeyedTSet[K, Any]:
+        """Give ``(key, f(value))`` for every pair."""
+        return KeyedTSet(self._session, applied(MAP_VALUES, self._node, f, depends_on))
+
+    def flat_map_values(
+        self, f: Callable[[V], Iterable[W]], *, depends_on: Urls | None = None
+    ) -> KeyedTSet[K, W]:
+        """Give ``(key, x)`` for every x of the iterable that ``f(value)`` returns."""
+        return KeyedTSet(self._session, applied(FLAT_MAP_VALUES, self._node, f, depends_on))
+
+    def keys(self) -> TSet[K]:
+        """Give the key of every pair."""
+        return TSet(self._session, Apply(operator=KEYS, inputs=(self._node,)))
+
+    def values(self) -> TSet[V]:
+        """Give the value of every pair."""
+        return TSet(self._session, Apply(operator=VALUES, inputs=(self._node,)))
+
+    def aggregate_by_key(
+        self,
+        zero: U,
+        f: Callable[[U, V], U],
+        g: Callable[[U, U], U],
+        *,
+        depends_on: Urls | None = None,
+    ) -> KeyedTSet[K, U]:
+        """Aggregate the values of each key: in each partition by ``f(a, value)``, from a fresh copy of `zero` on, and these by ``g(a, b)``.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-aggregate") as env:
+        ...     pairs = env.parallelize(["a", "b", "ab"], 2).key_by(len)
+        ...     sorted(pairs.aggregate_by_key(set(), lambda a, v: a | {*v}, set.union).map_values(sorted).collect())
+        [(1, ['a', 'b']), (2, ['a', 'b'])]
+        """
+        functions = {
+            ZERO: zero_of(zero),
+            **function_of(AGGREGATE_BY_KEY, f),
+            **function_of(AGGREGATE_BY_KEY, g, MERGE),
+        }
+        node = Exchange(
+            operator=AGGREGATE_BY_KEY,
+            inputs=(self._node,),
+            functions=functions,
+            files=function_files(depends_on),
+        )
+        return KeyedTSet(self._session, node)
+
+    def lookup(self, key: K) -> list[V]:
+        """Compute the values of a key."""
+        functions = {KEY: zero_of(key)}
+        node = Apply(operator=LOOKUP, inputs=(self._node,), functions=functions)
+        return list(self._session.elements(node))
+
+    def collect_as_map(self) -> dict[K, V]:
+        """Compute a dict of all pairs; of a key that occurs again, the last value counts."""
+        return dict(self.collect())
+
+    def count_by_key(self) -> Counter[K]:
+        """Count the pairs of each key."""
+        return self.keys().count_by_value()
 
     def _like(self, node: Node) -> KeyedTSet[K, V]:
         return KeyedTSet(self._session, node)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dtset.execution.at_hand import Cached
 from dtset.execution.inputs import BlockInput
-from dtset.execution.lower import Target, grouped, lower
+from dtset.execution.lower import Target, Want, grouped, lower
 from dtset.execution.outputs import BlockOutput
 from dtset.execution.shipping import ship
 from dtset.execution.specs import function_key, spec_of
@@ -75,7 +75,7 @@ def lowered(node, task_settings, at_hand=None, partitions=None, threads=2):
         for role, function in above.functions.items():
             objects[function_key(above, role)] = function.function
     wanted = range(node.parallelism) if partitions is None else partitions
-    target = Target(node, BlockOutput(), wanted, {}, ship(objects), {})
+    target = Target([Want(node, BlockOutput(), wanted)], {}, ship(objects), {})
     return lower(
         target,
         at_hand,
@@ -89,7 +89,7 @@ def lowered(node, task_settings, at_hand=None, partitions=None, threads=2):
 def computed(made):
     """Elements by partition."""
     found = {}
-    for result in dask.get(made.graph, [key for key, _ in made.groups]):
+    for result in dask.get(made.graph, [key for key, _ in made.groups[0]]):
         for partition, blocks in result.results.items():
             found[partition] = [x for block in blocks for x in rows_of(decode_block(block))]
     return [found[partition] for partition in sorted(found)]
@@ -162,7 +162,7 @@ def test_blocks_at_hand_are_read_by_those_who_need_them_only(task_settings):
     kept = Cached(list(groups.values()), entries, False, frozenset())
     made = lowered(applied(MAP, lambda i: -i, cached), task_settings, {cached.mark: kept})
     assert computed(made) == [[0], [-1], [-2], [-3]]
-    for key, group in made.groups:
+    for key, group in made.groups[0]:
         read = [argument.key for argument in made.graph[key].args if isinstance(argument, TaskRef)]
         assert read == [f"kept-{group[0] // 2}"]
 

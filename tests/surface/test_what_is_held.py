@@ -14,7 +14,7 @@ from dtset import FingerprintError, TSetEnvironment
 from dtset.checkpoint.manifest import Manifest
 from dtset.checkpoint.part import Part
 from dtset.execution.at_hand import Cached, Persisted
-from dtset.execution.inline import SequenceSource
+from dtset.execution.data.inline import SequenceSource
 from dtset.execution.inputs import BlockInput, LoadInput
 from dtset.execution.lower import Target
 from dtset.execution.resolve import Found, Resolved

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from dtset.execution.inputs import BlockInput, LoadInput
 from dtset.execution.stage import TaskSettings
 from dtset.operators.sources import share
 from dtset.plan.context import TSetContext
-from dtset.storage.batch import Batch, Rows, rows_of
+from dtset.storage.batch import Batch, rows_of
 from dtset.storage.blocks import block_classes, decode_block, encode_block
 from dtset.storage.partition_writer import PartitionWriter
 from dtset.storage.pickling import present_class
@@ -27,9 +27,12 @@ class SequenceSource:
     """A sequence as it was when it was given: what is changed in it later is not seen."""
 
     blocks: Mapping[int, Sequence[bytes]] = field(repr=False)
+    digest: str | None = None
 
     def identity(self) -> object:
-        """Return what the elements depend on: the elements."""
+        """Return what the elements depend on: the elements, or what is known to tell them from others."""
+        if self.digest is not None:
+            return self.digest
         return [element for partition in sorted(self.blocks) for element in self._of(partition)]
 
     def elements(self, ctx: TSetContext) -> Iterator[Any]:
@@ -56,18 +59,24 @@ class SequenceSource:
         return rows_of(self.batches(partition))
 
 
-def snapshot(sequence: Sequence[Any], parallelism: int, batch_size: int) -> SequenceSource:
+def snapshot(
+    batch_of: Callable[[slice], Batch],
+    length: int,
+    parallelism: int,
+    batch_size: int,
+    digest: str | None = None,
+) -> SequenceSource:
     """Take a sequence as it is now, cut into contiguous partitions."""
     blocks = {}
     for partition in range(parallelism):
-        first, last = share(len(sequence), partition, parallelism)
+        first, last = share(length, partition, parallelism)
         blocks[partition] = [
             encode_block(
-                Rows(list(sequence[start : min(start + batch_size, last)])), resolver=present_class
+                batch_of(slice(start, min(start + batch_size, last))), resolver=present_class
             )
             for start in range(first, last, batch_size)
         ]
-    return SequenceSource(blocks)
+    return SequenceSource(blocks, digest)
 
 
 def inlined(source: SequenceSource, settings: TaskSettings, path: str) -> BlockInput | LoadInput:

@@ -1,0 +1,128 @@
+"""Operators that make pairs, or change one part of them: key_by, map_values, flat_map_values, keys, values, lookup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import repeat
+from typing import Any
+
+from dtset.exchange.stable_hash import nan_token
+from dtset.operators.aggregates import VALUE
+from dtset.operators.call import FUNCTION, Call
+from dtset.operators.elementwise import ELEMENT
+from dtset.operators.kernels.driver import Handler
+from dtset.operators.kernels.pairs import pairs_of
+from dtset.operators.operator import Step
+from dtset.plan.user_function import Accepted, Form
+from dtset.storage.batch import Batch, Rows
+from dtset.storage.columns import Columns
+from dtset.storage.schema import arrays_of
+
+KEY = "key"
+
+
+def _called(values: list[Any], call: Call) -> list[Any]:
+    """Call the function on every value of a batch."""
+    function, ctx = call.function(), call.passed_ctx()
+    elements = call.place.enter(values)
+    with call.place.noting():
+        if ctx is None:
+            return [function(element) for element in elements]
+        return [function(element, ctx) for element in elements]
+
+
+def _keyed(call: Call) -> Handler:
+    """Give ``(f(x), x)`` for every element."""
+    while (batch := (yield None)) is not None:
+        rows = batch.rows()
+        yield Rows(list(zip(_called(rows, call), rows, strict=True)))
+
+
+def _pairs(batch: Batch, call: Call) -> list[tuple[Any, Any]]:
+    """Elements of a batch as pairs."""
+    with call.place.noting():
+        return list(pairs_of(batch, call.place))
+
+
+def _parts(batch: Batch, call: Call) -> tuple[list[Any], list[Any]]:
+    """Keys and values of a batch, which is to be gone through once more."""
+    pairs = _pairs(batch, call)
+    call.place.before -= len(pairs)
+    return [key for key, _ in pairs], [value for _, value in pairs]
+
+
+def _mapped_values(call: Call) -> Handler:
+    """Give ``(key, f(value))`` for every pair."""
+    while (batch := (yield None)) is not None:
+        keys, values = _parts(batch, call)
+        yield Rows(list(zip(keys, _called(values, call), strict=True)))
+
+
+def _expanded_values(call: Call) -> Handler:
+    """Give ``(key, x)`` for every x of ``f(value)``."""
+    function = call.function()
+    while (batch := (yield None)) is not None:
+        keys, values = _parts(batch, call)
+        elements = call.place.enter(values)
+        gathered: list[Any] = []
+        for key, value in zip(keys, elements, strict=False):
+            with call.place.noting():
+                gathered.extend(zip(repeat(key), function(value), strict=False))
+            if len(gathered) >= call.limit:
+                yield Rows(gathered)
+                gathered = []
+        yield Rows(gathered)
+
+
+def _taken(number: int, call: Call) -> Handler:
+    """Give the keys, or the values: of columns without an object for each."""
+    while (batch := (yield None)) is not None:
+        columns = batch.columns()
+        field = None if columns is None else _field(columns, number)
+        if field is None:
+            field = Rows([pair[number] for pair in _pairs(batch, call)])
+        yield field
+
+
+def _field(columns: Columns, number: int) -> Batch | None:
+    """Return one part of pairs that are columns."""
+    schema = columns.schema
+    if schema.kind != "tuple" or schema.optional or len(schema.fields) != 2:
+        return None
+    first = len(arrays_of(schema.fields[0]))
+    arrays = columns.arrays[first:] if number else columns.arrays[:first]
+    return Columns(schema.fields[number], len(columns), arrays)
+
+
+def _looked_up(call: Call) -> Handler:
+    """Give the values of one key; all NaNs are one."""
+    key = call.function(KEY)()
+    token = nan_token(key)
+    while (batch := (yield None)) is not None:
+        found = []
+        with call.place.noting():
+            for other, value in pairs_of(batch, call.place):
+                if other == key if token is None else nan_token(other) == token:
+                    found.append(value)
+        yield Rows(found)
+
+
+def _alone(handler: Callable[[Call], Handler], call: Call) -> list[Handler]:
+    return [handler(call)]
+
+
+KEY_BY = Step("key_by", partial(_alone, _keyed), {FUNCTION: ELEMENT})
+MAP_VALUES = Step("map_values", partial(_alone, _mapped_values), {FUNCTION: ELEMENT})
+FLAT_MAP_VALUES = Step(
+    "flat_map_values",
+    partial(_alone, _expanded_values),
+    {
+        FUNCTION: Accepted(
+            "f(value) returning an iterable", {1: (Form.EXPAND, False)}, (Form.EXPAND, False)
+        )
+    },
+)
+KEYS = Step("keys", partial(_alone, partial(_taken, 0)))
+VALUES = Step("values", partial(_alone, partial(_taken, 1)))
+LOOKUP = Step("lookup", partial(_alone, _looked_up), {KEY: VALUE})

@@ -1,0 +1,76 @@
+"""Operators that depend on where elements are: sample, and zip_with_index with the places that partitions begin at."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from dtset.exchange.deal import parent_of
+from dtset.operators.call import Call
+from dtset.operators.kernels.batching import Batches
+from dtset.operators.kernels.driver import Handler
+from dtset.operators.kernels.failure import Closing
+from dtset.operators.operator import Mover, Pull, Step, Zipper
+from dtset.storage.batch import Batch, Rows, rows_of, typed
+
+
+def _sample(call: Call) -> list[Handler]:
+    return [_sampled(call)]
+
+
+def _sampled(call: Call) -> Handler:
+    """Keep each element with the probability asked for."""
+    fraction: Any = call.spec.params["fraction"]
+    seed = call.spec.params["seed"]
+    seeds = hashlib.sha256(f"{seed}/{call.ctx.index}".encode()).digest()
+    random = np.random.default_rng(int.from_bytes(seeds, "little"))
+    while (batch := (yield None)) is not None:
+        # One number for each element, however it is cut into batches.
+        yield typed(batch).take(random.random(len(batch)) < fraction)
+
+
+def _length(call: Call) -> Pull:
+    return _counted
+
+
+def _counted(batches: Batches) -> Batches:
+    """Give the number of a partition's elements."""
+    with Closing(batches.close):
+        yield Rows([sum(map(len, batches))])
+
+
+def _send_on(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
+    """Give what a partition has to the target that gathers it and its neighbours."""
+    target = parent_of(call.place.partition, call.sources, call.targets)
+    yield target, Rows(list(rows_of(batches)))
+
+
+def _receive(streams: Sequence[Batches], call: Call) -> Batches:
+    yield from streams[0]
+
+
+def _send_starts(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
+    """Give each partition the place of its first element."""
+    *lengths, _ = rows_of(batches)
+    for target, start in enumerate(accumulate(lengths, initial=0)):
+        yield target, Rows([start])
+
+
+def _with_index(streams: Sequence[Batches], call: Call) -> Batches:
+    """Give each element with its place among all, given where the partition begins."""
+    elements, starts = streams
+    (place,) = rows_of(starts)
+    for batch in elements:
+        yield Rows(list(zip(batch.rows(), range(place, place + len(batch)), strict=True)))
+        place += len(batch)
+
+
+SAMPLE = Step("sample", _sample)
+LENGTH = Step("length", _length)
+LENGTHS = Mover("lengths", _send_on, _receive, is_merging=True)
+STARTS = Mover("starts", _send_starts, _receive)
+ZIP_WITH_INDEX = Zipper("zip_with_index", _with_index)

@@ -1,0 +1,37 @@
+"""Rows of tables, as named tuples of a class for each choice of columns, which can travel and be stored."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+
+@lru_cache(maxsize=256)
+def row_class(columns: tuple[str, ...]) -> Any:
+    """Return the class of rows with some columns; a name that cannot be an attribute becomes ``_<number>``.
+
+    Examples
+    --------
+    >>> row_class(("city", "2020"))("Ulm", 3)
+    Row(city='Ulm', _1=3)
+    """
+    made = _named(columns)
+    made.__reduce__ = lambda row: (row_of, (columns, tuple(row)))
+    return made
+
+
+def _named(columns: tuple[str, ...]) -> Any:
+    return namedtuple("Row", list(columns), rename=True)
+
+
+def row_of(columns: tuple[str, ...], values: Iterable[Any]) -> Any:
+    """Return a row of values."""
+    return row_class(columns)(*values)
+
+
+def rows_of_frame(frame: Any) -> Iterator[Any]:
+    """Give the rows of a pandas DataFrame, without its index."""
+    make = row_class(tuple(map(str, frame.columns)))
+    return map(make._make, frame.itertuples(index=False, name=None))

@@ -1,0 +1,163 @@
+"""Actions that make one value of all elements: sums, bounds, first ones of an order, counts by value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from dtset.operators.aggregates import (
+    COUNT_AND_SUM,
+    FOLD,
+    MAX,
+    MERGE_COUNTS,
+    MERGE_MOMENTS,
+    MIN,
+    MOMENTS,
+    SUM,
+    TAKE_ORDERED,
+    TOP,
+    ZERO,
+    Stats,
+    stats_of,
+    zero_of,
+)
+from dtset.operators.by_key import COUNT_BY_VALUE
+from dtset.operators.operator import Mover, Step, function_of
+from dtset.operators.reductions import REDUCE
+from dtset.plan.nodes import Apply, Exchange, Node
+from dtset.plan.user_function import UserFunction
+from dtset.tset.checks import number_of_elements
+from dtset.tset.handle import Handle
+
+T = TypeVar("T")
+
+
+class Aggregations(Handle[T]):
+    """The actions of a TSet that make one value of its elements: of each partition, then in a tree."""
+
+    def sum(self) -> T | int:
+        """Add the elements up, as Python's ``sum``; 0 if there are none.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-sum") as env:
+        ...     numbers = env.range(10, parallelism=3)
+        ...     numbers.sum(), numbers.min(), numbers.max(), numbers.mean()
+        (45, 0, 9, 4.5)
+        """
+        total: T | int = self._gathered(SUM)[0]
+        return total
+
+    def min(self) -> T:
+        """Return the least element; if there are none, it is an EmptyTSetError, a ValueError."""
+        least: T = self._gathered(MIN)[0]
+        return least
+
+    def max(self) -> T:
+        """Return the greatest element; if there are none, it is an EmptyTSetError, a ValueError."""
+        greatest: T = self._gathered(MAX)[0]
+        return greatest
+
+    def mean(self) -> float:
+        """Return the mean of the elements: the exact one, rounded, if they are ints; 0.0 if there are none."""
+        ((count, total),) = self._gathered(MERGE_COUNTS, COUNT_AND_SUM)
+        return total / count if count else 0.0
+
+    def stats(self) -> Stats:
+        """Return count, sum, mean, bounds and standard deviation of numbers, in one pass.
+
+        Returns
+        -------
+        Stats
+            With methods, as PySpark's ``StatCounter``; the deviation is that of a population.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-stats") as env:
+        ...     found = env.parallelize([2.0, 4.0, 9.0], 2).stats()
+        >>> found.count(), found.mean(), found.max(), round(found.stdev(), 3)
+        (3, 5.0, 9.0, 2.944)
+        """
+        return stats_of(next(iter(self._gathered(MERGE_MOMENTS, MOMENTS)), None))
+
+    def fold(self, zero: T, f: Callable[[T, T], T]) -> T:
+        """Fold all elements by an associative ``f(a, b)``, with a `zero` that changes nothing.
+
+        Each partition begins with a fresh copy of the zero, to which `f` may add in place; without elements, the
+        zero is the result.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-fold") as env:
+        ...     env.parallelize([[1], [2, 3]], 2).fold([], lambda a, b: a + b)
+        [1, 2, 3]
+        """
+        functions = function_of(FOLD, f)
+        folded = self._over(FOLD, {**functions, ZERO: zero_of(zero)})
+        made = Exchange(operator=REDUCE, inputs=(folded,), parallelism=1, functions=functions)
+        value: T = self._elements_of(made)[0]
+        return value
+
+    def top(self, n: int, key: Callable[[T], Any] | None = None) -> list[T]:
+        """Return the `n` greatest elements, or those with the greatest ``key(x)``, in descending order.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-top") as env:
+        ...     words = env.parallelize(["pear", "fig", "banana"], 2)
+        ...     words.top(2, key=len), words.take_ordered(2)
+        (['banana', 'pear'], ['banana', 'fig'])
+        """
+        return self._first_of(TOP, n, key)
+
+    def take_ordered(self, n: int, key: Callable[[T], Any] | None = None) -> list[T]:
+        """Return the `n` least elements, or those with the least ``key(x)``, in ascending order."""
+        return self._first_of(TAKE_ORDERED, n, key)
+
+    def count_by_value(self) -> Counter[T]:
+        """Count how often each element occurs; as keys, elements that are equal in Python are one.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-counts") as env:
+        ...     env.parallelize("banana", 2).count_by_value().most_common(1)
+        [('a', 3)]
+        """
+        node = Exchange(operator=COUNT_BY_VALUE, inputs=(self._node,))
+        return Counter(dict(self._session.elements(node)))
+
+    def _first_of(self, operator: Mover, n: int, key: Callable[[T], Any] | None) -> list[T]:
+        functions = {} if key is None else function_of(operator, key)
+        number = number_of_elements(f"{operator.name}()", n)
+        return self._gathered(operator, functions=functions, n=number) if number else []
+
+    def _gathered(
+        self,
+        operator: Mover,
+        first: Step | None = None,
+        functions: dict[str, UserFunction] | None = None,
+        **params: object,
+    ) -> list[Any]:
+        """What a tree makes of the elements, or of what a step first makes of each partition."""
+        above = self._node if first is None else self._over(first, {})
+        return self._elements_of(
+            Exchange(
+                operator=operator,
+                inputs=(above,),
+                parallelism=1,
+                functions=functions or {},
+                params=params,
+            )
+        )
+
+    def _over(self, operator: Step, functions: dict[str, UserFunction]) -> Node:
+        return Apply(operator=operator, inputs=(self._node,), functions=functions)
+
+    def _elements_of(self, node: Node) -> list[Any]:
+        return list(self._session.elements(node))

@@ -1,0 +1,181 @@
+"""Files that TSets are written to: complete or absent, kept on a restart, never another program's."""
+
+from __future__ import annotations
+
+import csv
+import os
+import uuid
+from collections import namedtuple
+from pathlib import Path
+
+import fsspec
+import pandas as pd
+import pytest
+
+from dtset import TSetEnvironment, UsageError
+
+Point = namedtuple("Point", "x y")
+
+
+@pytest.fixture(params=["local", "memory", "s3"])
+def target(request, tmp_path):
+    """URL of a folder, options, and the file system it is in."""
+    if request.param == "local":
+        return str(tmp_path / "out [1]"), {}, fsspec.filesystem("file")
+    if request.param == "memory":
+        return f"memory://{uuid.uuid4().hex}/out", {}, fsspec.filesystem("memory")
+    options = request.getfixturevalue("s3_options")
+    return f"{request.getfixturevalue('s3_url')}/out", options, fsspec.filesystem("s3", **options)
+
+
+def names(target):
+    url, _, fs = target
+    fs.invalidate_cache()
+    return sorted(path.rpartition("/")[2] for path in fs.ls(fs._strip_protocol(url), detail=False))
+
+
+def content(target, name):
+    url, _, fs = target
+    return fs.cat_file(f"{fs._strip_protocol(url)}/{name}").decode()
+
+
+def run(store, target, *, letters="abcde", calls=None, overwrite=False, job_id="writes", n=2):
+    def noted(letter):
+        if calls is not None:
+            calls.append(letter)
+        return letter
+
+    url, options, _ = target
+    with TSetEnvironment(store=store, cluster="synchronous", job_id=job_id) as env:
+        tset = env.parallelize(list(letters), n).map(noted)
+        if calls is not None:
+            tset = env.parallelize(list(letters), n).map(Noted())
+        tset.write_text(url, overwrite=overwrite, storage_options=options)
+
+
+class Noted:
+    """Notes in a file beside the store what it is called with."""
+
+    def __call__(self, letter):
+        with open(os.environ["NOTED"], "a") as file:
+            file.write(letter)
+        return letter
+
+
+@pytest.fixture
+def noted(tmp_path, monkeypatch):
+    monkeypatch.setenv("NOTED", str(tmp_path / "noted"))
+    (tmp_path / "noted").touch()
+    return tmp_path / "noted"
+
+
+def test_texts_are_written_a_file_a_partition_and_kept_on_a_restart(store, target, noted):
+    for _ in range(2):
+        run(store, target, calls=[])
+        assert names(target) == ["part-00000.txt", "part-00001.txt"]
+        assert [content(target, name) for name in names(target)] == ["a\nb\n", "c\nd\ne\n"]
+    assert noted.read_text() == "abcde"
+    url, _, fs = target
+    path = f"{fs._strip_protocol(url)}/part-00001.txt"
+    fs.pipe_file(path, b"c\nx\ne\n")
+    run(store, target, calls=[])
+    assert content(target, "part-00001.txt") == "c\nd\ne\n"
+    fs.rm_file(f"{fs._strip_protocol(url)}/part-00000.txt")
+    run(store, target, calls=[])
+    assert content(target, "part-00000.txt") == "a\nb\n"
+    assert noted.read_text() == "abcdecdeab"
+
+
+def test_files_of_others_are_in_the_way_unless_they_are_to_go(store, target, noted):
+    run(store, target, n=4)
+    for change in ({"letters": "xyz"}, {"job_id": "another"}, {"n": 2}):
+        with pytest.raises(UsageError, match="did not write in this job"):
+            run(store, target, **change)
+    assert len(names(target)) == 4
+    url, _, fs = target
+    fs.pipe_file(f"{fs._strip_protocol(url)}/notes.md", b"mine")
+    with pytest.raises(UsageError, match=r"notes\.md"):
+        run(store, target, n=4)
+    run(store, target, letters="xyz", overwrite=True)
+    assert names(target) == ["notes.md", "part-00000.txt", "part-00001.txt"]
+    assert content(target, "part-00001.txt") == "y\nz\n"
+
+
+def test_what_fails_leaves_nothing_of_itself(store, target):
+    url, options, _ = target
+    with TSetEnvironment(store=store, cluster="synchronous", job_id="fails") as env:
+        tset = env.range(4, parallelism=2).map(lambda i: str(6 // (3 - i)))
+        with pytest.raises(ZeroDivisionError):
+            tset.write_text(url, storage_options=options)
+        assert names(target) == ["part-00000.txt"]
+        with pytest.raises(TypeError, match=r"write_text\(\) takes texts; this is int 0"):
+            env.range(2).write_text(f"{url}2", storage_options=options)
+
+
+def test_csv_has_a_header_in_each_file(env, tmp_path):
+    rows = [Point(1, 'a "b", c'), Point(2, None), Point(0.5, "d\ne")]
+    env.parallelize(rows, 2).write_csv(tmp_path / "points")
+    for number, expected in enumerate(([rows[0]], rows[1:])):
+        with open(tmp_path / "points" / f"part-{number:05d}.csv", newline="") as file:
+            header, *found = csv.reader(file)
+        assert header == ["x", "y"]
+        assert found == [[str(row.x), "" if row.y is None else row.y] for row in expected]
+    env.parallelize([{"b": 1, "a": 2}, {"a": 3, "b": 4}], 1).write_csv(tmp_path / "dicts")
+    assert (tmp_path / "dicts" / "part-00000.csv").read_text() == "b,a\n1,2\n4,3\n"
+    env.parallelize([(1, 2)], 1).write_csv(tmp_path / "tuples")
+    assert (tmp_path / "tuples" / "part-00000.csv").read_text() == "0,1\n1,2\n"
+    with pytest.raises(TypeError, match="rows with the same columns"):
+        env.parallelize([{"a": 1}, {"b": 1}], 1).write_csv(tmp_path / "odd")
+    with pytest.raises(TypeError, match="takes named tuples, dicts or tuples"):
+        env.range(2).write_csv(tmp_path / "ints")
+    assert list((tmp_path / "odd").iterdir()) == []
+
+
+def test_parquet_comes_back_as_it_was(env, tmp_path):
+    rows = [{"n": i, "half": i / 2, "word": None if i < 300 else str(i)} for i in range(1000)]
+    frame = pd.DataFrame(rows)
+    env.parallelize(rows, 3).write_parquet(tmp_path / "frame")
+    found = pd.concat(
+        map(pd.read_parquet, sorted((tmp_path / "frame").iterdir())), ignore_index=True
+    )
+    assert found["n"].tolist() == frame["n"].tolist()
+    assert found["half"].tolist() == frame["half"].tolist()
+    assert found["word"][999] == "999"
+    assert found["word"].isna().sum() == 300
+
+
+def test_what_is_below_a_persist_and_an_exchange_is_written_whole_again(store, tmp_path):
+    def written(change):
+        with TSetEnvironment(store=store, cluster="threads", job_id="below") as env:
+            pairs = env.range(20, parallelism=4).key_by(lambda i: i % 5).persist()
+            sums = pairs.keyed_reduce(lambda a, b: a + b + change).map(str)
+            sums.write_text(tmp_path / "sums", overwrite=True)
+        files = sorted((tmp_path / "sums").iterdir())
+        return {path.name: path.stat().st_mtime_ns for path in files}
+
+    first = written(0)
+    assert written(0) == first
+    (tmp_path / "sums" / "part-00002.txt").unlink()
+    assert all(time != first[name] for name, time in written(0).items())
+    assert len(written(1)) == 4
+
+
+def test_without_checkpointing_nothing_is_known_again(store, tmp_path):
+    def written(overwrite):
+        with TSetEnvironment(store=store, cluster="synchronous", checkpointing=False) as env:
+            env.parallelize(["a"], 1).write_text(tmp_path / "out", overwrite=overwrite)
+
+    written(False)
+    with pytest.raises(UsageError):
+        written(False)
+    written(True)
+    assert (tmp_path / "out" / "part-00000.txt").read_text() == "a\n"
+
+
+def test_workers_write_and_secrets_stay_out_of_records(store, local_cluster, s3_url, s3_options):
+    url = f"{s3_url}/out"
+    with TSetEnvironment(store=store, cluster=local_cluster, job_id="workers") as env:
+        env.range(6, parallelism=3).map(str).write_text(url, storage_options=s3_options)
+        assert env.read_text(f"{url}/*.txt", storage_options=s3_options).map(int).sum() == 15
+    for path in Path(store).rglob("*"):
+        assert path.is_dir() or b"testing-secret" not in path.read_bytes()
