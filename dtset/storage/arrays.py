@@ -57,7 +57,7 @@ class ArraySink:
                 [chunk, np.zeros((size - len(chunk), *chunk.shape[1:]), chunk.dtype)]
             )
         data = self._codec.encode(chunk)
-        self._store.put(f"{self._path}/{chunk_key(len(self._digests))}", data)
+        self._store.put(f"{self._path}/{chunk_key(len(self._digests), self._codec.shape)}", data)
         self._digests.append(hashlib.sha256(data).hexdigest())
         self.nbytes += len(data)
         self._held, self._held_entries = [], 0
@@ -88,7 +88,7 @@ class ArrayStream:
         return entries[:count]
 
     def _read(self) -> Array:
-        path = f"{self._path}/{chunk_key(self._next)}"
+        path = f"{self._path}/{chunk_key(self._next, self._codec.shape)}"
         where = f"{self._store.url}/{path}"
         if self._next >= len(self._summary.digests):
             raise _corrupt(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from dtset.errors import CorruptCheckpointError
 from dtset.storage.schema import Schema, arrays_of
 
 FORMAT = 2
@@ -104,6 +105,11 @@ class PartitionSummary:
     @classmethod
     def from_json(cls, parts: dict[str, Any]) -> PartitionSummary:
         """Read what `to_json` gave."""
+        if parts["format"] != FORMAT:
+            raise CorruptCheckpointError(
+                f"expected the record of data in format {FORMAT}, found one of format {parts['format']}, as another "
+                "version of dtset writes it: read it with that, or remove it with `dtset clear`"
+            )
         segments = tuple(map(SegmentSummary.from_json, parts["segments"]))
         classes = tuple((module, qualname) for module, qualname in parts["classes"])
         return cls(parts["rows"], parts["nbytes"], segments, classes)

@@ -296,7 +296,7 @@ def record_class(cls: Any) -> tuple[str, tuple[str, ...]] | None:
 
     It is the user's, or dtset's own: to read what is stored, no other module is imported.
     """
-    own = is_users_class(cls) or cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+    own = is_users_class(cls) or f"{cls.__module__}".partition(".")[0] == __name__.partition(".")[0]
     if not own or "<locals>" in cls.__qualname__ or cls in dispatch_table:
         return None
     if any(getattr(cls, name) is not getattr(object, name) for name in _HOOKS):

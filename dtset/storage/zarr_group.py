@@ -15,15 +15,15 @@ from dtset.storage.schema import arrays_of
 _FILL_VALUES = {"f": 0.0, "c": [0.0, 0.0], "b": False}
 
 
-def chunk_key(number: int) -> str:
-    """Return where a chunk of an array lies below it.
+def chunk_key(number: int, shape: tuple[int, ...] = ()) -> str:
+    """Return where a chunk of an array, whose entries have a shape, lies below it.
 
     Examples
     --------
-    >>> chunk_key(3)
-    'c.3'
+    >>> chunk_key(3), chunk_key(3, (2, 2))
+    ('c.3', 'c.3.0.0')
     """
-    return f"c.{number}"
+    return f"c.{number}" + ".0" * len(shape)
 
 
 def partition_documents(summary: PartitionSummary) -> Iterator[tuple[str, bytes]]:

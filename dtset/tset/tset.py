@@ -216,14 +216,15 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
     ) -> TSet[Any]:
         """Give the elements that ``f`` makes of NumPy arrays of elements.
 
-        Ints arrive as int64, floats as float64, bools as bool, texts as ``StringDType``; tuples as a tuple of
-        arrays, not to be written to. Where the elements are columns already, no Python object is made for each. A
-        partition may be cut into batches anywhere: `f` must not depend on it.
+        Ints arrive as int64, floats as float64, bools as bool, texts as ``StringDType``, dates and naive times as
+        datetime64, NumPy's scalars and arrays of one shape as they are; tuples as a tuple of arrays, dicts of the same
+        keys as a dict of arrays; not to be written to. Where the elements are columns already, no Python object is made
+        for each. A partition may be cut into batches anywhere: `f` must not depend on it.
 
         Parameters
         ----------
         f : callable
-            ``f(batch)`` or ``f(batch, ctx)``, of a 1-dimensional array or a tuple of such of one length; returns the
+            ``f(batch)`` or ``f(batch, ctx)``, of an array or a tuple or dict of arrays of one length; returns the
             like, of any length. Rows of an array with more dimensions are arrays. Elements come back of Python's
             own types where NumPy's dtype is one, else as NumPy's scalars.
         dtype : type, optional

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import numpy as np
 import pytest
 import zarr
@@ -140,10 +142,34 @@ def test_elements_without_a_dtype_are_named(env, odd):
     ]
 
 
+def test_records_of_dates_and_arrays_go_typed_from_store_to_store(store):
+    rows = [{"when": date(2020, 1, n), "at": np.arange(2.0) + n} for n in range(1, 9)]
+
+    def later(batch):
+        assert (batch["when"].dtype, batch["at"].shape) == ("M8[D]", (len(batch["when"]), 2))
+        return {"when": batch["when"] + 1, "sum": batch["at"].sum(1).astype(np.float32)}
+
+    with TSetEnvironment(store=store, job_id="records", cluster="threads") as env:
+        kept = env.parallelize(rows, 2).persist("kept")
+        made = kept.map_batches(later).persist("made")
+        found = made.collect()
+        assert [list(map(type, row.values())) for row in found] == [[np.datetime64, np.float32]] * 8
+        assert [row["when"].item() for row in found] == [row["when"] + timedelta(1) for row in rows]
+        assert [row["sum"] for row in found] == [row["at"].sum() for row in rows]
+        assert [row["at"].tolist() for row in kept.collect()] == [
+            row["at"].tolist() for row in rows
+        ]
+        arrays = dict(zarr.open_group(kept.url, mode="r").members(None))
+        assert sorted(array.shape for array in arrays.values() if hasattr(array, "shape")) == [
+            (4,), (4,), (4, 2), (4, 2)
+        ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("function", "error"),
     [
         (lambda b: (b, b[:1]), ValueError),
+        (lambda b: {"a": b, "b": b[:1]}, ValueError),
         (lambda b: b.tolist(), TypeError),
         (lambda b: b.sum(), TypeError),
         (lambda b: None, TypeError),

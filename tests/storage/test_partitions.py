@@ -356,6 +356,12 @@ def test_metadata_is_not_needed_for_reading(store: ObjectStore) -> None:
     assert read(store, "p", summary) == ["a", "b", 1]
 
 
+def test_data_of_another_format_are_not_read(store: ObjectStore) -> None:
+    said = write(store, "p", [[1]]).to_json()
+    with pytest.raises(CorruptCheckpointError, match="format 2, found one of format 1"):
+        PartitionSummary.from_json({**said, "format": 1})
+
+
 def test_digests_tell_data_apart(store: ObjectStore) -> None:
     variants: list[list[Any]] = [
         [],

@@ -53,12 +53,17 @@ lam = lambda x: x
 """
 
 
-@pytest.fixture
-def shipped() -> types.ModuleType:
+def present(source: str) -> types.ModuleType:
     """A module that nobody can import: what user code that was shipped by value looks like."""
     module = types.ModuleType("jobs_shipped")
-    exec(SOURCE, vars(module))
+    # Else annotations are texts here, as in this file.
+    exec(compile(source, "shipped", "exec", dont_inherit=True), vars(module))
     return module
+
+
+@pytest.fixture
+def shipped() -> types.ModuleType:
+    return present(SOURCE)
 
 
 def resolver_of(module: types.ModuleType) -> Any:
@@ -101,17 +106,10 @@ def test_classes_of_modules_that_cannot_be_imported_go_by_reference(shipped: Any
 
 def test_a_load_gives_the_present_programs_class(shipped: Any) -> None:
     columns = encoded([shipped.Rec(1)])
-    edited = types.ModuleType("jobs_shipped")
-    exec(SOURCE.replace("self.x = x", "self.x = x; self.label = 'new'"), vars(edited))
+    edited = present(SOURCE.replace("self.x = x", "self.x = x; self.label = 'new'"))
     (back,) = decoded(columns, resolver_of(edited))
     assert type(back) is edited.Rec
     assert back.x == 1
-
-
-def present(source: str) -> types.ModuleType:
-    module = types.ModuleType("jobs_shipped")
-    exec(source, vars(module))
-    return module
 
 
 def test_typed_elements_are_of_the_present_programs_class(shipped: Any) -> None:
@@ -138,7 +136,7 @@ def test_typed_elements_are_of_the_present_programs_class(shipped: Any) -> None:
             "class Data:\n    __slots__ = ('a',)\n    def __reduce__(self): ...\nclass Da:",
         ),
         ("class Data:", "class Data:\n    def __getstate__(self): ..."),
-        ("class Data:", "def Data(): ...\nclass Da:"),
+        ("@dataclasses.dataclass\nclass Data:", "def Data(): ...\nclass Da:"),
     ],
 )
 def test_a_class_that_has_other_fields_now_is_not_guessed_at(

@@ -19,15 +19,14 @@ from tests.properties import examples
 
 PROGRAM = """
 {comment}
+from dataclasses import dataclass
 LIMIT = {limit}
 OFFSETS = {offsets}
 
 class Base:
     rate = {rate}
 
-class Rec(Base):
-    def __init__(self, x):
-        self.x = x
+{record}
     def score(self):
         return {score}
 
@@ -46,6 +45,9 @@ def flow(env, path):
     return [cleaned, records, records.map(lambda record: record.score()).persist("scores")]
 """
 NAME = "program_under_edit"
+# Whose instances are columns, and one whose are pickled.
+DATACLASS = "@dataclass\nclass Rec(Base):\n    x: object"
+PICKLED = "class Rec(Base):\n    def __init__(self, x):\n        self.x = x"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Program:
     limit: str = "5"
     offsets: str = "[1, 2]"
     rate: str = "2"
+    record: str = DATACLASS
     score: str = "self.x * self.rate"
     helper: str = "x + OFFSETS[0]"
     clean: str = "sign * helper(x) < LIMIT"
@@ -73,6 +76,7 @@ EDITS = {
     "limit": ["5", "6", "5.0", "3 + 3"],
     "offsets": ["[1, 2]", "[2, 1]", "(1, 2)", "[1, 3]"],
     "rate": ["2", "3", "2.0"],
+    "record": [DATACLASS, PICKLED, DATACLASS.replace("@dataclass", "@dataclass(frozen=True)")],
     "score": ["self.x * self.rate", "self.rate * self.x", "self.x + self.rate", "-self.x"],
     "helper": ["x + OFFSETS[0]", "x + OFFSETS[-1]", "OFFSETS[0] + x", "abs(x)"],
     "clean": ["sign * helper(x) < LIMIT", "helper(x) < LIMIT", "helper(x) <= LIMIT", "x % 2 == 0"],
