@@ -11,6 +11,7 @@ from dtset.operators.elementwise import FLAT_MAP, MAP, MAP_TO_TUPLE
 from dtset.operators.gathering import COGROUP, KEYED_GATHER
 from dtset.operators.joins import ALGORITHMS, JOIN, KEPT_SIDES, JoinedTuple
 from dtset.operators.kernels.ranking import COMPARATOR
+from dtset.operators.keying import GROUP_BY
 from dtset.operators.links import with_sources
 from dtset.operators.operator import Step
 from dtset.operators.partitioning import PARTITION_FUNCTION
@@ -209,6 +210,30 @@ class TSet(SameType[T], Storing, Actions[T]):
         of two, is a TypeError.
         """
         return KeyedTSet(self._session, applied(MAP_TO_TUPLE, self._node, f, depends_on))
+
+    @overload
+    def group_by(
+        self, f: Callable[[T], K], *, depends_on: Urls | None = ...
+    ) -> KeyedTSet[K, Iterator[T]]: ...
+    @overload
+    def group_by(
+        self, f: Callable[[T, TSetContext], K], *, depends_on: Urls | None = ...
+    ) -> KeyedTSet[K, Iterator[T]]: ...
+    def group_by(
+        self, f: Callable[..., Any], *, depends_on: Urls | None = None
+    ) -> KeyedTSet[Any, Iterator[T]]:
+        """Group the elements by ``f(x)``, or ``f(x, ctx)``: ``(key, iterator)`` for each key, as `KeyedTSet.keyed_gather`.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-group-by") as env:
+        ...     groups = env.range(5, parallelism=2).group_by(lambda i: i % 2)
+        ...     sorted((key, list(numbers)) for key, numbers in groups.collect())
+        [(0, [0, 2, 4]), (1, [1, 3])]
+        """
+        keyed = applied(GROUP_BY, self._node, f, depends_on)
+        return KeyedTSet(self._session, Exchange(operator=KEYED_GATHER, inputs=(keyed,)))
 
     def _applied(self, operator: Step, f: Callable[..., Any], files: Urls | None) -> TSet[Any]:
         return TSet(self._session, applied(operator, self._node, f, files))
