@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -113,6 +114,7 @@ def _alone(handler: Callable[[Call], Handler], call: Call) -> list[Handler]:
 
 
 KEY_BY = Step("key_by", partial(_alone, _keyed), {FUNCTION: ELEMENT})
+SORT_BY, GROUP_BY = replace(KEY_BY, name="sort_by"), replace(KEY_BY, name="group_by")
 MAP_VALUES = Step("map_values", partial(_alone, _mapped_values), {FUNCTION: ELEMENT})
 FLAT_MAP_VALUES = Step(
     "flat_map_values",

@@ -95,6 +95,19 @@ def send_by_key(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
         yield from dealt_out(pairs, choose(keys))
 
 
+def _send_evenly(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
+    """Give each element to the partition that its place among all falls into."""
+    lengths: list[int] = list(call.ctx.get_input(LENGTHS))
+    number, total = call.place.partition, sum(lengths)
+    start, last, done = sum(lengths[:number]), max(lengths[number] - 1, 0), 0
+    for batch in batches:
+        # A source that gives more than when it was counted must not get ahead of the next.
+        places = start + np.minimum(np.arange(done, done + len(batch)), last)
+        targets = ((places + 1) * call.targets - 1) // max(total, 1)
+        yield from dealt_out(batch, np.minimum(targets, call.targets - 1))
+        done += len(batch)
+
+
 def _checked(target: Any, element: object, targets: int) -> int:
     """Return the number of a partition that there is."""
     try:
@@ -116,6 +129,9 @@ def received(streams: Sequence[Batches], call: Call) -> Batches:
     yield from chain.from_iterable(streams)
 
 
+LENGTHS = "lengths"
+"""The side input of a repartition: how many elements each partition has."""
+
 CHOOSING = Accepted(
     "f(x) -> int, or an object with prepare(sources, destinations), partition(source_index, x) -> int and "
     "commit(source_index, partition)",
@@ -125,3 +141,4 @@ CHOOSING = Accepted(
 )
 PARTITION = Mover("partition", _send, received, {FUNCTION: CHOOSING})
 KEYED_PARTITION = Mover("keyed_partition", send_by_key, received, {PARTITION_FUNCTION: CHOOSING})
+REPARTITION = Mover("repartition", _send_evenly, received)

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from dtset.exchange.deal import parent_of
 from dtset.operators.call import Call
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.driver import Handler
 from dtset.operators.kernels.failure import Closing
 from dtset.operators.operator import Mover, Pull, Step, Zipper
+from dtset.operators.partitioning import received
 from dtset.storage.batch import Batch, Rows, rows_of, typed
 
 
@@ -43,16 +43,6 @@ def _counted(batches: Batches) -> Batches:
         yield Rows([sum(map(len, batches))])
 
 
-def _send_on(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
-    """Give what a partition has to the target that gathers it and its neighbours."""
-    target = parent_of(call.place.partition, call.sources, call.targets)
-    yield target, Rows(list(rows_of(batches)))
-
-
-def _receive(streams: Sequence[Batches], call: Call) -> Batches:
-    yield from streams[0]
-
-
 def _send_starts(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
     """Give each partition the place of its first element."""
     *lengths, _ = rows_of(batches)
@@ -71,6 +61,5 @@ def _with_index(streams: Sequence[Batches], call: Call) -> Batches:
 
 SAMPLE = Step("sample", _sample)
 LENGTH = Step("length", _length)
-LENGTHS = Mover("lengths", _send_on, _receive, is_merging=True)
-STARTS = Mover("starts", _send_starts, _receive)
+STARTS = Mover("starts", _send_starts, received)
 ZIP_WITH_INDEX = Zipper("zip_with_index", _with_index)

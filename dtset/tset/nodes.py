@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from dtset.io.function_files import function_files
 from dtset.operators.call import FUNCTION
+from dtset.operators.kernels.ranking import COMPARATOR
+from dtset.operators.links import GATHER
 from dtset.operators.operator import Mover, Step, function_of
 from dtset.operators.partitioners import PARTITIONERS
-from dtset.operators.partitioning import PARTITIONER
+from dtset.operators.partitioning import LENGTHS, PARTITIONER, REPARTITION
+from dtset.operators.places import LENGTH
+from dtset.operators.sorting import BOUNDARIES, FIND_BOUNDARIES, SAMPLE_KEYS, SORT_BY_KEY
 from dtset.plan.attempts import Trying
-from dtset.plan.nodes import Apply, Exchange, Node
+from dtset.plan.nodes import Apply, Exchange, Node, Stored
 from dtset.plan.partition_func import PartitionFunc
 from dtset.plan.user_function import UserFunction
 from dtset.tset.checks import attempts_of
@@ -75,3 +80,29 @@ def keyed_exchange(
         params=params,
         files=function_files(depends_on),
     )
+
+
+def sorted_by_key(
+    node: Node,
+    parallelism: int,
+    comparator: Callable[[Any, Any], int] | None,
+    depends_on: Urls | None,
+    **params: object,
+) -> Exchange:
+    """Return the node of a sort, with boundaries for its partitions that are found before."""
+    given = {COMPARATOR: comparator}
+    made = keyed_exchange(SORT_BY_KEY, (node,), parallelism, given, depends_on, **params)
+    if parallelism == 1:
+        return made
+    sample = Apply(operator=SAMPLE_KEYS, inputs=(node,))
+    params = {"ascending": params["ascending"], "partitions": parallelism}
+    found = keyed_exchange(FIND_BOUNDARIES, (sample,), 1, given, depends_on, **params)
+    return replace(made, sides={BOUNDARIES: Stored(durable=False, inputs=(found,))})
+
+
+def repartitioned(node: Node, parallelism: int) -> Exchange:
+    """Return the node of a repartition, with the lengths of partitions, which are counted before."""
+    counted = Apply(operator=LENGTH, inputs=(node,))
+    lengths = Exchange(operator=GATHER, inputs=(counted,), parallelism=1)
+    sides: dict[str, Node] = {LENGTHS: Stored(durable=False, inputs=(lengths,))}
+    return Exchange(operator=REPARTITION, inputs=(node,), parallelism=parallelism, sides=sides)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from dtset.operators.gathering import KEYED_GATHER_UNGROUPED
 from dtset.operators.kernels.ranking import COMPARATOR
 from dtset.operators.links import DIRECT, PIPE
 from dtset.operators.partitioning import KEYED_PARTITION, PARTITION_FUNCTION
 from dtset.operators.reductions import KEYED_REDUCE
-from dtset.operators.sorting import BOUNDARIES, FIND_BOUNDARIES, SAMPLE_KEYS, SORT_BY_KEY
-from dtset.plan.nodes import Apply, Node, Stored
+from dtset.plan.nodes import Apply
 from dtset.session.arguments import a_boolean
 from dtset.tset.checks import partitions_of
-from dtset.tset.nodes import Partition, exchanged, keyed_exchange
+from dtset.tset.nodes import Partition, exchanged, keyed_exchange, sorted_by_key
 from dtset.tset.same_type import Alike
 
 if TYPE_CHECKING:
@@ -115,15 +113,8 @@ class SamePairs(Generic[K, V]):
         [('a', 3), ('b', 1), ('c', 2)]
         """
         number = partitions_of("sort_by_key()", parallelism, self.parallelism)
-        given = {COMPARATOR: key_comparator}
-        params: dict[str, Any] = {"ascending": a_boolean("ascending", ascending)}
-        sides: dict[str, Node] = {}
-        if number > 1:
-            sample = Apply(operator=SAMPLE_KEYS, inputs=(self._node,))
-            found = keyed_exchange(
-                FIND_BOUNDARIES, (sample,), 1, given, depends_on, partitions=number, **params
-            )
-            sides[BOUNDARIES] = Stored(durable=False, inputs=(found,))
-        params["use_disk"] = a_boolean("use_disk", use_disk)
-        node = keyed_exchange(SORT_BY_KEY, (self._node,), number, given, depends_on, **params)
-        return self._like(replace(node, sides=sides))
+        params = {
+            "ascending": a_boolean("ascending", ascending),
+            "use_disk": a_boolean("use_disk", use_disk),
+        }
+        return self._like(sorted_by_key(self._node, number, key_comparator, depends_on, **params))

@@ -10,6 +10,7 @@ from dtset.errors import ConfigurationError
 from dtset.operators.by_key import DISTINCT
 from dtset.operators.elementwise import FILTER
 from dtset.operators.links import ALL_GATHER, ALL_REDUCE, CONCAT, DIRECT, GATHER, PIPE, REPLICATE
+from dtset.operators.pairwise import SORT_BY, VALUES
 from dtset.operators.partitioning import PARTITION
 from dtset.operators.places import SAMPLE
 from dtset.operators.reductions import REDUCE
@@ -17,9 +18,10 @@ from dtset.operators.unions import UNION
 from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Apply, Exchange, Node, Zip
+from dtset.session.arguments import a_boolean
 from dtset.tset.checks import check_input, check_sample, of_one_session, partitions_of, zipped
 from dtset.tset.handle import Handle
-from dtset.tset.nodes import Partition, applied, exchanged
+from dtset.tset.nodes import Partition, applied, exchanged, repartitioned, sorted_by_key
 from dtset.tset.stored import InMemory, InStore
 
 if TYPE_CHECKING:
@@ -149,6 +151,58 @@ class SameType(Handle[T]):
                 "all_gather() instead"
             )
         return self._like(Exchange(operator=REPLICATE, inputs=(self._node,), parallelism=number))
+
+    def repartition(self: Alike[S], n: int) -> S:
+        """Spread the elements over `n` partitions of about one length, in their order.
+
+        They are counted before: where they cost much to compute, `cache` or `persist` them first.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-repartition") as env:
+        ...     parts = env.range(9, parallelism=2).filter(lambda i: i > 2).repartition(3)
+        ...     parts.compute(lambda itr, ctx: list(itr)).collect()
+        [[3, 4], [5, 6], [7, 8]]
+        """
+        return self._like(repartitioned(self._node, partitions_of("repartition()", n, 1)))
+
+    @overload
+    def sort_by(
+        self: Alike[S],
+        f: Callable[[T], object],
+        ascending: bool = ...,
+        *,
+        depends_on: Urls | None = ...,
+    ) -> S: ...
+    @overload
+    def sort_by(
+        self: Alike[S],
+        f: Callable[[T, TSetContext], object],
+        ascending: bool = ...,
+        *,
+        depends_on: Urls | None = ...,
+    ) -> S: ...
+    def sort_by(
+        self: Alike[S],
+        f: Callable[..., object],
+        ascending: bool = True,
+        *,
+        depends_on: Urls | None = None,
+    ) -> S:
+        """Sort the elements by ``f(x)``, or ``f(x, ctx)``, over all partitions, as `KeyedTSet.sort_by_key` sorts pairs.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-sort-by") as env:
+        ...     env.parallelize(["ccc", "a", "bb"], 2).sort_by(len).collect()
+        ['a', 'bb', 'ccc']
+        """
+        keyed = applied(SORT_BY, self._node, f, depends_on)
+        params = {"ascending": a_boolean("ascending", ascending)}
+        node = sorted_by_key(keyed, self.parallelism, None, None, **params)
+        return self._like(Apply(operator=VALUES, inputs=(node,)))
 
     @overload
     def concat(self: Alike[S], *others: S) -> S: ...

@@ -15,12 +15,21 @@ from dtset.operators.elementwise import FLAT_MAP, MAP, MAP_TO_TUPLE
 from dtset.operators.gathering import COGROUP, KEYED_GATHER
 from dtset.operators.joins import ALGORITHMS, JOIN, KEPT_SIDES, JoinedTuple
 from dtset.operators.kernels.ranking import COMPARATOR
-from dtset.operators.links import with_sources
+from dtset.operators.links import GATHER, with_sources
 from dtset.operators.operator import Step, function_of
-from dtset.operators.pairwise import FLAT_MAP_VALUES, KEY, KEY_BY, KEYS, LOOKUP, MAP_VALUES, VALUES
+from dtset.operators.pairwise import (
+    FLAT_MAP_VALUES,
+    GROUP_BY,
+    KEY,
+    KEY_BY,
+    KEYS,
+    LOOKUP,
+    MAP_VALUES,
+    VALUES,
+)
 from dtset.operators.partitioning import PARTITION_FUNCTION
 from dtset.operators.partitionwise import COMPUTE, COMPUTE_TO_TUPLE
-from dtset.operators.places import LENGTH, LENGTHS, STARTS, ZIP_WITH_INDEX
+from dtset.operators.places import LENGTH, STARTS, ZIP_WITH_INDEX
 from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Apply, Exchange, Node, Stored, Zip
@@ -287,9 +296,33 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
         [('a', 0), ('b', 1), ('c', 2)]
         """
         length = Apply(operator=LENGTH, inputs=(self._node,))
-        lengths = Exchange(operator=LENGTHS, inputs=(length,), parallelism=1)
+        lengths = Exchange(operator=GATHER, inputs=(length,), parallelism=1)
         starts = Exchange(operator=STARTS, inputs=(lengths,), parallelism=self.parallelism)
         return KeyedTSet(self._session, Zip(operator=ZIP_WITH_INDEX, inputs=(self._node, starts)))
+
+    @overload
+    def group_by(
+        self, f: Callable[[T], K], *, depends_on: Urls | None = ...
+    ) -> KeyedTSet[K, Iterator[T]]: ...
+    @overload
+    def group_by(
+        self, f: Callable[[T, TSetContext], K], *, depends_on: Urls | None = ...
+    ) -> KeyedTSet[K, Iterator[T]]: ...
+    def group_by(
+        self, f: Callable[..., Any], *, depends_on: Urls | None = None
+    ) -> KeyedTSet[Any, Iterator[T]]:
+        """Group the elements by ``f(x)``, or ``f(x, ctx)``: ``(key, iterator)`` for each key, as `KeyedTSet.keyed_gather`.
+
+        Examples
+        --------
+        >>> from dtset import TSetEnvironment
+        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-group-by") as env:
+        ...     groups = env.range(5, parallelism=2).group_by(lambda i: i % 2)
+        ...     sorted((key, list(numbers)) for key, numbers in groups.collect())
+        [(0, [0, 2, 4]), (1, [1, 3])]
+        """
+        keyed = applied(GROUP_BY, self._node, f, depends_on)
+        return KeyedTSet(self._session, Exchange(operator=KEYED_GATHER, inputs=(keyed,)))
 
     def _applied(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtset import ConfigurationError, KeyedTSet, PartitionFunc, TSetEnvironment, UsageError
@@ -142,3 +142,29 @@ def test_what_is_no_partition_function_is_refused_at_once(env):
     for wrong in (Turns, "abc", 5):
         with pytest.raises(UsageError, match="partition takes"):
             env.range(3).partition(wrong)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
+@given(st.lists(st.lists(st.integers(), max_size=9), min_size=1, max_size=4), st.integers(1, 5))
+def test_elements_are_spread_evenly_in_their_order(env, parts, number):
+    tset = env.parallelize(parts, len(parts)).flat_map(list).repartition(number)
+    found = [elements for _, elements in partitions(tset)]
+    expected = [element for part in parts for element in part]
+    assert [element for part in found for element in part] == expected
+    lengths = list(map(len, found))
+    assert len(found) == number
+    assert max(lengths) - min(lengths) <= 1
+
+
+def test_a_source_that_gives_something_else_than_when_it_was_counted_loses_nothing(env, tmp_path):
+    def source(ctx):
+        calls = tmp_path / f"calls-{ctx.index}"
+        calls.touch()
+        seen = calls.stat().st_size
+        calls.write_bytes(b"x" * (seen + 1))
+        return [(ctx.index, i) for i in range(3 + 5 * seen)]
+
+    found = env.create_source(source, 2).repartition(3).collect()
+    assert found == [(p, i) for p in range(2) for i in range(8)]

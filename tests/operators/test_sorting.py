@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dtset import TSetEnvironment
+from dtset import KeyedTSet, TSetEnvironment
 from dtset.operators.kernels.failure import Place
 from dtset.operators.kernels.ranking import ByKey
 from dtset.operators.kernels.sorting import in_order
@@ -115,3 +115,16 @@ def test_a_restart_finds_it_and_other_elements_are_sorted_anew(store):
     assert run(7) == (False, list(range(50)))
     assert run(7) == (True, list(range(50)))
     assert run(9) == (False, list(range(50)))
+
+
+@FEW
+@given(st.lists(st.integers(-9, 9)), st.integers(1, 4), st.booleans())
+def test_elements_are_sorted_by_what_a_function_gives(env, elements, number, ascending):
+    found = env.parallelize(elements, number).sort_by(abs, ascending).collect()
+    assert found == sorted(elements, key=abs, reverse=not ascending)
+
+
+def test_pairs_that_are_sorted_stay_pairs(env):
+    pairs = env.parallelize({"a": 2, "b": 1}, 2).sort_by(lambda pair: pair[1])
+    assert isinstance(pairs, KeyedTSet)
+    assert pairs.collect() == [("b", 1), ("a", 2)]

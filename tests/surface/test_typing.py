@@ -51,6 +51,8 @@ PROGRAM = textwrap.dedent(
     assert_type(numbers.partition(lambda i: i % 2, 2), TSet[int])
     assert_type(numbers.union(numbers), TSet[int])
     assert_type(numbers.gather(), TSet[int])
+    assert_type(numbers.repartition(2).sort_by(str), TSet[int])
+    assert_type(numbers.group_by(str), KeyedTSet[str, Iterator[int]])
     assert_type(numbers.all_reduce(max).replicate(2), TSet[int])
     assert_type(numbers.concat(numbers, numbers.cache()), TSet[int])
     assert_type(numbers.partition(env.functions.partition.round_robin), TSet[int])
