@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from itertools import pairwise, repeat
 from operator import attrgetter
+from pickle import PicklingError
 from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -107,16 +109,8 @@ def _too_large() -> Unfit:
     return Unfit("an int that does not fit 64 bits")
 
 
-def _encode_float64(values: Sequence[float]) -> tuple[Array, ...]:
-    return (np.fromiter(values, np.float64, len(values)),)
-
-
-def _encode_bool(values: Sequence[bool]) -> tuple[Array, ...]:
-    return (np.fromiter(values, np.bool_, len(values)),)
-
-
-def _encode_complex128(values: Sequence[complex]) -> tuple[Array, ...]:
-    return (np.fromiter(values, np.complex128, len(values)),)
+def _encoder(dtype: str) -> Callable[..., tuple[Array, ...]]:
+    return lambda values: (np.fromiter(values, dtype, len(values)),)
 
 
 def _decode_fixed(arrays: tuple[Array, ...]) -> list[Any]:
@@ -264,9 +258,11 @@ def _zone(zone: tzinfo | None) -> Parameters:
     if type(zone) is timezone:
         offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]
         return (("offset", (offset // timedelta(microseconds=1), *name)),)
-    # One that is not from the cache is not the object that its key gives.
-    if type(zone) is ZoneInfo and zone.key and zone.__reduce__()[1] == (zone.key, True):
-        return (("zone", zone.key),)
+    if type(zone) is ZoneInfo:
+        # One that is not from the cache, or from a file, is not the object that its key gives.
+        with suppress(PicklingError):
+            if zone.__reduce__()[1] == (zone.key, True):
+                return (("zone", zone.key),)
     raise Unfit(f"datetimes with a tzinfo of type {type(zone).__qualname__}")
 
 
@@ -353,9 +349,11 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("int64", (int,), _values("int64"), _encode_int64, _decode_fixed, weigh=_weigh_int64),
-        Kind("float64", (float,), _values("float64"), _encode_float64, _decode_fixed),
-        Kind("bool", (bool,), _values("bool"), _encode_bool, _decode_fixed),
-        Kind("complex128", (complex,), _values("complex128"), _encode_complex128, _decode_fixed),
+        Kind("float64", (float,), _values("float64"), _encoder("float64"), _decode_fixed),
+        Kind("bool", (bool,), _values("bool"), _encoder("bool"), _decode_fixed),
+        Kind(
+            "complex128", (complex,), _values("complex128"), _encoder("complex128"), _decode_fixed
+        ),
         Kind("text", (str,), _items, _encode_text, _decode_text, weigh=_weigh_text),
         Kind("bytes", (bytes,), _items, _encode_bytes, _decode_bytes, weigh=_weigh_bytes),
         Kind("date", (date,), _values("int64"), _encode_date, _decode_date),

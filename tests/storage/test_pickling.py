@@ -4,8 +4,10 @@ import sys
 import threading
 import types
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import TZPATH, ZoneInfo
 
 import numpy as np
 import pytest
@@ -170,7 +172,13 @@ def test_what_cannot_be_found_again_is_refused(shipped: Any, make: str) -> None:
         encoded([value])
 
 
-@pytest.mark.parametrize("value", [threading.Lock(), (x for x in ()), sys])
+with next(file for each in TZPATH if (file := Path(each) / "Asia/Tokyo").exists()).open(
+    "rb"
+) as _file:
+    FROM_FILE = datetime(2020, 1, 1, tzinfo=ZoneInfo.from_file(_file, key="Asia/Tokyo"))
+
+
+@pytest.mark.parametrize("value", [threading.Lock(), (x for x in ()), sys, FROM_FILE])
 def test_what_cannot_be_pickled_is_refused_by_name(value: object) -> None:
     with pytest.raises(UsageError, match=f"{type(value).__qualname__} cannot be stored"):
         encoded([1, value])
