@@ -29,6 +29,7 @@ from dtset.errors import (
     UsageError,
 )
 from dtset.fingerprint import fingerprint, version
+from dtset.plan.attempts import Failed
 from dtset.plan.context import TSetContext
 from dtset.plan.source_func import SourceFunc
 
@@ -47,6 +48,7 @@ __all__ = [
     "DTSetError",
     "DataPartition",
     "EmptyTSetError",
+    "Failed",
     "FingerprintError",
     "JobNotFoundError",
     "JobRunningError",

@@ -6,6 +6,7 @@ from typing import Any
 
 from dtset.operators.call import CallSpec, Signature
 from dtset.operators.operator import Action
+from dtset.plan.attempts import Attempts
 from dtset.plan.nodes import Content, Node, Source, Stored, described, through_links
 from dtset.plan.user_function import UserFunction
 
@@ -23,18 +24,25 @@ def spec_of(node: Node, job_id: str, digest: str) -> CallSpec[Any]:
         name=node.name or name,
         seed=f"{job_id}/{digest}",
         parallelism=node.parallelism,
-        signatures={role: _signature(node, role, made) for role, made in node.functions.items()},
+        signatures={
+            role: _signature(function_key(node, role), made)
+            for role, made in node.functions.items()
+        },
         params=node.params,
+        attempts=node.attempts,
         content=_content(node),
     )
 
 
 def action_spec(
-    action: Action, function: UserFunction | None, parallelism: int
+    action: Action,
+    function: UserFunction | None,
+    parallelism: int,
+    attempts: Attempts | None = None,
 ) -> CallSpec[Action]:
     """Spec of an action, whose function is shipped under `action_key`."""
     signatures = {
-        role: Signature(action_key(action, role), function.form, function.takes_ctx)
+        role: _signature(action_key(action, role), function)
         for role in action.takes
         if function is not None
     }
@@ -46,6 +54,7 @@ def action_spec(
         name=action.name,
         parallelism=parallelism,
         signatures=signatures,
+        attempts=attempts,
     )
 
 
@@ -64,8 +73,8 @@ def sees_ctx(node: Node) -> bool:
     return isinstance(node, Source) or any(made.takes_ctx for made in node.functions.values())
 
 
-def _signature(node: Node, role: str, function: UserFunction) -> Signature:
-    return Signature(function_key(node, role), function.form, function.takes_ctx)
+def _signature(key: str, function: UserFunction) -> Signature:
+    return Signature(key, function.form, function.takes_ctx, function.is_async)
 
 
 def _content(node: Node) -> Content:

@@ -86,6 +86,7 @@ class Scope:
             sources=sources,
             targets=targets,
             side=side,
+            run_id=self.settings.run_id,
         )
 
 

@@ -28,6 +28,7 @@ from dtset.execution.stage import GroupResult, TaskSettings
 from dtset.fingerprint.graph import reached_distributions
 from dtset.operators.call import CallSpec
 from dtset.plan.nodes import Mark, Node, Source, Stored, topological
+from dtset.plan.user_function import is_async
 
 _T = TypeVar("_T")
 
@@ -37,7 +38,8 @@ class RunContext:
     """What a run is carried out with.
 
     `on_miss` is told of each persist before it is computed, and says why; `on_persist` what became of it, and in how
-    many seconds; `check_writable` raises StoreError if nothing can be written.
+    many seconds; `check_writable` raises StoreError if nothing can be written; `on_coroutines` is told of functions that
+    are awaited.
     """
 
     index: Index
@@ -48,6 +50,7 @@ class RunContext:
     on_miss: Callable[[Missed], str]
     on_persist: Callable[[Persisted, float], None]
     check_writable: Callable[[], None]
+    on_coroutines: Callable[[], None]
     at_hand: AtHand = field(default_factory=AtHand)
     actions: Iterator[int] = field(default_factory=count, repr=False)
 
@@ -81,6 +84,8 @@ def packed(
                 objects[str(each.mark.number)] = each.data
             for role, function in each.functions.items():
                 objects[function_key(each, role)] = function.function
+    if any(callable(each) and is_async(each) for each in objects.values()):
+        run.on_coroutines()
     trees = resolved.trees_of(needed)
     shipped = ship(objects, sorted(at_hand.classes), reached_distributions(trees.values()))
     files = tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dtset.operators.call import FUNCTION, Call
-from dtset.operators.elementwise import ELEMENT, visited
+from dtset.operators.elementwise import AWAITED, for_each
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.operator import Action
 
@@ -12,9 +12,5 @@ def _count(batches: Batches, call: Call) -> int:
     return sum(map(len, batches))
 
 
-def _for_each(batches: Batches, call: Call) -> None:
-    visited(batches, call.function(), call.passed_ctx(), call.place)
-
-
 COUNT = Action("count", _count)
-FOR_EACH = Action("for_each", _for_each, {FUNCTION: ELEMENT})
+FOR_EACH = Action("for_each", for_each, {FUNCTION: AWAITED})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from dtset.operators.kernels.failure import Place
+from dtset.plan.attempts import Attempts
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Content, SourceData
 from dtset.plan.user_function import Form
@@ -27,6 +28,7 @@ class Signature:
     key: str
     form: Form
     takes_ctx: bool
+    is_async: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class CallSpec(Generic[O_co]):
     parallelism: int = 1
     signatures: Mapping[str, Signature] = field(default_factory=dict)
     params: Mapping[str, object] = field(default_factory=dict)
+    attempts: Attempts | None = None
     content: Content = Content.ELEMENTS
 
 
@@ -67,6 +70,7 @@ class Call:
     sources: int = 1
     targets: int = 1
     side: int = 0
+    run_id: str = ""
 
     def function(self, role: str = FUNCTION) -> Any:
         """Return the function of a role."""

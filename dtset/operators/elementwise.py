@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from itertools import repeat
-from typing import Any
+from typing import Any, cast
 
 from dtset.operators.call import FUNCTION, Call
+from dtset.operators.kernels.attempts import Made, awaited, tried
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.collector import Collector
-from dtset.operators.kernels.driver import Handler
+from dtset.operators.kernels.driver import Handler, driven
 from dtset.operators.kernels.failure import Place
 from dtset.operators.kernels.pairs import paired
 from dtset.operators.operator import Step
@@ -22,6 +25,7 @@ ELEMENT = Accepted(
     {1: (Form.ELEMENT, False), 2: (Form.ELEMENT, True)},
     (Form.ELEMENT, False),
 )
+AWAITED = replace(ELEMENT, takes_async=True)
 
 
 def _called(
@@ -102,7 +106,66 @@ def visited(
     return sum(len(_called(function, batch.rows(), ctx, place)) for batch in batches)
 
 
+def _careful(call: Call, made: Made) -> Handler:
+    """Call a function as the attempts say; give what is made of each element and what was returned for it."""
+    attempts = call.spec.attempts
+    if attempts is None:
+        raise AssertionError(f"{call.place} is called without attempts")
+    function, ctx = call.function(), call.passed_ctx()
+    is_async = call.spec.signatures[FUNCTION].is_async
+    if call.form() is Form.ELEMENT_COLLECTOR:
+        function = partial(_collected_later if is_async else _collected, function)
+    elif ctx is not None:
+        function = partial(_with_ctx, function, ctx)
+    if is_async:
+        return awaited(function, made, attempts, call.place, call.limit, call.run_id)
+    return tried(function, made, attempts, call.place, call.limit)
+
+
+def _with_ctx(function: Callable[..., Any], ctx: TSetContext, element: Any) -> Any:
+    return function(element, ctx)
+
+
+def _collected(function: Callable[..., Any], element: Any) -> list[Any]:
+    gathered: list[Any] = []
+    function(element, Collector(gathered.append))
+    return gathered
+
+
+async def _collected_later(function: Callable[..., Any], element: Any) -> list[Any]:
+    gathered: list[Any] = []
+    await function(element, Collector(gathered.append))
+    return gathered
+
+
+def _the_result(element: Any, result: Any) -> Iterable[Any]:
+    return (result,)
+
+
+def _the_element_if(element: Any, result: Any) -> Iterable[Any]:
+    return (element,) if result else ()
+
+
+def _all_of(element: Any, result: Any) -> Iterable[Any]:
+    return cast(Iterable[Any], result)
+
+
+def _nothing(element: Any, result: Any) -> Iterable[Any]:
+    return ()
+
+
+def for_each(batches: Batches, call: Call) -> None:
+    """Call a function on every element for its effect."""
+    if call.spec.attempts is None:
+        visited(batches, call.function(), call.passed_ctx(), call.place)
+        return
+    for _ in driven(batches, [_careful(call, _nothing)]):
+        pass
+
+
 def _map(call: Call) -> list[Handler]:
+    if call.spec.attempts is not None:
+        return [_careful(call, _the_result)]
     return [mapped(call.function(), call.passed_ctx(), call.place)]
 
 
@@ -111,16 +174,20 @@ def _map_to_tuple(call: Call) -> list[Handler]:
 
 
 def _filter(call: Call) -> list[Handler]:
+    if call.spec.attempts is not None:
+        return [_careful(call, _the_element_if)]
     return [filtered(call.function(), call.passed_ctx(), call.place)]
 
 
 def _flat_map(call: Call) -> list[Handler]:
+    if call.spec.attempts is not None:
+        return [_careful(call, _all_of)]
     into = call.form() is Form.ELEMENT_COLLECTOR
     return [(expanded_into if into else expanded)(call.function(), call.place, call.limit)]
 
 
-MAP = Step("map", _map, {FUNCTION: ELEMENT})
-FILTER = Step("filter", _filter, {FUNCTION: ELEMENT})
+MAP = Step("map", _map, {FUNCTION: AWAITED})
+FILTER = Step("filter", _filter, {FUNCTION: AWAITED})
 MAP_TO_TUPLE = Step("map_to_tuple", _map_to_tuple, {FUNCTION: ELEMENT})
 FLAT_MAP = Step(
     "flat_map",
@@ -130,6 +197,7 @@ FLAT_MAP = Step(
             "f(x) returning an iterable, or f(x, collector)",
             {1: (Form.EXPAND, False), 2: (Form.ELEMENT_COLLECTOR, False)},
             (Form.EXPAND, False),
+            takes_async=True,
         )
     },
 )

@@ -8,6 +8,7 @@ from enum import Enum
 from itertools import count
 from typing import Protocol
 
+from dtset.plan.attempts import Attempts
 from dtset.plan.user_function import Accepted, UserFunction
 
 _numbers = count(1)
@@ -76,7 +77,8 @@ class Node:
     """What all five kinds of nodes have.
 
     Functions are by role; `sides`, the side inputs that are bound to it now, are the one thing of a plan that
-    changes. `files` are what the functions read by themselves, and the `mark` is what copies of it share.
+    changes. `attempts` say how a function of elements is called, and are no part of what is computed: what of them is,
+    is in `params`. `files` are what the functions read by themselves, and the `mark` is what copies of it share.
     """
 
     operator: Operator
@@ -84,6 +86,7 @@ class Node:
     parallelism: int = 0
     functions: Mapping[str, UserFunction] = field(default_factory=dict)
     params: Mapping[str, object] = field(default_factory=dict)
+    attempts: Attempts | None = None
     sides: dict[str, Node] = field(default_factory=dict)
     files: FunctionFiles | None = None
     name: str | None = None

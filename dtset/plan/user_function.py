@@ -41,6 +41,7 @@ class Accepted:
     forms: Mapping[int, tuple[Form, bool]]
     without_signature: tuple[Form, bool] | None = None
     takes_objects: bool = False
+    takes_async: bool = False
 
 
 _SOURCE_METHODS = ("has_next", "next", "prepare", "close")
@@ -54,6 +55,7 @@ class UserFunction:
     form: Form
     takes_ctx: bool
     label: str
+    is_async: bool = False
 
     @property
     def sees_ctx(self) -> bool:
@@ -77,10 +79,11 @@ def user_function(operator: str, accepted: Accepted, function: object) -> UserFu
     called = (
         [getattr(function, name, None) for name in _SOURCE_METHODS] if is_object else [function]
     )
-    if any(map(_is_async, called)):
+    awaits = any(map(is_async, called))
+    if awaits and not accepted.takes_async:
         raise UsageError(
-            f"{operator} takes what its function returns, and {label} is async, so that it would have to be awaited: give a "
-            "plain function that does so with asyncio.run(), for many elements at once in a compute"
+            f"{operator} takes what its function returns, and {label} is async, so that it would have to be awaited: await "
+            "it in map, flat_map, filter or for_each, which take async functions, many elements at once"
         )
     if is_object:
         return UserFunction(function, Form.OBJECT, False, label)
@@ -107,9 +110,13 @@ def user_function(operator: str, accepted: Accepted, function: object) -> UserFu
                 f"{operator} takes {accepted.said}; {label} has {_plural(required)} without a default"
             )
         form, takes_ctx = accepted.forms[fitting[0]]
-    if form is Form.VALUE and _is_generator_function(function):
+    if form is Form.VALUE and inspect.isgeneratorfunction(_routine(function)):
         form = Form.STREAM
-    return UserFunction(function, form, takes_ctx, label)
+    if form is not Form.EXPAND and inspect.isasyncgenfunction(_routine(function)):
+        raise UsageError(
+            f"{operator} awaits what its function returns, and {label} yields: flat_map takes it, as an f(x)"
+        )
+    return UserFunction(function, form, takes_ctx, label, awaits)
 
 
 def label_of(function: object) -> str:
@@ -155,12 +162,7 @@ def _parameter_counts(function: Callable[..., Any]) -> tuple[int | None, float]:
     return required, most
 
 
-def _is_generator_function(function: Any) -> bool:
-    """Whether a callable is a generator function."""
-    return inspect.isgeneratorfunction(_routine(function))
-
-
-def _is_async(function: Any) -> bool:
+def is_async(function: Any) -> bool:
     """Whether a callable is an async function or generator."""
     routine = _routine(function)
     return inspect.iscoroutinefunction(routine) or inspect.isasyncgenfunction(routine)

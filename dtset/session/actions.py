@@ -14,6 +14,7 @@ from dtset.execution.run import Run
 from dtset.execution.specs import action_key, action_spec
 from dtset.operators.actions import COUNT
 from dtset.operators.operator import Action
+from dtset.plan.attempts import Attempts
 from dtset.plan.nodes import Exchange, Node, Stored, topological
 from dtset.plan.user_function import UserFunction
 from dtset.storage.batch import rows_of
@@ -71,10 +72,16 @@ def count(run: Run, node: Node) -> int:
     )
 
 
-def visit(run: Run, node: Node, action: Action, functions: Mapping[str, UserFunction]) -> None:
+def visit(
+    run: Run,
+    node: Node,
+    action: Action,
+    functions: Mapping[str, UserFunction],
+    attempts: Attempts | None,
+) -> None:
     """Call a function on the elements or the partitions of a node, for its effect."""
     (function,) = functions.values()
-    spec = action_spec(action, function, node.parallelism)
+    spec = action_spec(action, function, node.parallelism, attempts)
     shipped = {action_key(action, role): given.function for role, given in functions.items()}
     run.evaluate(node, ActionOutput(spec), functions=shipped)
 

@@ -33,7 +33,9 @@ from dtset.execution.stage import TaskSettings
 from dtset.execution.submit import RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
 from dtset.execution.workers.parent_watch import end_with
+from dtset.operators.kernels.event_loop import end_loop
 from dtset.operators.operator import Action
+from dtset.plan.attempts import Attempts
 from dtset.plan.nodes import Node, Stored, snapshot_of_sides
 from dtset.plan.user_function import UserFunction
 from dtset.session import actions
@@ -83,6 +85,7 @@ class Session:
         # Known now: when the interpreter ends, it has forgotten the script.
         self._program = this_program(self.job_id)
         self.waiting: list[Pending] = []
+        self._has_loops = False
         run_id = new_run_id()
         self.cluster = choose_cluster(options.cluster, options.resources, options.submitted)
         try:
@@ -117,6 +120,7 @@ class Session:
                 on_miss=self._miss_noted,
                 on_persist=self._persist_noted,
                 check_writable=self._recorder.check_writable,
+                on_coroutines=self._coroutines_noted,
             )
         )
         self._journal = Journal(self._store, self.job_id, run_id, self._recorder.note)
@@ -232,9 +236,15 @@ class Session:
         """Number of elements of a node."""
         return actions.count(self.run, self._as_bound(node))
 
-    def visit(self, node: Node, action: Action, functions: Mapping[str, UserFunction]) -> None:
+    def visit(
+        self,
+        node: Node,
+        action: Action,
+        functions: Mapping[str, UserFunction],
+        attempts: Attempts | None = None,
+    ) -> None:
         """Carry out an action on the workers, for its effect."""
-        actions.visit(self.run, self._as_bound(node), action, functions)
+        actions.visit(self.run, self._as_bound(node), action, functions, attempts)
 
     def plan(self, node: Node) -> RunPlan:
         """What the persists that a node depends on would find."""
@@ -343,13 +353,20 @@ class Session:
             self._recorder.end(state)
         finally:
             self.run.at_hand.clear()
+            run_id = self.run.context.settings.run_id
+            if self._has_loops:
+                self.cluster.end_loops(run_id)
             self.cluster.close()
+            end_loop(run_id, wait=True)
             self._hide_main()
 
     def _close_at_exit(self) -> None:
         """Close when the interpreter ends: an uncaught exception is known to it."""
         if os.getpid() == self._process:
             self.close(state_after(uncaught(self._program)))
+
+    def _coroutines_noted(self) -> None:
+        self._has_loops = True
 
     def _persist_noted(self, persisted: Persisted, took: float) -> None:
         """Say what became of a persist, in the log and in the run's records."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, Unpack, overload
 
 from dtset.errors import ConfigurationError, EmptyTSetError
 from dtset.operators.actions import FOR_EACH
 from dtset.operators.operator import Action, function_of
 from dtset.operators.partitionwise import SINK
+from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import snapshot_of_sides
 from dtset.session.arguments import a_number
 from dtset.session.session import Session
+from dtset.tset.checks import attempts_of
 from dtset.tset.handle import Handle
 
 T = TypeVar("T")
@@ -46,10 +48,10 @@ class Actions(Handle[T]):
     """The actions of a TSet."""
 
     @overload
-    def for_each(self, f: Callable[[T], object]) -> None: ...
+    def for_each(self, f: Callable[[T], object], **trying: Unpack[Trying]) -> None: ...
     @overload
-    def for_each(self, f: Callable[[T, TSetContext], object]) -> None: ...
-    def for_each(self, f: Callable[..., object]) -> None:
+    def for_each(self, f: Callable[[T, TSetContext], object], **trying: Unpack[Trying]) -> None: ...
+    def for_each(self, f: Callable[..., object], **trying: Unpack[Trying]) -> None:
         """Call a function on every element, for its effect.
 
         At least once per partition: one that was lost with its worker is visited again. What is
@@ -60,15 +62,19 @@ class Actions(Handle[T]):
         f : callable
             ``f(x)`` or ``f(x, ctx)``.
         """
-        self._session.visit(self._node, FOR_EACH, function_of(FOR_EACH, f))
+        functions = function_of(FOR_EACH, f)
+        attempts = attempts_of(FOR_EACH, functions, trying)
+        self._session.visit(self._node, FOR_EACH, functions, attempts)
 
     @overload
-    def lazy_for_each(self, f: Callable[[T], object]) -> LazyAction: ...
+    def lazy_for_each(self, f: Callable[[T], object], **trying: Unpack[Trying]) -> LazyAction: ...
     @overload
-    def lazy_for_each(self, f: Callable[[T, TSetContext], object]) -> LazyAction: ...
-    def lazy_for_each(self, f: Callable[..., object]) -> LazyAction:
+    def lazy_for_each(
+        self, f: Callable[[T, TSetContext], object], **trying: Unpack[Trying]
+    ) -> LazyAction: ...
+    def lazy_for_each(self, f: Callable[..., object], **trying: Unpack[Trying]) -> LazyAction:
         """Prepare `for_each`; ``env.run()`` carries it out."""
-        return self._lazy_visit(FOR_EACH, f)
+        return self._lazy_visit(FOR_EACH, f, trying)
 
     @overload
     def sink(self, f: Callable[[Iterator[T]], object]) -> None: ...
@@ -92,7 +98,7 @@ class Actions(Handle[T]):
     def lazy_sink(self, f: Callable[[Iterator[T], TSetContext], object]) -> LazyAction: ...
     def lazy_sink(self, f: Callable[..., object]) -> LazyAction:
         """Prepare `sink`; ``env.run()`` carries it out."""
-        return self._lazy_visit(SINK, f)
+        return self._lazy_visit(SINK, f, {})
 
     def collect(self) -> list[T]:
         """Compute all elements.
@@ -145,7 +151,8 @@ class Actions(Handle[T]):
         """
         return self._session.count(self._node)
 
-    def _lazy_visit(self, action: Action, f: Callable[..., Any]) -> LazyAction:
-        node = snapshot_of_sides(self._node, lasting=True)
-        carry_out = partial(self._session.visit, node, action, function_of(action, f))
+    def _lazy_visit(self, action: Action, f: Callable[..., Any], trying: Trying) -> LazyAction:
+        node, functions = snapshot_of_sides(self._node, lasting=True), function_of(action, f)
+        attempts = attempts_of(action, functions, trying)
+        carry_out = partial(self._session.visit, node, action, functions, attempts)
         return self._session.pending(LazyAction(self._session, carry_out, action.name))

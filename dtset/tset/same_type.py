@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, Unpack, overload
 
 from dtset.operators.elementwise import FILTER
 from dtset.operators.links import DIRECT, PIPE
 from dtset.operators.partitioning import PARTITION
 from dtset.operators.reductions import REDUCE
 from dtset.operators.unions import UNION
+from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Apply, Node, Zip
 from dtset.tset.checks import check_input, partitions_of, zipped
@@ -56,14 +57,30 @@ class SameType(Handle[T]):
         return self._like(Apply(operator=PIPE, inputs=(self._node,)))
 
     @overload
-    def filter(self: Alike[S], f: Callable[[T], object], *, depends_on: Urls | None = ...) -> S: ...
+    def filter(
+        self: Alike[S],
+        f: Callable[[T], object],
+        *,
+        depends_on: Urls | None = ...,
+        **trying: Unpack[Trying],
+    ) -> S: ...
     @overload
     def filter(
-        self: Alike[S], f: Callable[[T, TSetContext], object], *, depends_on: Urls | None = ...
+        self: Alike[S],
+        f: Callable[[T, TSetContext], object],
+        *,
+        depends_on: Urls | None = ...,
+        **trying: Unpack[Trying],
     ) -> S: ...
-    def filter(self: Alike[S], f: Callable[..., object], *, depends_on: Urls | None = None) -> S:
+    def filter(
+        self: Alike[S],
+        f: Callable[..., object],
+        *,
+        depends_on: Urls | None = None,
+        **trying: Unpack[Trying],
+    ) -> S:
         """Keep the elements for which ``f(x)``, or ``f(x, ctx)``, is true; pairs stay pairs."""
-        return self._like(applied(FILTER, self._node, f, depends_on))
+        return self._like(applied(FILTER, self._node, f, depends_on, trying))
 
     def reduce(self: Plain[S], f: Callable[[T, T], T], *, depends_on: Urls | None = None) -> S:
         """Reduce all elements to one value, by an associative ``f(a, b)``, in one partition.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Unpack, overload
 
 from dtset.errors import ConfigurationError, UsageError
 from dtset.operators.batchwise import MAP_BATCHES
@@ -12,6 +12,7 @@ from dtset.operators.joins import JOIN, JoinedTuple
 from dtset.operators.operator import Step
 from dtset.operators.partitionwise import COMPUTE
 from dtset.operators.reductions import KEYED_REDUCE
+from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Exchange, Node, Stored
 from dtset.tset.actions import Actions
@@ -39,6 +40,13 @@ class TSet(SameType[T], Storing, Actions[T]):
     Operations with a function take ``depends_on``: files that the function reads by itself, as a path, an fsspec
     URL, a glob, or a sequence of such. What they are counts for what is found again.
 
+    `map`, `flat_map`, `filter` and `for_each` take ``async def`` functions too, called for up to ``concurrency`` elements
+    of a partition at once (default: the setting ``dtset.concurrency``), each for at most ``timeout`` seconds. All of a
+    process run in one event loop, which lasts as long as the run. Results are in the order of the elements; an exception
+    cancels the rest. A function, async or not, that raises is called again ``retries`` times, after growing pauses. Then
+    ``on_error`` decides: ``"raise"``; ``"skip"`` leaves the element out, and says in the log how many were; ``"keep"``
+    puts a `Failed` in its place. What is raised by dtset itself, and KeyboardInterrupt and the like, is raised always.
+
     Examples
     --------
     >>> from dtset import TSetEnvironment
@@ -49,12 +57,36 @@ class TSet(SameType[T], Storing, Actions[T]):
     """
 
     @overload
-    def map(self, f: Callable[[T], U], *, depends_on: Urls | None = ...) -> TSet[U]: ...
+    def map(
+        self,
+        f: Callable[[T], Awaitable[U]],
+        *,
+        depends_on: Urls | None = ...,
+        **trying: Unpack[Trying],
+    ) -> TSet[U]: ...
     @overload
     def map(
-        self, f: Callable[[T, TSetContext], U], *, depends_on: Urls | None = ...
+        self,
+        f: Callable[[T, TSetContext], Awaitable[U]],
+        *,
+        depends_on: Urls | None = ...,
+        **trying: Unpack[Trying],
     ) -> TSet[U]: ...
-    def map(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> TSet[Any]:
+    @overload
+    def map(
+        self, f: Callable[[T], U], *, depends_on: Urls | None = ..., **trying: Unpack[Trying]
+    ) -> TSet[U]: ...
+    @overload
+    def map(
+        self,
+        f: Callable[[T, TSetContext], U],
+        *,
+        depends_on: Urls | None = ...,
+        **trying: Unpack[Trying],
+    ) -> TSet[U]: ...
+    def map(
+        self, f: Callable[..., Any], *, depends_on: Urls | None = None, **trying: Unpack[Trying]
+    ) -> TSet[Any]:
         """Give ``f(x)``, or ``f(x, ctx)``, for every element.
 
         Examples
@@ -64,17 +96,29 @@ class TSet(SameType[T], Storing, Actions[T]):
         ...     env.parallelize(["1", "2"], 2).map(int).collect()
         [1, 2]
         """
-        return self._applied(MAP, f, depends_on)
+        return self._applied(MAP, f, depends_on, trying)
 
     @overload
     def flat_map(
-        self, f: Callable[[T], Iterable[U]], *, depends_on: Urls | None = ...
+        self,
+        f: Callable[[T], Iterable[U]]
+        | Callable[[T], Awaitable[Iterable[U]]]
+        | Callable[[T], AsyncIterator[U]],
+        *,
+        depends_on: Urls | None = ...,
+        **trying: Unpack[Trying],
     ) -> TSet[U]: ...
     @overload
     def flat_map(
-        self, f: Callable[[T, Any], object], *, depends_on: Urls | None = ...
+        self,
+        f: Callable[[T, Any], object],
+        *,
+        depends_on: Urls | None = ...,
+        **trying: Unpack[Trying],
     ) -> TSet[Any]: ...
-    def flat_map(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> TSet[Any]:
+    def flat_map(
+        self, f: Callable[..., Any], *, depends_on: Urls | None = None, **trying: Unpack[Trying]
+    ) -> TSet[Any]:
         """Give all elements of every ``f(x)``, or those that ``f(x, collector)`` passes to ``collector.collect``.
 
         Examples
@@ -84,7 +128,7 @@ class TSet(SameType[T], Storing, Actions[T]):
         ...     env.parallelize(["a b", "c"], 1).flat_map(str.split).collect()
         ['a', 'b', 'c']
         """
-        return self._applied(FLAT_MAP, f, depends_on)
+        return self._applied(FLAT_MAP, f, depends_on, trying)
 
     @overload
     def compute(
@@ -196,8 +240,14 @@ class TSet(SameType[T], Storing, Actions[T]):
         """
         return KeyedTSet(self._session, applied(MAP_TO_TUPLE, self._node, f, depends_on))
 
-    def _applied(self, operator: Step, f: Callable[..., Any], files: Urls | None) -> TSet[Any]:
-        return TSet(self._session, applied(operator, self._node, f, files))
+    def _applied(
+        self,
+        operator: Step,
+        f: Callable[..., Any],
+        files: Urls | None,
+        trying: Trying | None = None,
+    ) -> TSet[Any]:
+        return TSet(self._session, applied(operator, self._node, f, files, trying))
 
     def _plain(self, node: Node) -> TSet[T]:
         return TSet(self._session, node)

@@ -287,13 +287,16 @@ class AwaitedSource(SourceFunc):
 @pytest.mark.parametrize(
     "function", [awaited, awaited_stream, AwaitedCall(), partial(awaited), partial(AwaitedCall())]
 )
-def test_async_functions_are_refused_at_once(env, function):
+def test_async_functions_are_refused_at_once_where_nobody_awaits_them(env, function):
     tset = env.range(2)
-    for operation in (tset.map, tset.filter, tset.flat_map, tset.map_to_tuple, tset.lazy_for_each):
+    for operation in (tset.map_to_tuple, tset.map_batches, tset.lazy_sink):
         with pytest.raises(UsageError, match="is async"):
             operation(function)
     with pytest.raises(UsageError, match="is async"):
         env.create_source(AwaitedSource())
+    for operation in (tset.map, tset.filter, tset.lazy_for_each):
+        with pytest.raises(UsageError, match="awaited_stream yields: flat_map takes it"):
+            operation(awaited_stream)
 
 
 def test_operations_on_pairs_say_how_to_get_pairs(env):

@@ -9,7 +9,7 @@ from mypy import api
 
 PROGRAM = textwrap.dedent(
     """
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from typing import Any, assert_type
 
     from dtset import (
@@ -29,6 +29,17 @@ PROGRAM = textwrap.dedent(
     assert_type(numbers.map(lambda i: i + 0.5), TSet[float])
     assert_type(numbers.map(lambda i, ctx: str(i) + str(ctx.index)), TSet[str])
     assert_type(numbers.filter(lambda i: i > 1), TSet[int])
+
+    async def fetched(i: int) -> str:
+        return str(i)
+
+    async def pages(i: int) -> AsyncIterator[str]:
+        yield str(i)
+
+    assert_type(numbers.map(fetched, concurrency=8, timeout=2.5), TSet[str])
+    assert_type(numbers.map(str, retries=2, on_error="skip"), TSet[str])
+    assert_type(numbers.filter(fetched, retries=1), TSet[int])
+    assert_type(numbers.flat_map(pages), TSet[str])
     assert_type(numbers.flat_map(lambda i: [str(i)]), TSet[str])
     assert_type(numbers.reduce(lambda a, b: a + b).first(), int)
     assert_type(numbers.collect(), list[int])
@@ -89,6 +100,7 @@ PROGRAM = textwrap.dedent(
 WRONG = {
     'numbers.map(lambda i: i + "a")': "Unsupported operand types",
     "numbers.filter(len)": "incompatible type",
+    'numbers.map(str, on_error="ignore")': "No overload variant",
     "numbers.compute(of_texts)": "incompatible type",
     'numbers.for_each(lambda i: i + "a")': "Unsupported operand types",
     "numbers.lazy_sink(lambda itr: len(itr))": "incompatible type",

@@ -24,7 +24,9 @@ from dtset.execution.schedulers.scheduler import (
     LocalScheduler,
     Scheduler,
 )
+from dtset.execution.schedulers.waiting import asked
 from dtset.execution.workers.worker import running_worker
+from dtset.operators.kernels.event_loop import end_loop
 from dtset.settings import setting, whole_number
 
 _DASK_SCHEDULERS = (*SYNCHRONOUS, "threads", "threading", "processes", "multiprocessing")
@@ -87,6 +89,17 @@ class Cluster:
             link: str | None = self.client.dashboard_link
             return link
         return None
+
+    def end_loops(self, run_id: str) -> None:
+        """Let all workers end the event loop that they have for a run."""
+        client = self.client
+        if client is None or client.status != "running":
+            return
+        asking = asked(client, lambda: client.run(end_loop, run_id, on_error="ignore"))
+        try:
+            asking.result(_CLOSING)
+        except (OSError, TimeoutError) as error:
+            _logger.warning("workers were not told that run %s ended: %s", run_id, error)
 
     def close(self) -> None:
         """Release what was started, and nothing else."""

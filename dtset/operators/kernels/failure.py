@@ -31,6 +31,10 @@ class Place:
         self.elements = iter(batch)
         return self.elements
 
+    def stand_at(self, number: int) -> None:
+        """Say that it is about the element of a number, whatever was entered."""
+        self.before, self.batch_length, self.elements = number, 1, iter(())
+
     def noting(self) -> Self:
         """Return what adds a note to whatever is raised inside that says where, once."""
         return self

@@ -44,7 +44,7 @@ class Lockstep:
         self._turns: SimpleQueue[Any] = SimpleQueue()
         self._replies: SimpleQueue[Any] = SimpleQueue()
         self._thread = threading.Thread(
-            target=copy_context().run, args=(self._run, _task_state()), name=name, daemon=True
+            target=copy_context().run, args=(self._run, task_state()), name=name, daemon=True
         )
 
     # In the thread ------------------------------------------------------------------------------
@@ -59,9 +59,9 @@ class Lockstep:
             raise Stopped
         return reply
 
-    def _run(self, task_state: dict[str, Any]) -> None:
+    def _run(self, state: dict[str, Any]) -> None:
         """Run the function to its end."""
-        _set_task_state(task_state)
+        set_task_state(state)
         try:
             self._function()
         except Stopped:
@@ -166,14 +166,14 @@ def _raise_in(thread: threading.Thread) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Stopped))
 
 
-def _task_state() -> dict[str, Any]:
+def task_state() -> dict[str, Any]:
     """What distributed keeps by thread about the running task, so that ``get_worker()`` works."""
     # Another thread may be just importing it.
     state = getattr(sys.modules.get("distributed.worker"), "thread_state", None)
     return {} if state is None else dict(vars(state))
 
 
-def _set_task_state(state: dict[str, Any]) -> None:
+def set_task_state(state: dict[str, Any]) -> None:
     """Give this thread the task state of another."""
     if state:
         vars(sys.modules["distributed.worker"].thread_state).update(state)
