@@ -20,7 +20,8 @@ from dtset.storage.schema import PICKLED
 class Rows:
     """A batch as a list of elements.
 
-    `elements` are not to be written to; `typed` gives the same as columns, where they were chosen from some.
+    `elements` are not to be written to; `typed` gives the same as columns, where they were chosen from some; `pairs`
+    says that all are known to be tuples of two.
 
     Examples
     --------
@@ -31,6 +32,7 @@ class Rows:
 
     elements: list[Any]
     typed: Callable[[], Columns | None] | None = field(default=None, repr=False, compare=False)
+    pairs: bool = field(default=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.elements)

@@ -18,15 +18,16 @@ def paired(place: Place) -> Handler:
             # The batch has been gone through once: begun again, it tells which element it is.
             place.elements = iter(rows)
             with place.noting():
-                batch = Rows([pair_of(element) for element in place.elements])
-        yield batch
+                rows = [pair_of(element) for element in place.elements]
+        yield Rows(rows, pairs=True)
 
 
 def pairs_of(batch: Batch, place: Place) -> Iterator[tuple[Any, Any]]:
     """Give the elements of a batch as pairs; the place knows how far they were read."""
     rows = batch.rows()
     elements = place.enter(rows)
-    return elements if are_pairs(rows) else map(pair_of, elements)
+    are_known = isinstance(batch, Rows) and batch.pairs
+    return elements if are_known or are_pairs(rows) else map(pair_of, elements)
 
 
 def are_pairs(batch: Sequence[Any]) -> bool:
