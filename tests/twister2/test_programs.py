@@ -202,3 +202,71 @@ def centers_by_hand() -> list[list[float]]:
 def test_a_loop_binds_a_side_input_anew(tmp_path: Path, parallelism: int) -> None:
     program = KMEANS.replace("{parallelism}", str(parallelism)).replace("{reduce}", "reduce")
     assert ran(tmp_path, program) == [str(centers_by_hand())]
+
+
+def test_kmeans(tmp_path: Path) -> None:
+    program = KMEANS.replace("{parallelism}", "2").replace("{reduce}", "all_reduce")
+    assert ran(tmp_path, program) == 2 * [str(centers_by_hand())]
+
+
+def test_keyed_source(tmp_path: Path) -> None:
+    program = """
+class Remainders(Countdown):
+    def next(self):
+        n = super().next()
+        return n % 3, n
+
+env.create_keyed_source(Remainders(10), 4).keyed_gather(
+    key_comparator=lambda a, b: a - b,
+    partition_func=env.functions.partition.load_balanced,
+    use_disk=True,
+).for_each(lambda x: [print(">", x[0], value) for value in x[1]])
+"""
+    assert Counter(ran(tmp_path, program)) == Counter(4 * [f"{n % 3} {n}" for n in range(10)])
+
+
+def test_links_and_partition_functions(tmp_path: Path) -> None:
+    program = """
+from twister2.tset.fn.PartitionFunc import PartitionFunc
+
+class ByParity(PartitionFunc):
+    def prepare(self, sources: set, destinations: set):
+        self.destinations = sorted(destinations)
+
+    def partition(self, source_index: int, val) -> int:
+        return self.destinations[val % 2]
+
+    def commit(self, source_index: int, partition: int):
+        pass
+
+def placed(itr, collector, ctx: TSetContext):
+    for n in itr:
+        collector.collect((ctx.index, n))
+
+source = env.create_source(Countdown(3), 2)
+source.partition(ByParity()).compute(placed).for_each(lambda pair: print("> partition", *pair))
+source.gather().compute(placed).for_each(lambda pair: print("> gather", *pair))
+source.all_gather().map(lambda n: -n).for_each(lambda n: print("> all_gather", n))
+pairs = source.map_to_tuple(lambda n: (n, n))
+pairs.keyed_partition(ByParity()).compute(placed).for_each(lambda pair: print("> keyed", *pair))
+"""
+    dealt = [(n % 2, n) for n in range(3)]
+    assert Counter(ran(tmp_path, program)) == Counter(
+        [
+            *(f"partition {at} {n}" for at, n in dealt * 2),
+            *(f"gather 0 {(source, n)}" for source in range(2) for n in range(3)),
+            *(f"all_gather {-n}" for n in range(3) for _ in range(4)),
+            *(f"keyed {at} {(n, n)}" for at, n in dealt * 2),
+        ]
+    )
+
+
+def test_data_objects(tmp_path: Path) -> None:
+    program = """
+data = env.create_source(Countdown(2), 3).cache().get_data()
+print(">", data.partition_count, [part.id for part in data.get_partitions()])
+print(">", list(data.get_partition(1).consumer()), data.get_partition(2).first())
+empty = env.create_source(Countdown(0), 1).cache().get_data()
+print(">", empty.get_partition(0).first_or_default("none"))
+"""
+    assert ran(tmp_path, program) == ["3 [0, 1, 2]", "[1, 0] 1", "none"]
