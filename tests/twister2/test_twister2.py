@@ -49,6 +49,7 @@ IMPORTS = [
     "from twister2.Twister2Environment import Twister2Environment",
     "from twister2.tset.fn.SourceFunc import SourceFunc",
     "from twister2.tset.fn import SourceFunc; SourceFunc = SourceFunc.SourceFunc",
+    "from twister2.tset.fn.PartitionFunc import PartitionFunc",
 ]
 
 
@@ -60,6 +61,7 @@ def test_every_import_gives_ours_in_any_order() -> None:
             *IMPORTS,
             "assert TSetContext is dtset.TSetContext",
             "assert SourceFunc is dtset.SourceFunc",
+            "assert PartitionFunc is dtset.PartitionFunc",
             "assert Twister2Environment is OURS",
             *reversed(IMPORTS),
             "from twister2 import TSetContext",
@@ -67,7 +69,7 @@ def test_every_import_gives_ours_in_any_order() -> None:
             "from dtset.fingerprint.origin import distribution_of, is_user_module",
             "import sys",
             "names = [name for name in sys.modules if name.partition('.')[0] == 'twister2']",
-            "assert len(names) == 6, names",
+            "assert len(names) == 7, names",
             "assert not any(map(is_user_module, names))",
             "assert not any(map(distribution_of, names))",
         ]
