@@ -61,8 +61,8 @@ _made = partial(tuple.__new__, JoinedTuple)
 
 def _receive(streams: Sequence[Batches], call: Call) -> Batches:
     """Join group by group; in a group, in the order of the left, and then of the right."""
-    sides = KEPT_SIDES[str(call.spec.params["how"])]
-    ranking = ranking_of(call, by_key=call.spec.params["algorithm"] == "sort")
+    sides = KEPT_SIDES[str(call.spec.params.get("how", "inner"))]
+    ranking = ranking_of(call, by_key=call.spec.params.get("algorithm") == "sort")
     for window in windows(streams, call, ranking):
         if isinstance(window, LargeWindow):
             for group in of_large(window, ranking):
