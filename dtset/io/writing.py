@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -151,8 +152,7 @@ class FileOutput:
         """Write a partition, then its record."""
         settings, target = scope.settings, self.target
         name = target.name(scope.partition)
-        attempt = f"{settings.action}-{os.getpid()}"
-        with target.created(name, attempt) as file:
+        with target.created(name, uuid.uuid4().hex[:12]) as file:
             target.format.write((batch for batch in batches if len(batch)), file)
         if self.fingerprint is not None:
             state = target.state(name)
