@@ -179,7 +179,7 @@ class TSetEnvironment(Sources):
     # Running ------------------------------------------------------------------------------------
 
     def run(self, *tsets: TSet[Any] | LazyAction) -> None:
-        """Carry out what was prepared by the lazy forms.
+        """Carry out what was prepared by the lazy forms; what persists next to one another have in common is computed once.
 
         Parameters
         ----------
