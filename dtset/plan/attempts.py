@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 OnError = Literal["raise", "skip", "keep"]
 ON_ERROR = ("raise", "skip", "keep")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
-
-
-class Trying(TypedDict, total=False):
-    """What `map`, `filter`, `flat_map` and `for_each` take beside their function; `TSet` says it."""
-
-    concurrency: int
-    retries: int
-    timeout: float
-    on_error: OnError
 
 
 @dataclass(frozen=True)

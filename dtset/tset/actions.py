@@ -11,11 +11,11 @@ from dtset.operators.actions import FOR_EACH
 from dtset.operators.data_partition import DataObject
 from dtset.operators.operator import Action, function_of
 from dtset.operators.partitionwise import SINK
-from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import snapshot_of_sides
 from dtset.session.session import Session
-from dtset.tset.checks import attempts_of, number_of_elements
+from dtset.tset.checks import number_of_elements
+from dtset.tset.given import Trying, attempts_of
 from dtset.tset.handle import Handle
 
 T = TypeVar("T")

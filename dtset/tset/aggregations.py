@@ -27,6 +27,7 @@ from dtset.operators.operator import Mover, Step, function_of
 from dtset.operators.reductions import REDUCE
 from dtset.plan.nodes import Apply, Exchange, Node
 from dtset.plan.user_function import UserFunction
+from dtset.session.session import Session
 from dtset.tset.checks import number_of_elements
 from dtset.tset.handle import Handle
 
@@ -129,8 +130,7 @@ class Aggregations(Handle[T]):
         ...     env.parallelize("banana", 2).count_by_value().most_common(1)
         [('a', 3)]
         """
-        node = Exchange(operator=COUNT_BY_VALUE, inputs=(self._node,))
-        return Counter(dict(self._session.elements(node)))
+        return counted_values(self._session, self._node)
 
     def _first_of(self, operator: Mover, n: int, key: Callable[[T], Any] | None) -> list[T]:
         functions = {} if key is None else function_of(operator, key)
@@ -161,3 +161,9 @@ class Aggregations(Handle[T]):
 
     def _elements_of(self, node: Node) -> list[Any]:
         return list(self._session.elements(node))
+
+
+def counted_values(session: Session, node: Node) -> Counter[Any]:
+    """Count how often each element of a node occurs."""
+    counts = Exchange(operator=COUNT_BY_VALUE, inputs=(node,))
+    return Counter(dict(session.elements(counts)))

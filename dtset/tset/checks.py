@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, SupportsFloat
 
 from dtset.errors import ConfigurationError, UsageError
-from dtset.operators.operator import Action, Step
-from dtset.plan.attempts import ON_ERROR, Attempts, Trying
-from dtset.plan.nodes import Stored
-from dtset.plan.user_function import UserFunction
+from dtset.plan.nodes import Node, Stored
 from dtset.session.arguments import a_number
-from dtset.settings import whole_number
 from dtset.tset.handle import Handle, check_name
 
 
@@ -24,48 +19,6 @@ def partitions_of(said: str, given: object, default: int) -> int:
             f"{said} takes a number of partitions from 1 on, and was given {given!r}"
         )
     return number
-
-
-def attempts_of(
-    operator: Step | Action, functions: Mapping[str, UserFunction], trying: Trying
-) -> Attempts | None:
-    """Return how often, of how many elements at once and for how long a function is called; None where that is plain."""
-    name = operator.name
-    if unknown := trying.keys() - Trying.__annotations__.keys():
-        raise TypeError(f"{name}() got an unexpected keyword argument {min(unknown)!r}")
-    is_async = any(function.is_async for function in functions.values())
-    given = dict(trying)
-    for what in ("concurrency", "timeout"):
-        if given.get(what) is not None and not is_async:
-            raise UsageError(
-                f"{name}({what}=…) is of an async function, and this one is called for one element after the other: "
-                f"leave it out, or make it `async def`"
-            )
-    concurrency = given.get("concurrency")
-    if concurrency is None:
-        concurrency = whole_number("concurrency", least=1)
-    at_once, retries = a_number(concurrency, least=1), a_number(given.get("retries", 0), least=0)
-    if at_once is None:
-        raise ConfigurationError(
-            f"{name}(concurrency=…) takes a number of elements from 1 on, and was given {concurrency!r}"
-        )
-    if retries is None:
-        raise ConfigurationError(
-            f"{name}(retries=…) takes a number of calls from 0 on, and was given {given['retries']!r}"
-        )
-    timeout = given.get("timeout")
-    if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
-        raise ConfigurationError(
-            f"{name}(timeout=…) takes a number of seconds above 0, and was given {timeout!r}"
-        )
-    on_error = trying.get("on_error", "raise")
-    if on_error not in ON_ERROR or (on_error == "keep" and isinstance(operator, Action)):
-        chosen = [each for each in ON_ERROR if each != "keep" or isinstance(operator, Step)]
-        raise ConfigurationError(
-            f"{name}(on_error=…) takes one of {', '.join(map(repr, chosen))}, and was given {on_error!r}"
-        )
-    attempts = Attempts(at_once, retries, timeout, on_error)
-    return attempts if is_async or retries or on_error != "raise" else None
 
 
 def one_of(said: str, what: str, given: str, known: Sequence[str]) -> str:
@@ -107,6 +60,17 @@ def of_one_session(said: str, first: object, other: object) -> list[Any]:
         handles.append(tset)
         handles[0]._session.check_own(tset, tset._session)
     return handles
+
+
+def with_right(said: str, left: Handle[Any], right: object) -> tuple[Node, Node]:
+    """Return the nodes of a keyed TSet and of another one."""
+    if not isinstance(right, Handle) or not right._is_keyed:
+        raise UsageError(
+            f"{said} takes a KeyedTSet, and was given {right!r}: call map_to_tuple(f) on it first, with an f that "
+            "gives (key, value)"
+        )
+    left._session.check_own(right, right._session)
+    return left._node, right._node
 
 
 def zipped(said: str, first: object, other: object) -> list[Any]:

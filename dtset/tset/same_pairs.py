@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, Unpack
 
 from dtset.operators.gathering import KEYED_GATHER_UNGROUPED
 from dtset.operators.kernels.ranking import COMPARATOR
@@ -13,11 +13,12 @@ from dtset.operators.reductions import KEYED_REDUCE
 from dtset.plan.nodes import Apply
 from dtset.session.arguments import a_boolean
 from dtset.tset.checks import partitions_of
+from dtset.tset.given import Given
 from dtset.tset.nodes import Partition, exchanged, keyed_exchange, sorted_by_key
 from dtset.tset.same_type import Alike
 
 if TYPE_CHECKING:
-    from dtset.io.files import Urls
+    pass
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -27,9 +28,7 @@ S = TypeVar("S")
 class SamePairs(Generic[K, V]):
     """The operations of a keyed TSet that give pairs of its own types."""
 
-    def keyed_reduce(
-        self: Alike[S], f: Callable[[V, V], V], *, depends_on: Urls | None = None
-    ) -> S:
+    def keyed_reduce(self: Alike[S], f: Callable[[V, V], V], **given: Unpack[Given]) -> S:
         """Reduce the values of each key, in each partition first, by an associative ``f(a, b)``: one pair a key.
 
         Examples
@@ -40,7 +39,7 @@ class SamePairs(Generic[K, V]):
         ...     sorted(words.keyed_reduce(lambda a, b: a + b).collect())
         [('a', 2), ('b', 1)]
         """
-        node = exchanged(KEYED_REDUCE, self._node, self.parallelism, f, depends_on)
+        node = exchanged(KEYED_REDUCE, self._node, self.parallelism, f, given)
         return self._like(node)
 
     def keyed_direct(self: Alike[S]) -> S:
@@ -51,12 +50,10 @@ class SamePairs(Generic[K, V]):
         """Link each partition to the one of the same number: changes nothing (Twister2's link)."""
         return self._like(Apply(operator=PIPE, inputs=(self._node,)))
 
-    def keyed_partition(
-        self: Alike[S], partition_func: Partition[K], *, depends_on: Urls | None = None
-    ) -> S:
+    def keyed_partition(self: Alike[S], partition_func: Partition[K], **given: Unpack[Given]) -> S:
         """Move every pair to the partition that a function of its key names: as `partition`, which gets the pair."""
-        given = {PARTITION_FUNCTION: partition_func}
-        node = keyed_exchange(KEYED_PARTITION, (self._node,), self.parallelism, given, depends_on)
+        by_role = {PARTITION_FUNCTION: partition_func}
+        node = keyed_exchange(KEYED_PARTITION, (self._node,), self.parallelism, by_role, given)
         return self._like(node)
 
     def keyed_gather_ungrouped(
@@ -64,17 +61,16 @@ class SamePairs(Generic[K, V]):
         partition_func: Partition[K] | None = None,
         key_comparator: Callable[[K, K], int] | None = None,
         use_disk: bool = False,
-        *,
-        depends_on: Urls | None = None,
+        **given: Unpack[Given],
     ) -> S:
         """Put the pairs of each key together, one after the other, as `keyed_gather` groups their values."""
-        given = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
+        by_role = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
         node = keyed_exchange(
             KEYED_GATHER_UNGROUPED,
             (self._node,),
             self.parallelism,
+            by_role,
             given,
-            depends_on,
             use_disk=a_boolean("use_disk", use_disk),
         )
         return self._like(node)
@@ -85,8 +81,7 @@ class SamePairs(Generic[K, V]):
         key_comparator: Callable[[K, K], int] | None = None,
         parallelism: int | None = None,
         use_disk: bool = False,
-        *,
-        depends_on: Urls | None = None,
+        **given: Unpack[Given],
     ) -> S:
         """Sort the pairs by key: over all partitions, those of one key in the order in which they are now.
 
@@ -117,4 +112,4 @@ class SamePairs(Generic[K, V]):
             "ascending": a_boolean("ascending", ascending),
             "use_disk": a_boolean("use_disk", use_disk),
         }
-        return self._like(sorted_by_key(self._node, number, key_comparator, depends_on, **params))
+        return self._like(sorted_by_key(self._node, number, key_comparator, given, **params))

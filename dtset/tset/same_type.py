@@ -15,17 +15,17 @@ from dtset.operators.partitioning import PARTITION
 from dtset.operators.places import SAMPLE
 from dtset.operators.reductions import REDUCE
 from dtset.operators.unions import UNION
-from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Apply, Exchange, Node, Zip
 from dtset.session.arguments import a_boolean
 from dtset.tset.checks import check_input, check_sample, of_one_session, partitions_of, zipped
+from dtset.tset.given import Given, GivenEach
 from dtset.tset.handle import Handle
 from dtset.tset.nodes import Partition, applied, exchanged, repartitioned, sorted_by_key
 from dtset.tset.stored import InMemory, InStore
 
 if TYPE_CHECKING:
-    from dtset.io.files import Urls
+    pass
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -63,32 +63,16 @@ class SameType(Handle[T]):
         return self._like(Apply(operator=PIPE, inputs=(self._node,)))
 
     @overload
-    def filter(
-        self: Alike[S],
-        f: Callable[[T], object],
-        *,
-        depends_on: Urls | None = ...,
-        **trying: Unpack[Trying],
-    ) -> S: ...
+    def filter(self: Alike[S], f: Callable[[T], object], **given: Unpack[GivenEach]) -> S: ...
     @overload
     def filter(
-        self: Alike[S],
-        f: Callable[[T, TSetContext], object],
-        *,
-        depends_on: Urls | None = ...,
-        **trying: Unpack[Trying],
+        self: Alike[S], f: Callable[[T, TSetContext], object], **given: Unpack[GivenEach]
     ) -> S: ...
-    def filter(
-        self: Alike[S],
-        f: Callable[..., object],
-        *,
-        depends_on: Urls | None = None,
-        **trying: Unpack[Trying],
-    ) -> S:
+    def filter(self: Alike[S], f: Callable[..., object], **given: Unpack[GivenEach]) -> S:
         """Keep the elements for which ``f(x)``, or ``f(x, ctx)``, is true; pairs stay pairs."""
-        return self._like(applied(FILTER, self._node, f, depends_on, trying))
+        return self._like(applied(FILTER, self._node, f, given))
 
-    def reduce(self: Plain[S], f: Callable[[T, T], T], *, depends_on: Urls | None = None) -> S:
+    def reduce(self: Plain[S], f: Callable[[T, T], T], **given: Unpack[Given]) -> S:
         """Reduce all elements to one value, by an associative ``f(a, b)``, in one partition.
 
         Partitions are reduced first, then their values in the order of the partitions. If there are no elements,
@@ -101,9 +85,9 @@ class SameType(Handle[T]):
         ...     env.range(5).reduce(lambda a, b: a + b).first()
         10
         """
-        return self._plain(exchanged(REDUCE, self._node, 1, f, depends_on))
+        return self._plain(exchanged(REDUCE, self._node, 1, f, given))
 
-    def all_reduce(self: Plain[S], f: Callable[[T, T], T], *, depends_on: Urls | None = None) -> S:
+    def all_reduce(self: Plain[S], f: Callable[[T, T], T], **given: Unpack[Given]) -> S:
         """Reduce all elements to one value, as `reduce` does, in each partition.
 
         Examples
@@ -113,7 +97,7 @@ class SameType(Handle[T]):
         ...     env.range(5, parallelism=2).all_reduce(max).collect()
         [4, 4]
         """
-        value = exchanged(REDUCE, self._node, 1, f, depends_on)
+        value = exchanged(REDUCE, self._node, 1, f, given)
         return self._plain(
             Exchange(operator=ALL_REDUCE, inputs=(value,), parallelism=self._node.parallelism)
         )
@@ -169,26 +153,17 @@ class SameType(Handle[T]):
 
     @overload
     def sort_by(
-        self: Alike[S],
-        f: Callable[[T], object],
-        ascending: bool = ...,
-        *,
-        depends_on: Urls | None = ...,
+        self: Alike[S], f: Callable[[T], object], ascending: bool = ..., **given: Unpack[Given]
     ) -> S: ...
     @overload
     def sort_by(
         self: Alike[S],
         f: Callable[[T, TSetContext], object],
         ascending: bool = ...,
-        *,
-        depends_on: Urls | None = ...,
+        **given: Unpack[Given],
     ) -> S: ...
     def sort_by(
-        self: Alike[S],
-        f: Callable[..., object],
-        ascending: bool = True,
-        *,
-        depends_on: Urls | None = None,
+        self: Alike[S], f: Callable[..., object], ascending: bool = True, **given: Unpack[Given]
     ) -> S:
         """Sort the elements by ``f(x)``, or ``f(x, ctx)``, over all partitions, as `KeyedTSet.sort_by_key` sorts pairs.
 
@@ -199,9 +174,9 @@ class SameType(Handle[T]):
         ...     env.parallelize(["ccc", "a", "bb"], 2).sort_by(len).collect()
         ['a', 'bb', 'ccc']
         """
-        keyed = applied(SORT_BY, self._node, f, depends_on)
+        keyed = applied(SORT_BY, self._node, f, given)
         params = {"ascending": a_boolean("ascending", ascending)}
-        node = sorted_by_key(keyed, self.parallelism, None, None, **params)
+        node = sorted_by_key(keyed, self.parallelism, None, {}, **params)
         return self._like(Apply(operator=VALUES, inputs=(node,)))
 
     @overload
@@ -231,11 +206,7 @@ class SameType(Handle[T]):
         return self._like(node) if all(tset._is_keyed for tset in tsets) else self._plain(node)
 
     def partition(
-        self: Alike[S],
-        f: Partition[T],
-        parallelism: int | None = None,
-        *,
-        depends_on: Urls | None = None,
+        self: Alike[S], f: Partition[T], parallelism: int | None = None, **given: Unpack[Given]
     ) -> S:
         """Move every element to the partition that ``f(x)`` names, of as many as there are or of `parallelism`.
 
@@ -250,7 +221,7 @@ class SameType(Handle[T]):
         [0, 2, 4, 1, 3, 5]
         """
         number = partitions_of("partition()", parallelism, self.parallelism)
-        return self._like(exchanged(PARTITION, self._node, number, f, depends_on))
+        return self._like(exchanged(PARTITION, self._node, number, f, given))
 
     @overload
     def union(self: Alike[S], other: S | Sequence[S]) -> S: ...

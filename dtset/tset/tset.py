@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Unpack, overload
 
 from dtset.errors import ConfigurationError, UsageError
-from dtset.io.function_files import function_files
-from dtset.operators.aggregates import ZERO, zero_of
 from dtset.operators.batchwise import MAP_BATCHES
-from dtset.operators.by_key import AGGREGATE_BY_KEY, MERGE
 from dtset.operators.elementwise import FLAT_MAP, MAP, MAP_TO_TUPLE
 from dtset.operators.gathering import COGROUP, KEYED_GATHER
 from dtset.operators.joins import ALGORITHMS, JOIN, KEPT_SIDES, JoinedTuple
 from dtset.operators.kernels.ranking import COMPARATOR
-from dtset.operators.links import GATHER, with_sources
-from dtset.operators.operator import Step, function_of
+from dtset.operators.links import with_sources
 from dtset.operators.pairwise import (
     FLAT_MAP_VALUES,
     GROUP_BY,
-    KEY,
     KEY_BY,
     KEYS,
-    LOOKUP,
     MAP_VALUES,
     VALUES,
 )
 from dtset.operators.partitioning import PARTITION_FUNCTION
 from dtset.operators.partitionwise import COMPUTE, COMPUTE_TO_TUPLE
-from dtset.operators.places import LENGTH, STARTS, ZIP_WITH_INDEX
-from dtset.plan.attempts import Trying
 from dtset.plan.context import TSetContext
-from dtset.plan.nodes import Apply, Exchange, Node, Stored, Zip
+from dtset.plan.nodes import Apply, Exchange, Node, Stored
 from dtset.session.arguments import a_boolean
 from dtset.tset.actions import Actions
 from dtset.tset.aggregations import Aggregations
-from dtset.tset.checks import one_of
+from dtset.tset.checks import one_of, with_right
 from dtset.tset.exports import Exports
-from dtset.tset.nodes import Partition, applied, keyed_exchange
+from dtset.tset.given import Given, GivenEach
+from dtset.tset.nodes import Partition, aggregated_by_key, applied, indexed, keyed_exchange
+from dtset.tset.pair_actions import PairActions
 from dtset.tset.same_pairs import SamePairs
 from dtset.tset.same_type import SameType
 from dtset.tset.stored import InMemory, InStore
@@ -46,7 +39,7 @@ from dtset.tset.storing import Storing
 from dtset.tset.writing import Writers
 
 if TYPE_CHECKING:
-    from dtset.io.files import Urls
+    pass
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -81,36 +74,16 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
     """
 
     @overload
-    def map(
-        self,
-        f: Callable[[T], Awaitable[U]],
-        *,
-        depends_on: Urls | None = ...,
-        **trying: Unpack[Trying],
-    ) -> TSet[U]: ...
+    def map(self, f: Callable[[T], Awaitable[U]], **given: Unpack[GivenEach]) -> TSet[U]: ...
     @overload
     def map(
-        self,
-        f: Callable[[T, TSetContext], Awaitable[U]],
-        *,
-        depends_on: Urls | None = ...,
-        **trying: Unpack[Trying],
+        self, f: Callable[[T, TSetContext], Awaitable[U]], **given: Unpack[GivenEach]
     ) -> TSet[U]: ...
     @overload
-    def map(
-        self, f: Callable[[T], U], *, depends_on: Urls | None = ..., **trying: Unpack[Trying]
-    ) -> TSet[U]: ...
+    def map(self, f: Callable[[T], U], **given: Unpack[GivenEach]) -> TSet[U]: ...
     @overload
-    def map(
-        self,
-        f: Callable[[T, TSetContext], U],
-        *,
-        depends_on: Urls | None = ...,
-        **trying: Unpack[Trying],
-    ) -> TSet[U]: ...
-    def map(
-        self, f: Callable[..., Any], *, depends_on: Urls | None = None, **trying: Unpack[Trying]
-    ) -> TSet[Any]:
+    def map(self, f: Callable[[T, TSetContext], U], **given: Unpack[GivenEach]) -> TSet[U]: ...
+    def map(self, f: Callable[..., Any], **given: Unpack[GivenEach]) -> TSet[Any]:
         """Give ``f(x)``, or ``f(x, ctx)``, for every element.
 
         Examples
@@ -120,7 +93,7 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
         ...     env.parallelize(["1", "2"], 2).map(int).collect()
         [1, 2]
         """
-        return self._applied(MAP, f, depends_on, trying)
+        return TSet(self._session, applied(MAP, self._node, f, given))
 
     @overload
     def flat_map(
@@ -128,59 +101,36 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
         f: Callable[[T], Iterable[U]]
         | Callable[[T], Awaitable[Iterable[U]]]
         | Callable[[T], AsyncIterator[U]],
-        *,
-        depends_on: Urls | None = ...,
-        **trying: Unpack[Trying],
+        **given: Unpack[GivenEach],
     ) -> TSet[U]: ...
     @overload
-    def flat_map(
-        self,
-        f: Callable[[T, Any], object],
-        *,
-        depends_on: Urls | None = ...,
-        **trying: Unpack[Trying],
-    ) -> TSet[Any]: ...
-    def flat_map(
-        self, f: Callable[..., Any], *, depends_on: Urls | None = None, **trying: Unpack[Trying]
-    ) -> TSet[Any]:
-        """Give all elements of every ``f(x)``, or those that ``f(x, collector)`` passes to ``collector.collect``.
-
-        Examples
-        --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-flat-map") as env:
-        ...     env.parallelize(["a b", "c"], 1).flat_map(str.split).collect()
-        ['a', 'b', 'c']
-        """
-        return self._applied(FLAT_MAP, f, depends_on, trying)
+    def flat_map(self, f: Callable[[T, Any], object], **given: Unpack[GivenEach]) -> TSet[Any]: ...
+    def flat_map(self, f: Callable[..., Any], **given: Unpack[GivenEach]) -> TSet[Any]:
+        """Give all elements of every ``f(x)``, or those that ``f(x, collector)`` passes to ``collector.collect``."""
+        return TSet(self._session, applied(FLAT_MAP, self._node, f, given))
 
     @overload
     def compute(
-        self, f: Callable[[Iterator[T], TSetContext], Iterator[U]], *, depends_on: Urls | None = ...
+        self, f: Callable[[Iterator[T], TSetContext], Iterator[U]], **given: Unpack[Given]
     ) -> TSet[U]: ...
     @overload
     def compute(
-        self, f: Callable[[Iterator[T], TSetContext], U], *, depends_on: Urls | None = ...
+        self, f: Callable[[Iterator[T], TSetContext], U], **given: Unpack[Given]
     ) -> TSet[U]: ...
     @overload
     def compute(
-        self, f: Callable[[T, TSetContext], Iterator[U]], *, depends_on: Urls | None = ...
+        self, f: Callable[[T, TSetContext], Iterator[U]], **given: Unpack[Given]
     ) -> TSet[U]: ...
     @overload
-    def compute(
-        self, f: Callable[[T, TSetContext], U], *, depends_on: Urls | None = ...
-    ) -> TSet[U]: ...
+    def compute(self, f: Callable[[T, TSetContext], U], **given: Unpack[Given]) -> TSet[U]: ...
     @overload
     def compute(
         self,
         f: Callable[[Iterator[T], Any, TSetContext], object]
         | Callable[[T, Any, TSetContext], object],
-        *,
-        depends_on: Urls | None = ...,
+        **given: Unpack[Given],
     ) -> TSet[Any]: ...
-    def compute(
-        self, f: Callable[..., Any] | None = None, *, depends_on: Urls | None = None
-    ) -> TSet[Any]:
+    def compute(self, f: Callable[..., Any] | None = None, **given: Unpack[Given]) -> TSet[Any]:
         """Compute from whole partitions.
 
         Parameters
@@ -190,11 +140,6 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
             returns one value for the partition or, as an iterator of any kind (a generator, ``map(…)``,
             ``zip(…)``), its elements. After a `reduce` or `all_reduce`, the first argument is the value itself;
             after a `gather` or `all_gather` an iterator over ``(source_index, value)``.
-
-        Raises
-        ------
-        UsageError
-            There is no function: what computes a TSet and returns its elements is `collect`.
 
         Examples
         --------
@@ -211,17 +156,17 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
                 "compute() takes a function of whole partitions; to compute this TSet and get its elements, "
                 "call collect()"
             )
-        return TSet(self._session, applied(COMPUTE, with_sources(self._node), f, depends_on))
+        return TSet(self._session, applied(COMPUTE, with_sources(self._node), f, given))
 
     def compute_to_tuple(
-        self, f: Callable[..., Any], *, depends_on: Urls | None = None
+        self, f: Callable[..., Any], **given: Unpack[Given]
     ) -> KeyedTSet[Any, Any]:
         """Compute pairs ``(key, value)`` from whole partitions: as `compute`, and what it gives are pairs."""
-        node = applied(COMPUTE_TO_TUPLE, with_sources(self._node), f, depends_on)
+        node = applied(COMPUTE_TO_TUPLE, with_sources(self._node), f, given)
         return KeyedTSet(self._session, node)
 
     def map_batches(
-        self, f: Callable[..., Any], *, dtype: type | None = None, depends_on: Urls | None = None
+        self, f: Callable[..., Any], *, dtype: type | None = None, **given: Unpack[Given]
     ) -> TSet[Any]:
         """Give the elements that ``f`` makes of NumPy arrays of elements.
 
@@ -252,86 +197,56 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
                 f"map_batches() takes dtype=object or none, and was given {dtype!r}"
             )
         as_objects = dtype is object
-        node = applied(MAP_BATCHES, self._node, f, depends_on, as_objects=as_objects)
+        node = applied(MAP_BATCHES, self._node, f, given, as_objects=as_objects)
         return TSet(self._session, node)
 
     @overload
     def map_to_tuple(
-        self, f: Callable[[T], tuple[K, V]], *, depends_on: Urls | None = ...
+        self, f: Callable[[T], tuple[K, V]], **given: Unpack[Given]
     ) -> KeyedTSet[K, V]: ...
     @overload
     def map_to_tuple(
-        self, f: Callable[[T, TSetContext], tuple[K, V]], *, depends_on: Urls | None = ...
+        self, f: Callable[[T, TSetContext], tuple[K, V]], **given: Unpack[Given]
     ) -> KeyedTSet[K, V]: ...
-    def map_to_tuple(
-        self, f: Callable[..., Any], *, depends_on: Urls | None = None
-    ) -> KeyedTSet[Any, Any]:
+    def map_to_tuple(self, f: Callable[..., Any], **given: Unpack[Given]) -> KeyedTSet[Any, Any]:
         """Give the pair ``(key, value)`` that ``f(x)``, or ``f(x, ctx)``, returns for every element.
 
         A pair is a tuple of two, or a list of two, which becomes a tuple; anything else, such as a set or a text
         of two, is a TypeError.
         """
-        return KeyedTSet(self._session, applied(MAP_TO_TUPLE, self._node, f, depends_on))
+        return KeyedTSet(self._session, applied(MAP_TO_TUPLE, self._node, f, given))
 
     @overload
-    def key_by(self, f: Callable[[T], K], *, depends_on: Urls | None = ...) -> KeyedTSet[K, T]: ...
+    def key_by(self, f: Callable[[T], K], **given: Unpack[Given]) -> KeyedTSet[K, T]: ...
     @overload
     def key_by(
-        self, f: Callable[[T, TSetContext], K], *, depends_on: Urls | None = ...
+        self, f: Callable[[T, TSetContext], K], **given: Unpack[Given]
     ) -> KeyedTSet[K, T]: ...
-    def key_by(self, f: Callable[..., Any], *, depends_on: Urls | None = None) -> KeyedTSet[Any, T]:
+    def key_by(self, f: Callable[..., Any], **given: Unpack[Given]) -> KeyedTSet[Any, T]:
         """Give the pair ``(f(x), x)`` for every element."""
-        return KeyedTSet(self._session, applied(KEY_BY, self._node, f, depends_on))
+        return KeyedTSet(self._session, applied(KEY_BY, self._node, f, given))
 
     def zip_with_index(self) -> KeyedTSet[T, int]:
         """Give ``(element, place)``, with the place of each among all elements.
 
         The places are known when all partitions are; meanwhile they are in memory, unless they are stored.
-
-        Examples
-        --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-index") as env:
-        ...     env.parallelize("abc", 2).zip_with_index().collect()
-        [('a', 0), ('b', 1), ('c', 2)]
         """
-        length = Apply(operator=LENGTH, inputs=(self._node,))
-        lengths = Exchange(operator=GATHER, inputs=(length,), parallelism=1)
-        starts = Exchange(operator=STARTS, inputs=(lengths,), parallelism=self.parallelism)
-        return KeyedTSet(self._session, Zip(operator=ZIP_WITH_INDEX, inputs=(self._node, starts)))
+        return KeyedTSet(self._session, indexed(self._node))
 
     @overload
     def group_by(
-        self, f: Callable[[T], K], *, depends_on: Urls | None = ...
+        self, f: Callable[[T], K], **given: Unpack[Given]
     ) -> KeyedTSet[K, Iterator[T]]: ...
     @overload
     def group_by(
-        self, f: Callable[[T, TSetContext], K], *, depends_on: Urls | None = ...
+        self, f: Callable[[T, TSetContext], K], **given: Unpack[Given]
     ) -> KeyedTSet[K, Iterator[T]]: ...
     def group_by(
-        self, f: Callable[..., Any], *, depends_on: Urls | None = None
+        self, f: Callable[..., Any], **given: Unpack[Given]
     ) -> KeyedTSet[Any, Iterator[T]]:
-        """Group the elements by ``f(x)``, or ``f(x, ctx)``: ``(key, iterator)`` for each key, as `KeyedTSet.keyed_gather`.
-
-        Examples
-        --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-group-by") as env:
-        ...     groups = env.range(5, parallelism=2).group_by(lambda i: i % 2)
-        ...     sorted((key, list(numbers)) for key, numbers in groups.collect())
-        [(0, [0, 2, 4]), (1, [1, 3])]
-        """
-        keyed = applied(GROUP_BY, self._node, f, depends_on)
+        """Group the elements by ``f(x)``, or ``f(x, ctx)``: ``(key, iterator)`` for each key, as `KeyedTSet.keyed_gather`."""
+        keyed = applied(GROUP_BY, self._node, f, given)
         return KeyedTSet(self._session, Exchange(operator=KEYED_GATHER, inputs=(keyed,)))
-
-    def _applied(
-        self,
-        operator: Step,
-        f: Callable[..., Any],
-        files: Urls | None,
-        trying: Trying | None = None,
-    ) -> TSet[Any]:
-        return TSet(self._session, applied(operator, self._node, f, files, trying))
 
     def _plain(self, node: Node) -> TSet[T]:
         return TSet(self._session, node)
@@ -360,13 +275,18 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
             )
 
 
-class KeyedTSet(SamePairs[K, V], TSet[tuple[K, V]], Generic[K, V]):
+class KeyedTSet(SamePairs[K, V], PairActions[K, V], TSet[tuple[K, V]], Generic[K, V]):
     """A TSet of ``(key, value)`` pairs: Twister2's ``KeyedTSet``.
 
     Keys that are equal in Python (``1``, ``1.0``, ``True``), as keys of a ``dict`` are, always meet, in every
     process and on every worker. All NaNs are one key, also as parts of keys, and so are all NaTs. Of equal keys,
     the first stands for all. A key of a type that cannot be hashed the same everywhere, or an element that is not a
     pair, is a TypeError when it is computed.
+
+    Operations that bring keys together take a ``partition_func``, which names the partition that a key goes to (default:
+    its hash); a ``key_comparator``, an ``f(a, b)`` that gives a number below, equal to or above 0 if key `a` comes before,
+    with or after `b` in each partition (default: an order that is the same everywhere, and no one's); and ``use_disk``,
+    whether pairs move through the store whatever their number. What does not fit the memory is read from files.
     """
 
     _is_keyed = True
@@ -376,24 +296,12 @@ class KeyedTSet(SamePairs[K, V], TSet[tuple[K, V]], Generic[K, V]):
         partition_func: Partition[K] | None = None,
         key_comparator: Callable[[K, K], int] | None = None,
         use_disk: bool = False,
-        *,
-        depends_on: Urls | None = None,
+        **given: Unpack[Given],
     ) -> KeyedTSet[K, Iterator[V]]:
         """Group the values by key: a pair ``(key, iterator)`` for each key.
 
         The iterator can be gone through once; in what is collected, cached or persisted it is what was left of it.
-        Values are in the order of the partitions that they came from. Groups that do not fit the memory are read
-        from files.
-
-        Parameters
-        ----------
-        partition_func : PartitionFunc or callable, optional
-            Names the partition that a key goes to. Default: its hash.
-        key_comparator : callable, optional
-            ``f(a, b)``: a number below, equal to or above 0 if key `a` comes before, with or after `b` in each
-            partition. Default: in an order that is the same everywhere, and no one's.
-        use_disk : bool
-            Whether pairs move through the store, whatever their number.
+        Values are in the order of the partitions that they came from.
 
         Examples
         --------
@@ -403,13 +311,13 @@ class KeyedTSet(SamePairs[K, V], TSet[tuple[K, V]], Generic[K, V]):
         ...     sorted((word, sum(numbers)) for word, numbers in words.keyed_gather().collect())
         [('a', 4), ('b', 2)]
         """
-        given = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
+        by_role = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
         node = keyed_exchange(
             KEYED_GATHER,
             (self._node,),
             self.parallelism,
+            by_role,
             given,
-            depends_on,
             use_disk=a_boolean("use_disk", use_disk),
         )
         return KeyedTSet(self._session, node)
@@ -419,7 +327,7 @@ class KeyedTSet(SamePairs[K, V], TSet[tuple[K, V]], Generic[K, V]):
 
         With as many partitions as this one; an iterator without a value stands for the side that lacks the key.
         """
-        inputs = self._with_right("cogroup()", other)
+        inputs = with_right("cogroup()", self, other)
         return KeyedTSet(self._session, Exchange(operator=COGROUP, inputs=inputs))
 
     def join(
@@ -430,29 +338,19 @@ class KeyedTSet(SamePairs[K, V], TSet[tuple[K, V]], Generic[K, V]):
         partition_func: Partition[K] | None = None,
         algorithm: str = "auto",
         use_disk: bool = False,
-        *,
-        depends_on: Urls | None = None,
+        **given: Unpack[Given],
     ) -> TSet[JoinedTuple[K, V, W]]:
         """Join the pairs of two keyed TSets whose keys are equal: a ``JoinedTuple(key, left, right)`` for each two.
 
-        With as many partitions as this one. What does not fit the memory is read from files.
+        With as many partitions as this one; the other may have any number.
 
         Parameters
         ----------
-        right : KeyedTSet
-            The other one, with any number of partitions.
         how : str
             ``inner``; or ``left``, ``right``, ``outer``: also the pairs of that side, or of both, whose key the
             other lacks, with None in its place.
-        key_comparator : callable, optional
-            ``f(a, b)``: a number below, equal to or above 0 if key `a` comes before, with or after `b`: keys come in
-            that order in each partition.
-        partition_func : PartitionFunc or callable, optional
-            Names the partition that a key goes to. Default: its hash.
         algorithm : str
             ``sort``: keys come in their own order in each partition. ``hash``, ``auto``: in that of their hashes.
-        use_disk : bool
-            Whether pairs move through the store, whatever their number.
 
         Examples
         --------
@@ -466,48 +364,34 @@ class KeyedTSet(SamePairs[K, V], TSet[tuple[K, V]], Generic[K, V]):
         bob 27 None
         eve None Bonn
         """
-        given = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
+        by_role = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
         node = keyed_exchange(
             JOIN,
-            self._with_right("join()", right),
+            with_right("join()", self, right),
             self.parallelism,
+            by_role,
             given,
-            depends_on,
             how=one_of("join()", "how", how, tuple(KEPT_SIDES)),
             algorithm=one_of("join()", "algorithm", algorithm, ALGORITHMS),
             use_disk=a_boolean("use_disk", use_disk),
         )
         return TSet(self._session, node)
 
-    def _with_right(self, said: str, right: object) -> tuple[Node, Node]:
-        """Return the nodes of this one and of another one that has keys too."""
-        if not isinstance(right, KeyedTSet):
-            raise UsageError(
-                f"{said} takes a KeyedTSet, and was given {right!r}: call map_to_tuple(f) on it first, with an f that "
-                "gives (key, value)"
-            )
-        self._session.check_own(right, right._session)
-        return self._node, right._node
-
+    @overload
+    def map_values(self, f: Callable[[V], W], **given: Unpack[Given]) -> KeyedTSet[K, W]: ...
     @overload
     def map_values(
-        self, f: Callable[[V], W], *, depends_on: Urls | None = ...
+        self, f: Callable[[V, TSetContext], W], **given: Unpack[Given]
     ) -> KeyedTSet[K, W]: ...
-    @overload
-    def map_values(
-        self, f: Callable[[V, TSetContext], W], *, depends_on: Urls | None = ...
-    ) -> KeyedTSet[K, W]: ...
-    def map_values(
-        self, f: Callable[..., Any], *, depends_on: Urls | None = None
-    ) -> KeyedTSet[K, Any]:
+    def map_values(self, f: Callable[..., Any], **given: Unpack[Given]) -> KeyedTSet[K, Any]:
         """Give ``(key, f(value))`` for every pair."""
-        return KeyedTSet(self._session, applied(MAP_VALUES, self._node, f, depends_on))
+        return KeyedTSet(self._session, applied(MAP_VALUES, self._node, f, given))
 
     def flat_map_values(
-        self, f: Callable[[V], Iterable[W]], *, depends_on: Urls | None = None
+        self, f: Callable[[V], Iterable[W]], **given: Unpack[Given]
     ) -> KeyedTSet[K, W]:
         """Give ``(key, x)`` for every x of the iterable that ``f(value)`` returns."""
-        return KeyedTSet(self._session, applied(FLAT_MAP_VALUES, self._node, f, depends_on))
+        return KeyedTSet(self._session, applied(FLAT_MAP_VALUES, self._node, f, given))
 
     def keys(self) -> TSet[K]:
         """Give the key of every pair."""
@@ -518,12 +402,7 @@ class KeyedTSet(SamePairs[K, V], TSet[tuple[K, V]], Generic[K, V]):
         return TSet(self._session, Apply(operator=VALUES, inputs=(self._node,)))
 
     def aggregate_by_key(
-        self,
-        zero: U,
-        f: Callable[[U, V], U],
-        g: Callable[[U, U], U],
-        *,
-        depends_on: Urls | None = None,
+        self, zero: U, f: Callable[[U, V], U], g: Callable[[U, U], U], **given: Unpack[Given]
     ) -> KeyedTSet[K, U]:
         """Aggregate the values of each key: in each partition by ``f(a, value)``, from a fresh copy of `zero` on, and these by ``g(a, b)``.
 
@@ -535,32 +414,8 @@ class KeyedTSet(SamePairs[K, V], TSet[tuple[K, V]], Generic[K, V]):
         ...     sorted(pairs.aggregate_by_key(set(), lambda a, v: a | {*v}, set.union).map_values(sorted).collect())
         [(1, ['a', 'b']), (2, ['a', 'b'])]
         """
-        functions = {
-            ZERO: zero_of(zero),
-            **function_of(AGGREGATE_BY_KEY, f),
-            **function_of(AGGREGATE_BY_KEY, g, MERGE),
-        }
-        node = Exchange(
-            operator=AGGREGATE_BY_KEY,
-            inputs=(self._node,),
-            functions=functions,
-            files=function_files(depends_on),
-        )
+        node = aggregated_by_key(self._node, zero, f, g, given)
         return KeyedTSet(self._session, node)
-
-    def lookup(self, key: K) -> list[V]:
-        """Compute the values of a key."""
-        functions = {KEY: zero_of(key)}
-        node = Apply(operator=LOOKUP, inputs=(self._node,), functions=functions)
-        return list(self._session.elements(node))
-
-    def collect_as_map(self) -> dict[K, V]:
-        """Compute a dict of all pairs; of a key that occurs again, the last value counts."""
-        return dict(self.collect())
-
-    def count_by_key(self) -> Counter[K]:
-        """Count the pairs of each key."""
-        return self.keys().count_by_value()
 
     def _like(self, node: Node) -> KeyedTSet[K, V]:
         return KeyedTSet(self._session, node)
