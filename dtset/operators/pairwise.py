@@ -13,12 +13,11 @@ from dtset.operators.aggregates import VALUE
 from dtset.operators.call import FUNCTION, Call
 from dtset.operators.elementwise import ELEMENT
 from dtset.operators.kernels.driver import Handler
-from dtset.operators.kernels.pairs import pairs_of
+from dtset.operators.kernels.pairs import is_columnar, pairs_of
 from dtset.operators.operator import Step
 from dtset.plan.user_function import Accepted, Form
 from dtset.storage.batch import Batch, Rows
-from dtset.storage.columns import Columns
-from dtset.storage.schema import arrays_of
+from dtset.storage.columns import fields_of
 
 KEY = "key"
 
@@ -80,20 +79,10 @@ def _taken(number: int, call: Call) -> Handler:
     """Give the keys, or the values: of columns without an object for each."""
     while (batch := (yield None)) is not None:
         columns = batch.columns()
-        field = None if columns is None else _field(columns, number)
-        if field is None:
-            field = Rows([pair[number] for pair in _pairs(batch, call)])
-        yield field
-
-
-def _field(columns: Columns, number: int) -> Batch | None:
-    """Return one part of pairs that are columns."""
-    schema = columns.schema
-    if schema.kind != "tuple" or schema.optional or len(schema.fields) != 2:
-        return None
-    first = len(arrays_of(schema.fields[0]))
-    arrays = columns.arrays[first:] if number else columns.arrays[:first]
-    return Columns(schema.fields[number], len(columns), arrays)
+        if columns is not None and is_columnar(columns):
+            yield fields_of(columns)[number]
+        else:
+            yield Rows([pair[number] for pair in _pairs(batch, call)])
 
 
 def _looked_up(call: Call) -> Handler:
