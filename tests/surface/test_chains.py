@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
+import dask
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtset import TSetEnvironment
-from dtset.exchange.stable_hash import target_of
 from dtset.operators.sources import share
+from tests import model
 from tests.properties import examples
 
 
@@ -56,25 +55,36 @@ def sprayed(x, collector):
         collector.collect(f"{x}{i}")
 
 
-def model_keyed_reduce(partitions):
-    sent = []
-    for partition in partitions:
-        values = {}
-        for x in partition:
-            key, value = as_pair(x)
-            values[key] = joined(values[key], value) if key in values else value
-        sent.append(values)
-    merged = [{} for _ in partitions]
-    for values in sent:
-        for key, value in values.items():
-            target = merged[target_of(key, len(partitions))]
-            target[key] = joined(target[key], value) if key in target else value
-    return [list(values.items()) for values in merged]
+def pairs(t):
+    return t.map_to_tuple(as_pair)
 
 
-def model_reduce(partitions):
-    partials = [reduce(joined, partition) for partition in partitions if partition]
-    return [[reduce(joined, partials)]] if partials else None
+def one_a_key(t):
+    return pairs(t).keyed_reduce(joined)
+
+
+def listed(group):
+    return group[0], [list(values) for values in group[1]]
+
+
+def gathered(group):
+    return group[0], list(group[1])
+
+
+def paired(p):
+    return model.each(as_pair, p)
+
+
+def one_of_each_key(p):
+    return model.keyed_reduce(joined, paired(p))
+
+
+def joining(how, algorithm="hash"):
+    """A join of all elements with one element a key; all values of a key would be too many, after some steps."""
+    return (
+        lambda t: pairs(t).join(one_a_key(t), how, algorithm=algorithm),
+        lambda p: model.join(how, paired(p), one_of_each_key(p)),
+    )
 
 
 STEPS = {
@@ -102,16 +112,74 @@ STEPS = {
     "compute value": (lambda t: t.compute(length), lambda p: [[len(each)] for each in p]),
     "compute early end": (lambda t: t.compute(second), lambda p: [each[1:2] for each in p]),
     "direct": (lambda t: t.direct(), lambda p: p),
-    "keyed_reduce": (
-        lambda t: t.map_to_tuple(as_pair).keyed_reduce(joined),
-        model_keyed_reduce,
+    "keyed_reduce": (one_a_key, one_of_each_key),
+    "reduce": (lambda t: t.reduce(joined), lambda p: model.reduced(joined, p)),
+    "all_reduce": (
+        lambda t: t.all_reduce(joined),
+        lambda p: model.reduced(joined, p) * len(p),
     ),
-    "reduce": (lambda t: t.reduce(joined), model_reduce),
+    "gather": (lambda t: t.gather(), lambda p: [model.all_of(p)]),
+    "all_gather": (lambda t: t.all_gather(), lambda p: [model.all_of(p)] * len(p)),
+    "replicate": (lambda t: t.gather().replicate(3), lambda p: [model.all_of(p)] * 3),
+    "partition": (
+        lambda t: t.partition(lambda x: weight(x) % 3, 3),
+        lambda p: model.dealt(lambda x: weight(x) % 3, p, 3),
+    ),
+    "repartition": (lambda t: t.repartition(4), lambda p: model.repartition(4, p)),
+    "concat": (
+        lambda t: t.filter(weight).concat(t.map(repr)),
+        lambda p: [*p, *model.each(repr, p)],
+    ),
+    "union": (
+        lambda t: t.filter(weight).union(t.map(repr)),
+        lambda p: model.union(p, model.each(repr, p)),
+    ),
+    "keyed_gather": (
+        lambda t: pairs(t).keyed_gather().map(gathered),
+        lambda p: model.keyed_gather(paired(p)),
+    ),
+    "keyed_gather on disk": (
+        lambda t: pairs(t).keyed_gather(use_disk=True).map(gathered),
+        lambda p: model.keyed_gather(paired(p)),
+    ),
+    "keyed_gather_ungrouped": (
+        lambda t: pairs(t).keyed_gather_ungrouped(),
+        lambda p: model.keyed_gather_ungrouped(paired(p)),
+    ),
+    "cogroup": (
+        lambda t: pairs(t).cogroup(one_a_key(t)).map(listed),
+        lambda p: model.each(listed, model.cogroup(paired(p), one_of_each_key(p))),
+    ),
+    "join": joining("inner"),
+    "join left": joining("left"),
+    "join right": joining("right"),
+    "join outer": joining("outer"),
+    "group_by": (
+        lambda t: t.group_by(weight).map(gathered),
+        lambda p: model.keyed_gather(model.each(lambda x: (weight(x), x), p)),
+    ),
+    "sort_by": (
+        lambda t: t.sort_by(repr).gather(),
+        lambda p: [sorted(model.all_of(p), key=repr)],
+    ),
+    "distinct": (
+        lambda t: t.map(repr).distinct(),
+        lambda p: model.distinct(model.each(repr, p)),
+    ),
+    "zip_with_index": (lambda t: t.zip_with_index(), model.zip_with_index),
+    "values": (lambda t: pairs(t).map_values(repr).values(), lambda p: model.each(repr, p)),
+    "keys": (lambda t: pairs(t).keys(), lambda p: model.each(lambda x: as_pair(x)[0], p)),
+    "map_batches": (
+        lambda t: t.map(weight).map_batches(lambda batch: batch * 2),
+        lambda p: model.each(lambda x: weight(x) * 2, p),
+    ),
     "cache": (lambda t: t.cache(), lambda p: p),
     "lazy_cache": (lambda t: t.lazy_cache(), lambda p: p),
     "persist": (lambda t: t.persist(), lambda p: p),
     "lazy_persist": (lambda t: t.lazy_persist(), lambda p: p),
 }
+
+SEEN_OTHERWISE = {"reduce", "all_reduce", "gather", "all_gather", "sort_by"}
 
 elements = st.lists(
     st.one_of(
@@ -134,10 +202,13 @@ def scheduler(request):
     return request.getfixturevalue("local_cluster") if is_distributed else request.param
 
 
-@pytest.fixture(scope="module")
-def anywhere(scheduler, tmp_path_factory):
+@pytest.fixture(scope="module", params=["64 MiB", "0"], ids=["in memory", "through the store"])
+def anywhere(request, scheduler, tmp_path_factory):
     store = tmp_path_factory.mktemp("chains")
-    with TSetEnvironment(store=store, cluster=scheduler, job_id="chains") as env:
+    with (
+        dask.config.set({"dtset.exchange.memory": request.param}),
+        TSetEnvironment(store=store, cluster=scheduler, job_id="chains") as env,
+    ):
         yield env
 
 
@@ -150,16 +221,18 @@ def anywhere(scheduler, tmp_path_factory):
 def test_chain_gives_what_the_model_gives(anywhere, data, parallelism, chosen):
     tset = anywhere.parallelize(data, parallelism)
     expected = [data[slice(*share(len(data), i, parallelism))] for i in range(parallelism)]
-    reduced = False
+    is_plain = True
     for step in chosen:
-        if step == "reduce" and not any(expected):
+        if step in ("reduce", "all_reduce") and not any(expected):
             break
-        # What follows a reduce is given its value, not an iterator.
-        if reduced and step.startswith("compute"):
+        # What follows a reduce is given its value, and what follows a gather where elements came from.
+        if not is_plain and step.startswith("compute"):
             continue
-        reduced = step == "reduce" or (reduced and step == "direct")
-        operate, model = STEPS[step]
-        tset, expected = operate(tset), model(expected)
+        is_plain = step not in SEEN_OTHERWISE and (is_plain or step != "direct")
+        operate, model_of = STEPS[step]
+        tset, expected = operate(tset), model_of(expected)
+        if sum(map(len, expected)) > 2000:
+            break
     flat = [x for partition in expected for x in partition]
     found = tset.collect()
     assert found == flat

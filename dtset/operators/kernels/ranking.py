@@ -20,7 +20,8 @@ from dtset.storage.kinds import Array
 COMPARATOR = "key comparator"
 """The role of a function that orders keys: negative, zero or positive, for ``a`` before, equal to or after ``b``."""
 
-_TEXT = np.dtypes.StringDType()
+# Wider texts are compared one by one.
+_WIDE = 64
 
 
 class Ranking(Protocol):
@@ -111,14 +112,19 @@ class ByKey:
             return "float64", numbers if self.ascending else ~numbers
         if not self.ascending or kind not in ("text", "bytes") or not len(keys):
             return None
-        if kind == "text":
-            return "text", np.array(keys.rows(), _TEXT)
-        widths = np.diff(arrays[0])
-        width = int(widths[0])
-        if not width or (widths != width).any():
+        offsets, data = arrays
+        widths = np.diff(offsets)
+        width = int(widths.max())
+        if not 0 < width <= _WIDE:
             return None
-        # Padded with zeros, texts of one length are compared as they are.
-        return f"bytes{width}", np.ascontiguousarray(arrays[1]).view(f"S{width}")
+        # Padded with zeros, bytes are compared as they are, in the order of characters too, unless some have zeros.
+        if not data.all():
+            if int(widths.min()) < width:
+                return None
+            kind = f"{kind} of {width}"
+        padded = np.zeros((len(keys), width), np.uint8)
+        padded[np.arange(width) < widths[:, np.newaxis]] = data
+        return kind, padded.view(f"S{width}")[:, 0]
 
 
 def _ordinals(values: Array) -> Array:
