@@ -72,6 +72,7 @@ def made_run(store, *, checkpointing=True, ignore=(), resubmissions=2, scheduler
         on_miss=on_miss,
         on_persist=lambda done, _: told.append(("persist", done.manifest.name, done.hit)),
         check_writable=lambda: told.append("writable"),
+        on_coroutines=lambda: None,
     )
     run = Run(context)
     return run, told
