@@ -46,6 +46,9 @@ class Stats:
     _min: Any = inf
     _max: Any = -inf
 
+    def __repr__(self) -> str:
+        return f"(count: {self._count}, mean: {self.mean()}, stdev: {self.stdev()}, max: {self._max}, min: {self._min})"
+
     def count(self) -> int:
         """Return how many there are."""
         return self._count

@@ -42,7 +42,8 @@ def attempts_of(
     """Return how often, of how many elements at once and for how long a function is called; None where that is plain."""
     name = operator.name
     trying = cast("dict[str, Any]", dict(given))
-    trying.pop("depends_on", None)
+    if isinstance(operator, Step):
+        trying.pop("depends_on", None)
     takes_them = any(accepted.takes_async for accepted in operator.takes.values())
     if unknown := trying.keys() - (Trying.__annotations__.keys() if takes_them else set()):
         raise TypeError(f"{name}() got an unexpected keyword argument {min(unknown)!r}")

@@ -137,3 +137,12 @@ def test_aggregates_on_threads(store):
     with TSetEnvironment(store=store, cluster="threads", job_id="aggregates") as env:
         tset = env.range(1000, parallelism=7)
         assert (tset.sum(), tset.max(), tset.take_ordered(1)) == (499500, 999, [0])
+
+
+def test_what_an_operation_does_not_take_is_refused_before_anything_runs(env):
+    with pytest.raises(TypeError, match="depends_on"):
+        env.range(3).for_each(print, depends_on="x")
+    with pytest.raises(TypeError, match="retries"):
+        env.range(3).compute(lambda itr, ctx: 1, retries=1)
+    with pytest.raises(TypeError, match="timeout"):
+        env.range(3).reduce(max, timeout=1)

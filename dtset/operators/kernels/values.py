@@ -29,6 +29,9 @@ class Values(Iterator[T_co], Generic[T_co]):
     def __next__(self) -> T_co:
         return next(self._rest)
 
+    def __repr__(self) -> str:
+        return "<values of a key, to be gone through once>"
+
     def keep(self, kept: Callable[[Iterator[T_co]], Iterable[T_co]]) -> None:
         """Hold what remains, as where it comes from goes on."""
         self._rest = iter(kept(self._rest))
