@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import dask
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -212,16 +214,11 @@ def anywhere(request, scheduler, tmp_path_factory):
         yield env
 
 
-@settings(
-    max_examples=examples(40),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(data=elements, parallelism=st.integers(1, 5), chosen=steps)
-def test_chain_gives_what_the_model_gives(anywhere, data, parallelism, chosen):
-    tset = anywhere.parallelize(data, parallelism)
+def chained(env, data, parallelism, chosen):
+    """A chain of operations, what the model gives for it, and the persists in it."""
+    tset = env.parallelize(data, parallelism)
     expected = [data[slice(*share(len(data), i, parallelism))] for i in range(parallelism)]
-    is_plain = True
+    is_plain, persists = True, []
     for step in chosen:
         if step in ("reduce", "all_reduce") and not any(expected):
             break
@@ -231,11 +228,42 @@ def test_chain_gives_what_the_model_gives(anywhere, data, parallelism, chosen):
         is_plain = step not in SEEN_OTHERWISE and (is_plain or step != "direct")
         operate, model_of = STEPS[step]
         tset, expected = operate(tset), model_of(expected)
+        if step == "persist":
+            persists.append(tset)
         if sum(map(len, expected)) > 2000:
             break
+    return tset, expected, persists
+
+
+@settings(
+    max_examples=examples(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=elements, parallelism=st.integers(1, 5), chosen=steps)
+def test_chain_gives_what_the_model_gives(anywhere, data, parallelism, chosen):
+    tset, expected, _ = chained(anywhere, data, parallelism, chosen)
     flat = [x for partition in expected for x in partition]
     found = tset.collect()
     assert found == flat
     assert list(map(type, found)) == list(map(type, flat))
     assert tset.count() == len(flat)
     assert tset.take(3) == flat[:3]
+
+
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=elements, parallelism=st.integers(1, 4), chosen=steps, place=st.integers(0, 6))
+def test_a_restart_finds_all_that_was_persisted(tmp_path, data, parallelism, chosen, place):
+    job_id = uuid.uuid4().hex
+    chosen = [*chosen[:place], "persist", *chosen[place:]]
+    found = []
+    for memory in ("64 MiB", "0"):
+        with (
+            dask.config.set({"dtset.exchange.memory": memory}),
+            TSetEnvironment(store=tmp_path, cluster="synchronous", job_id=job_id) as env,
+        ):
+            tset, expected, persists = chained(env, data, parallelism, chosen)
+            found.append((tset.collect(), [bool(persisted.hit) for persisted in persists]))
+            assert found[-1][0] == model.all_of(expected)
+    assert not any(found[0][1])
+    assert all(found[1][1])
