@@ -41,13 +41,13 @@ def unblocked(block: bytes, **options: Any) -> list[Any]:
 
 
 @given(batches)
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_a_batch_comes_back_the_same(batch: list[Any]) -> None:
     assert strict(decoded(encoded(batch))) == strict(batch)
 
 
 @given(batches)
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_block_comes_back_the_same(batch: list[Any]) -> None:
     assert strict(unblocked(blocked(batch))) == strict(batch)
 
@@ -94,7 +94,7 @@ def test_schema_of(batch: list[Any], schema: Schema) -> None:
 
 
 @given(batches, st.data())
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_the_schema_of_a_batch_is_the_join_of_those_of_its_parts(
     batch: list[Any], data: Any
 ) -> None:
@@ -107,7 +107,7 @@ def test_the_schema_of_a_batch_is_the_join_of_those_of_its_parts(
 
 
 @given(batches, st.data())
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_the_weight_of_an_element_depends_on_it_alone(batch: list[Any], data: Any) -> None:
     _, together = Encoder().weigh(Rows(batch))
     alone = [int(Encoder().weigh(Rows([element]))[1][0]) for element in batch]
@@ -115,7 +115,7 @@ def test_the_weight_of_an_element_depends_on_it_alone(batch: list[Any], data: An
 
 
 @given(values)
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_an_element_has_a_weight_exactly_if_it_is_typed_by_itself(element: Any) -> None:
     try:
         expected = int(row_weights(to_columns([element]))[0])
@@ -126,7 +126,7 @@ def test_an_element_has_a_weight_exactly_if_it_is_typed_by_itself(element: Any) 
 
 
 @given(uniform_batches, uniform_batches)
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_widened_and_joined_columns_hold_the_same_elements(
     one: list[Any], other: list[Any]
 ) -> None:
@@ -145,7 +145,7 @@ def test_widened_and_joined_columns_hold_the_same_elements(
 
 
 @given(batches, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_cuts_hold_the_same_elements(batch: list[Any], data: Any) -> None:
     columns = encoded(batch)
     if data.draw(st.booleans()):
@@ -176,14 +176,14 @@ def assert_same(one: Columns, other: Columns) -> None:
 
 
 @given(batches, st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_block_depends_on_elements_only(batch: list[Any], data: Any) -> None:
     start = data.draw(st.integers(0, len(batch)))
     assert encode_block(encoded(batch)[start:]) == blocked(batch[start:])
 
 
 @given(batches)
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_pickled_rows_tell_what_they_would_weigh_in_columns(batch: list[Any]) -> None:
     arrays = dump_rows(batch).arrays
     weights = [element_weight(element) for element in batch]

@@ -47,7 +47,7 @@ def ways(elements: list[Any]) -> list[Batch]:
 
 
 @given(uniform)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_elements_of_one_kind_come_back_the_same(elements: list[Any]) -> None:
     for batch in ways(elements):
         back = from_numpy(to_numpy(batch))
@@ -60,7 +60,7 @@ def test_elements_of_one_kind_come_back_the_same(elements: list[Any]) -> None:
 
 
 @given(batches)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_objects_come_back_the_same(elements: list[Any]) -> None:
     for batch in (Rows(elements), encoded(elements)):
         array = to_numpy(batch, as_objects=True)

@@ -76,7 +76,7 @@ sequences = st.one_of(
     st.lists(st.integers(-5, 5) | st.none() | st.just(10**30), max_size=60),
 )
 checked = settings(
-    max_examples=examples(250),
+    max_examples=examples(80),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -15,6 +15,9 @@ from dtset.storage.kinds import Array
 # Of each run that is merged, a piece is in memory.
 _MOST_RUNS = 32
 _PIECE_ROWS, _LEAST_ROWS = 16384, 64
+# What an element takes while a run is sorted, beside itself and the copy that is sorted: its rank, its place, and what
+# these are made of.
+_SORTING_BYTES = 48
 OBJECTS = "objects"
 
 
@@ -94,7 +97,7 @@ def in_order(
             if not len(batch):
                 continue
             held.append(batch)
-            size += bytes_of(batch)
+            size += 2 * bytes_of(batch) + _SORTING_BYTES * len(batch)
             if size < memory:
                 continue
             spill.write(piece.batch for piece in _sorted(held, rank, memory, size))

@@ -31,7 +31,7 @@ SAMPLED = ("collections", "csv", "fractions", "heapq", "html", "json", "sortedco
 @pytest.mark.timeout(600)
 def test_a_sample_has_no_false_hit_and_no_false_miss(tmp_path, capsys):
     packages = [option for name in SAMPLED for option in ("--package", name)]
-    trial(tmp_path, capsys, "--mutants", "400", "--rewrites", "400", "--seed", "11", *packages)
+    trial(tmp_path, capsys, "--mutants", "250", "--rewrites", "250", "--seed", "11", *packages)
 
 
 @pytest.mark.nightly
