@@ -108,16 +108,22 @@ class Columns:
         mask = indices.tolist() if indices.dtype == np.bool_ else None
         indices = np.arange(self.length)[indices]
         arrays: list[Array] = []
-        places = indices
+        starts = offsets = indices
+        width = 0
         for spec, array in zip(arrays_of(self.schema), self.arrays, strict=True):
             if spec.unit == "offset":
-                starts = array[indices]
-                offsets = starts_of(array[indices + 1] - starts)
-                shifts = np.repeat(starts - offsets[:-1], np.diff(offsets))
-                places = np.arange(offsets[-1]) + shifts
+                lengths = np.diff(array)
+                width = int(lengths[0]) if len(lengths) and (lengths == lengths[0]).all() else 0
+                starts, offsets = array[indices], starts_of(lengths[indices])
                 arrays.append(offsets)
+            elif spec.unit == "row":
+                arrays.append(array[indices])
+            elif width:
+                # Items of one length are rows of bytes, which NumPy moves whole.
+                arrays.append(array.reshape(-1, width)[indices].reshape(-1))
             else:
-                arrays.append(array[places if spec.unit == "byte" else indices])
+                shifts = np.repeat(starts - offsets[:-1], np.diff(offsets))
+                arrays.append(array[np.arange(offsets[-1]) + shifts])
         decoded = self._decoded
         if decoded is not None and mask is not None:
             decoded = list(compress(decoded, mask))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dtset.storage.batch import Batch, Columns, Rows
 from dtset.storage.numpy_batches import from_numpy, to_numpy
+from tests.properties import examples
 from tests.storage.values import Named, Record, batches, encoded, floats, strict
 
 TEXT = np.dtypes.StringDType()
