@@ -60,8 +60,8 @@ def lines(path: Path, start: int, stop: int) -> Iterator[str]:
             file.seek(start - 1)
             file.readline()
         while (at := file.tell()) < stop:
-            block = file.readlines(min(1 << 20, stop - at))
-            # `readlines` ends with a whole line: of a range's last block, all begin in it.
+            # `readlines` goes on until it has more than it was told: of a range's last block, all lines begin in it.
+            block = file.readlines(max(1, min(1 << 20, stop - at - 1)))
             yield from (line.decode() for line in block)
 
 
