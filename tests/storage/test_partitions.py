@@ -305,7 +305,7 @@ def _damages(data: bytes) -> Iterator[bytes | None]:
     yield b""
     yield data[:-1]
     yield data + b"\0"
-    for place in {0, len(data) // 2, len(data) - 1, *range(0, len(data), max(1, len(data) // 25))}:
+    for place in {0, len(data) // 2, len(data) - 1, *range(0, len(data), max(1, len(data) // 8))}:
         yield data[:place] + bytes([data[place] ^ (1 << place % 8)]) + data[place + 1 :]
 
 
