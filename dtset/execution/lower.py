@@ -16,7 +16,7 @@ from dtset.execution.at_hand import Cached
 from dtset.execution.code import StoredShipment
 from dtset.execution.data.graph_source import GraphInput, GraphSource
 from dtset.execution.exchange.receiving import ReceiveInput, split_group
-from dtset.execution.exchange.sending import SendOutput
+from dtset.execution.exchange.sending import SendOutput, is_dealt
 from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.inputs import BlockInput, Branch, Input, LoadInput, SourceInput, ZipInput
 from dtset.execution.outputs import BlockOutput, Output
@@ -361,16 +361,14 @@ class _Lowering:
         is_last: bool,
     ) -> _Reading:
         """Where the elements of what was sent come from."""
-        is_merging = spec.operator.is_merging
         reached = [
             {parent_of(source, sources, targets) for source in group}
-            if is_merging
+            if spec.operator.is_merging
             else set(range(targets))
             for _, group in sent
         ]
         groups = grouped(range(targets), 2 * self.threads)
-        is_dealt = targets > 1 and not is_merging
-        received = ReceiveInput(spec, sides, is_dealt, is_last)
+        received = ReceiveInput(spec, sides, is_dealt(spec, targets), is_last)
 
         def upstream_of(partitions: Sequence[int]) -> list[Key]:
             pieces: list[Key] = []

@@ -29,12 +29,17 @@ _BLOCK_ROWS = 16384
 _MOST_PENDING = 32
 
 
+def is_dealt(spec: CallSpec[Mover], targets: int) -> bool:
+    """Whether it depends on what is sent which elements a partition holds."""
+    return targets > 1 and not spec.operator.is_merging
+
+
 @dataclass(frozen=True)
 class SendOutput:
     """Elements of one side of an exchange are sent to partitions, as encoded blocks.
 
     All partitions of a side together keep about as much in memory as the settings say, or nothing if the operator
-    was told to `use_disk`. Which way blocks go changes neither them nor their digest.
+    was told to `use_disk`. Which way blocks go changes neither them nor their digest, which is taken where a deal is made of it.
     """
 
     spec: CallSpec[Mover]
@@ -48,7 +53,7 @@ class SendOutput:
         room = 0 if self.spec.params.get("use_disk") else scope.settings.exchange_memory
         level = f"{self.spec.key}-{self.side}-{self.sources}-{self.targets}"
         path = exchange_path(scope.settings, f"{level}/{(deal or '0')[:24]}/{scope.partition}")
-        outbox = _Outbox(scope, path, room // self.sources)
+        outbox = _Outbox(scope, path, room // self.sources, is_dealt(self.spec, self.targets))
         waiting: dict[int, list[Batch]] = {}
         rows: dict[int, int] = {}
         pending = 0
@@ -84,6 +89,7 @@ class _Outbox:
     scope: Scope
     path: str
     room: int
+    is_dealt: bool
     found: Sent | None = None
     _held: dict[int, list[Held]] = field(default_factory=lambda: defaultdict(list))
     _new: dict[int, list[bytes]] = field(default_factory=lambda: defaultdict(list))
@@ -94,9 +100,10 @@ class _Outbox:
     def add(self, target: int, batch: Batch) -> None:
         """Encode a batch."""
         block = encode_block(batch, resolver=self.scope.program.resolve)
-        digest = self._digests[target]
-        digest.update(b"%d;" % len(block))
-        digest.update(block)
+        if self.is_dealt:
+            digest = self._digests[target]
+            digest.update(b"%d;" % len(block))
+            digest.update(block)
         self._new[target].append(block)
         self._size += len(block)
         if self._size > self.room and self.found is None:
