@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from typing import Any, Protocol
 
 from dtset.errors import ConfigurationError
@@ -85,7 +86,7 @@ class Parquet:
 def check_parquet() -> None:
     """Raise ConfigurationError where there is no pyarrow."""
     try:
-        import pyarrow.parquet  # noqa: F401
+        import_module("pyarrow.parquet")
     except ImportError as error:
         raise ConfigurationError(
             "write_parquet() needs pyarrow: install it, as with pip install 'dtset[parquet]'"

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import copy
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import chain
 from math import inf, nan, sqrt
-from typing import Any, TypeAlias
+from typing import Any
 
-from dtset.exchange.deal import parent_of
 from dtset.operators.call import FUNCTION, Call
 from dtset.operators.kernels.batching import Batches
-from dtset.operators.kernels.failure import Closing
-from dtset.operators.operator import Mover, Pull, Step
 from dtset.operators.partitionwise import elements_of
-from dtset.operators.reductions import PAIR
+from dtset.operators.reductions import PAIR, aggregating, tree
 from dtset.plan.user_function import Accepted, Form, UserFunction
-from dtset.storage.batch import Batch, Rows
+from dtset.storage.batch import Batch
 from dtset.storage.kinds import Array
 from dtset.storage.schema import Schema
-
-Aggregate: TypeAlias = Callable[[Iterable[Batch], Call], list[Any]]
 
 ZERO = "zero"
 _INT64 = Schema("int64")
@@ -81,49 +76,6 @@ class Stats:
 def zero_of(value: object) -> UserFunction:
     """Return what gives a fresh copy of a user's value: it is fingerprinted and travels as a function does."""
     return UserFunction(partial(copy.deepcopy, value), Form.ITERABLE, False, "")
-
-
-def _send(aggregate: Aggregate, batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
-    """Give what a partition gives to the target that gathers it and its neighbours."""
-    if made := aggregate(batches, call):
-        yield parent_of(call.place.partition, call.sources, call.targets), Rows(made)
-
-
-def _receive(aggregate: Aggregate, streams: Sequence[Batches], call: Call) -> Batches:
-    """Give what the partials of some partitions make, in the order of these."""
-    if made := aggregate(streams[0], call):
-        yield Rows(made)
-
-
-def _tree(
-    name: str,
-    aggregate: Aggregate,
-    takes: Mapping[str, Accepted] | None = None,
-    of_nothing: str | None = None,
-) -> Mover:
-    """Return the mover that aggregates elements, and then what was made of them."""
-    return Mover(
-        name,
-        partial(_send, aggregate),
-        partial(_receive, aggregate),
-        takes or {},
-        is_merging=True,
-        of_nothing=of_nothing,
-    )
-
-
-def _step(name: str, aggregate: Aggregate, takes: Mapping[str, Accepted] | None = None) -> Step:
-    """Return the step that gives what a partition gives by itself."""
-    return Step(name, partial(_pulling, aggregate), takes or {})
-
-
-def _pulling(aggregate: Aggregate, call: Call) -> Pull:
-    return partial(_aggregated, aggregate, call)
-
-
-def _aggregated(aggregate: Aggregate, call: Call, batches: Batches) -> Batches:
-    with Closing(batches.close):
-        yield Rows(aggregate(batches, call))
 
 
 def _by(
@@ -234,13 +186,13 @@ def _folded(batches: Iterable[Batch], call: Call) -> list[Any]:
 VALUE = Accepted("a value", {})
 _KEY = {FUNCTION: Accepted("key=f(x)", {1: (Form.ELEMENT, False)}, (Form.ELEMENT, False))}
 
-SUM = _tree("sum", _sum)
-MIN = _tree("min", partial(_extreme, min), of_nothing="min() of a TSet without elements")
-MAX = _tree("max", partial(_extreme, max), of_nothing="max() of a TSet without elements")
-TOP = _tree("top", partial(_first_of_order, heapq.nlargest), _KEY)
-TAKE_ORDERED = _tree("take_ordered", partial(_first_of_order, heapq.nsmallest), _KEY)
-COUNT_AND_SUM = _step("count_and_sum", _counted_sum)
-MERGE_COUNTS = _tree("mean", _merged_counts)
-MOMENTS = _step("moments", partial(_by, _moments))
-MERGE_MOMENTS = _tree("stats", partial(_by, _merged_moments))
-FOLD = _step("fold", _folded, {FUNCTION: PAIR, ZERO: VALUE})
+SUM = tree("sum", _sum)
+MIN = tree("min", partial(_extreme, min), of_nothing="min() of a TSet without elements")
+MAX = tree("max", partial(_extreme, max), of_nothing="max() of a TSet without elements")
+TOP = tree("top", partial(_first_of_order, heapq.nlargest), _KEY)
+TAKE_ORDERED = tree("take_ordered", partial(_first_of_order, heapq.nsmallest), _KEY)
+COUNT_AND_SUM = aggregating("count_and_sum", _counted_sum)
+MERGE_COUNTS = tree("mean", _merged_counts)
+MOMENTS = aggregating("moments", partial(_by, _moments))
+MERGE_MOMENTS = tree("stats", partial(_by, _merged_moments))
+FOLD = aggregating("fold", _folded, {FUNCTION: PAIR, ZERO: VALUE})

@@ -28,7 +28,7 @@ ELEMENT = Accepted(
 AWAITED = replace(ELEMENT, takes_async=True)
 
 
-def _called(
+def called(
     function: Callable[..., Any], batch: list[Any], ctx: TSetContext | None, place: Place
 ) -> list[Any]:
     """Call a function on every element of a batch."""
@@ -47,14 +47,14 @@ def _called(
 def mapped(function: Callable[..., Any], ctx: TSetContext | None, place: Place) -> Handler:
     """Give ``f(x)`` for every element."""
     while (batch := (yield None)) is not None:
-        yield Rows(_called(function, batch.rows(), ctx, place))
+        yield Rows(called(function, batch.rows(), ctx, place))
 
 
 def filtered(function: Callable[..., Any], ctx: TSetContext | None, place: Place) -> Handler:
     """Give the elements for which ``f(x)`` is true."""
     while (batch := (yield None)) is not None:
         elements = batch.rows()
-        kept = _called(function, elements, ctx, place)
+        kept = called(function, elements, ctx, place)
         with place.noting():
             survivors = chosen(batch, kept)
         yield survivors
@@ -103,7 +103,7 @@ def visited(
     batches: Batches, function: Callable[..., Any], ctx: TSetContext | None, place: Place
 ) -> int:
     """Call a function on every element for its effect; return how many there were."""
-    return sum(len(_called(function, batch.rows(), ctx, place)) for batch in batches)
+    return sum(len(called(function, batch.rows(), ctx, place)) for batch in batches)
 
 
 def _careful(call: Call, made: Made) -> Handler:

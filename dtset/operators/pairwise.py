@@ -11,7 +11,7 @@ from typing import Any
 from dtset.exchange.stable_hash import nan_token
 from dtset.operators.aggregates import VALUE
 from dtset.operators.call import FUNCTION, Call
-from dtset.operators.elementwise import ELEMENT
+from dtset.operators.elementwise import ELEMENT, called
 from dtset.operators.kernels.driver import Handler
 from dtset.operators.kernels.pairs import is_columnar, pairs_of
 from dtset.operators.operator import Step
@@ -22,21 +22,15 @@ from dtset.storage.columns import fields_of
 KEY = "key"
 
 
-def _called(values: list[Any], call: Call) -> list[Any]:
-    """Call the function on every value of a batch."""
-    function, ctx = call.function(), call.passed_ctx()
-    elements = call.place.enter(values)
-    with call.place.noting():
-        if ctx is None:
-            return [function(element) for element in elements]
-        return [function(element, ctx) for element in elements]
-
-
 def _keyed(call: Call) -> Handler:
     """Give ``(f(x), x)`` for every element."""
     while (batch := (yield None)) is not None:
         rows = batch.rows()
-        yield Rows(list(zip(_called(rows, call), rows, strict=True)))
+        yield Rows(
+            list(
+                zip(called(call.function(), rows, call.passed_ctx(), call.place), rows, strict=True)
+            )
+        )
 
 
 def _pairs(batch: Batch, call: Call) -> list[tuple[Any, Any]]:
@@ -56,7 +50,15 @@ def _mapped_values(call: Call) -> Handler:
     """Give ``(key, f(value))`` for every pair."""
     while (batch := (yield None)) is not None:
         keys, values = _parts(batch, call)
-        yield Rows(list(zip(keys, _called(values, call), strict=True)))
+        yield Rows(
+            list(
+                zip(
+                    keys,
+                    called(call.function(), values, call.passed_ctx(), call.place),
+                    strict=True,
+                )
+            )
+        )
 
 
 def _expanded_values(call: Call) -> Handler:

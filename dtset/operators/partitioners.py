@@ -18,10 +18,6 @@ class Partitioner(PartitionFunc):
         """Get ready to send from one set of partitions to another."""
         self._destinations = sorted(destinations)
 
-    def partition(self, source_index: int, value: Any) -> int:
-        """Return the partition that a value goes to."""
-        raise NotImplementedError
-
 
 class Hashing(Partitioner):
     """Values that are equal go to one partition, by a hash that is the same everywhere."""

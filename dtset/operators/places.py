@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy as np
 from dtset.operators.call import Call
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.driver import Handler
-from dtset.operators.kernels.failure import Closing
-from dtset.operators.operator import Mover, Pull, Step, Zipper
+from dtset.operators.operator import Mover, Step, Zipper
 from dtset.operators.partitioning import received
+from dtset.operators.reductions import aggregating
 from dtset.storage.batch import Batch, Rows, rows_of, typed
 
 
@@ -33,14 +33,9 @@ def _sampled(call: Call) -> Handler:
         yield typed(batch).take(random.random(len(batch)) < fraction)
 
 
-def _length(call: Call) -> Pull:
-    return _counted
-
-
-def _counted(batches: Batches) -> Batches:
-    """Give the number of a partition's elements."""
-    with Closing(batches.close):
-        yield Rows([sum(map(len, batches))])
+def _length(batches: Iterable[Batch], call: Call) -> list[Any]:
+    """Count a partition's elements."""
+    return [sum(map(len, batches))]
 
 
 def _send_starts(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
@@ -60,6 +55,6 @@ def _with_index(streams: Sequence[Batches], call: Call) -> Batches:
 
 
 SAMPLE = Step("sample", _sample)
-LENGTH = Step("length", _length)
+LENGTH = aggregating("length", _length)
 STARTS = Mover("starts", _send_starts, received)
 ZIP_WITH_INDEX = Zipper("zip_with_index", _with_index)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from functools import reduce
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import partial, reduce
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from dtset.exchange.deal import parent_of
 from dtset.exchange.stable_hash import NEVER_NAN, nan_token
 from dtset.operators.call import FUNCTION, Call
 from dtset.operators.kernels.batching import Batches, batched
-from dtset.operators.kernels.failure import Place
+from dtset.operators.kernels.failure import Closing, Place
 from dtset.operators.kernels.pairs import pairs_of
-from dtset.operators.operator import Mover
+from dtset.operators.operator import Mover, Pull, Step
 from dtset.operators.partitioning import send_by_key
 from dtset.plan.nodes import Content
 from dtset.plan.user_function import Accepted, Form
 from dtset.storage.batch import Batch, Rows
 
+Aggregate: TypeAlias = Callable[[Iterable[Batch], Call], list[Any]]
+"""What a stream of elements, or of what parts of it made, makes: a list of nothing, or of one value."""
+
 PAIR = Accepted("f(a, b)", {2: (Form.PAIR, False)}, (Form.PAIR, False))
 
 
-def _reduced(batches: Batches, call: Call) -> list[Any]:
+def _reduced(batches: Iterable[Batch], call: Call) -> list[Any]:
     """Reduce a stream: a list of its one value, or an empty list."""
     function, place = call.function(), call.place
     value: list[Any] = []
@@ -37,16 +40,51 @@ def _reduced(batches: Batches, call: Call) -> list[Any]:
     return value
 
 
-def _send_partial(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
-    """Give the value of a partition, to the target that gathers it and its neighbours."""
-    if value := _reduced(batches, call):
-        yield parent_of(call.place.partition, call.sources, call.targets), Rows(value)
+def tree(
+    name: str,
+    aggregate: Aggregate,
+    takes: Mapping[str, Accepted] | None = None,
+    of_nothing: str | None = None,
+    content: Content = Content.ELEMENTS,
+) -> Mover:
+    """Return the mover that aggregates the elements of each partition, and then, in a tree, what was made of them."""
+    return Mover(
+        name,
+        partial(_send, aggregate),
+        partial(_receive, aggregate),
+        takes or {},
+        is_merging=True,
+        of_nothing=of_nothing,
+        content=content,
+    )
 
 
-def _receive_partials(streams: Sequence[Batches], call: Call) -> Batches:
-    """Give the one value that the partials of some partitions are reduced to, in the order of these."""
-    if value := _reduced(streams[0], call):
-        yield Rows(value)
+def aggregating(
+    name: str, aggregate: Aggregate, takes: Mapping[str, Accepted] | None = None
+) -> Step:
+    """Return the step that gives what the elements of a partition make by themselves."""
+    return Step(name, partial(_pulling, aggregate), takes or {})
+
+
+def _send(aggregate: Aggregate, batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
+    """Give what a partition makes to the target that gathers it and its neighbours."""
+    if made := aggregate(batches, call):
+        yield parent_of(call.place.partition, call.sources, call.targets), Rows(made)
+
+
+def _receive(aggregate: Aggregate, streams: Sequence[Batches], call: Call) -> Batches:
+    """Give what the partials of some partitions make, in the order of these."""
+    if made := aggregate(streams[0], call):
+        yield Rows(made)
+
+
+def _pulling(aggregate: Aggregate, call: Call) -> Pull:
+    return partial(_aggregated, aggregate, call)
+
+
+def _aggregated(aggregate: Aggregate, call: Call, batches: Batches) -> Batches:
+    with Closing(batches.close):
+        yield Rows(aggregate(batches, call))
 
 
 def reduced_by_key(batches: Iterable[Batch], function: Callable[..., Any], place: Place) -> Any:
@@ -83,13 +121,11 @@ def _receive_by_key(streams: Sequence[Batches], call: Call) -> Batches:
     yield from batched(iter(values.items()), call.limit)
 
 
-REDUCE = Mover(
+REDUCE = tree(
     "reduce",
-    _send_partial,
-    _receive_partials,
+    _reduced,
     {FUNCTION: PAIR},
-    is_merging=True,
-    of_nothing="reduce() of a TSet without elements, which has no value",
-    content=Content.VALUE,
+    "reduce() of a TSet without elements, which has no value",
+    Content.VALUE,
 )
 KEYED_REDUCE = Mover("keyed_reduce", _send_by_key, _receive_by_key, {FUNCTION: PAIR})

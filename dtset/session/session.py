@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import groupby
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeGuard, TypeVar
 
 from dtset.checkpoint.clear import delete_tset
 from dtset.checkpoint.explain import Missed
@@ -76,7 +76,13 @@ class Pending(Protocol):
 _P = TypeVar("_P", bound=Pending)
 
 
-def _is_persist(prepared: Pending) -> bool:
+class _PendingNode(Pending, Protocol):
+    """What a lazy persist or cache has prepared."""
+
+    _node: Node
+
+
+def _is_persist(prepared: Pending) -> TypeGuard[_PendingNode]:
     """Whether what was prepared is a persist, which may be carried out together with others."""
     node = getattr(prepared, "_node", None)
     return isinstance(node, Stored) and node.durable
@@ -212,10 +218,11 @@ class Session:
     def carry_out(self, *prepared: Pending) -> None:
         """Carry out some of what was prepared, or all that waits, in the order in which it was prepared."""
         self.check_open()
-        for are_persists, group in groupby(prepared or tuple(self.waiting), _is_persist):
+        for _, group in groupby(prepared or tuple(self.waiting), _is_persist):
             together = list(group)
-            if are_persists and len(together) > 1:
-                self.run.prepare_together([getattr(each, "_node") for each in together])  # noqa: B009
+            persists = [each._node for each in together if _is_persist(each)]
+            if len(persists) > 1:
+                self.run.prepare_together(persists)
             for each in together:
                 each._carry_out()
         self.cut()
