@@ -89,6 +89,20 @@ class Lockstep:
         if self.ended or self._thread.ident is None:
             return
         interrupted: KeyboardInterrupt | None = None
+        while True:
+            try:
+                self._wait_for_end()
+                break
+            except KeyboardInterrupt as error:
+                # Asked for again: not only at its next element.
+                interrupted = error
+                _raise_in(self._thread)
+        self._end()
+        if interrupted is not None:
+            raise interrupted
+
+    def _wait_for_end(self) -> None:
+        """Ask the function to end, and wait until it has."""
         self._replies.put(Stopped)
         if self._interrupt is not None:
             self._interrupt()
@@ -98,14 +112,7 @@ class Lockstep:
                     break
             except Empty:
                 continue
-            except KeyboardInterrupt as error:
-                # Asked for again: not only at its next element.
-                interrupted = error
-                _raise_in(self._thread)
         self._thread.join()
-        self._end()
-        if interrupted is not None:
-            raise interrupted
 
     def __enter__(self) -> None:
         pass
