@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain, compress
 from typing import Any, TypeAlias
 
@@ -148,7 +148,7 @@ class Encoder:
     def _from_rows(self, batch: Rows) -> Columns:
         resolver = self.reading or present_class
         try:
-            columns = replace(to_columns(batch.elements), resolver=resolver)
+            columns = to_columns(batch.elements, resolver)
             if self.reading is not None and columns.classes_in() - self.classes:
                 check_classes(columns.schema, resolver)
         except Unfit as reason:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
-from functools import reduce
+from dataclasses import dataclass
+from functools import lru_cache, reduce
 from math import prod
 from typing import Any
 
@@ -23,8 +24,11 @@ _MAGIC = b"dtsetb3\n"
 _HEAD = struct.Struct("<8sI")
 _CRC = struct.Struct("<I")
 _PIECE_ROWS = 16384
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 # Where arrays begin, so that they can be read where they lie.
 _ALIGNMENT = 8
+# Bytes of a header that is worth keeping.
+_SMALL = 1024
 
 
 def encode_block(
@@ -51,7 +55,7 @@ def encode_block(
         ],
         "classes": sorted(encoder.classes),
     }
-    described = json.dumps(header, separators=(",", ":")).encode("ascii")
+    described = _to_json(header).encode("ascii")
     arrays = [array.reshape(-1).view(np.uint8) for part in segments for array in part.arrays]
     described += b" " * _padding(_HEAD.size + len(described))
     pieces: list[Any] = [_HEAD.pack(_MAGIC, len(described)), described]
@@ -87,11 +91,9 @@ def decode_block(
 
     If it holds pickles, it has to be from a trusted source.
     """
-    header, position = _header(block)
+    described, position = _checked(block)
     batches = []
-    occurring = frozenset((module, qualname) for module, qualname in header["classes"])
-    for parts, rows, lengths in header["segments"]:
-        schema = Schema.from_json(parts)
+    for schema, rows, lengths in described.segments:
         if schema == PICKLED and not allow_pickle:
             raise refuse_pickle("a block")
         arrays: list[Array] = []
@@ -99,17 +101,38 @@ def decode_block(
             array: Array = np.frombuffer(block, spec.dtype, length * prod(spec.shape), position)
             arrays.append(array.reshape(length, *spec.shape))
             position += array.nbytes + _padding(array.nbytes)
-        batches.append(Columns(schema, rows, tuple(arrays), classes, occurring))
+        batches.append(Columns(schema, rows, tuple(arrays), classes, described.classes))
     return batches
 
 
-def block_classes(block: bytes) -> tuple[tuple[str, str], ...]:
+def block_classes(block: bytes) -> frozenset[tuple[str, str]]:
     """Return module and qualified name of the user's classes that a block refers to."""
-    header, _ = _header(block)
-    return tuple((module, qualname) for module, qualname in header["classes"])
+    described, _ = _checked(block)
+    return described.classes
 
 
-def _header(block: bytes) -> tuple[dict[str, Any], int]:
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What a block says of itself: of each segment its schema, rows, and the lengths of its arrays."""
+
+    segments: list[tuple[Schema, int, list[int]]]
+    classes: frozenset[tuple[str, str]]
+
+
+def _describe(header: bytes) -> _Described:
+    """Read the header of a block."""
+    found = json.loads(header)
+    segments = [
+        (Schema.from_json(parts), rows, lengths) for parts, rows, lengths in found["segments"]
+    ]
+    return _Described(segments, frozenset((module, name) for module, name in found["classes"]))
+
+
+# A thousand partials of one value each have one header.
+_describe_small = lru_cache(maxsize=64)(_describe)
+
+
+def _checked(block: bytes) -> tuple[_Described, int]:
     """Verify a block; return what it says of itself, and where its arrays start."""
     size = len(block) - _CRC.size
     if size < _HEAD.size or block[: len(_MAGIC)] != _MAGIC:
@@ -125,5 +148,5 @@ def _header(block: bytes) -> tuple[dict[str, Any], int]:
         )
     _, length = _HEAD.unpack_from(block)
     start = _HEAD.size + length
-    header: dict[str, Any] = json.loads(block[_HEAD.size : start])
-    return header, start
+    describe = _describe_small if length < _SMALL else _describe
+    return describe(block[_HEAD.size : start]), start

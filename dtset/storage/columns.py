@@ -135,7 +135,7 @@ class Columns:
         return Columns(self.schema, length, tuple(arrays), self.resolver, self.classes, decoded)
 
 
-def to_columns(batch: Sequence[object]) -> Columns:
+def to_columns(batch: Sequence[object], resolver: ClassResolver = present_class) -> Columns:
     """Encode elements as typed columns.
 
     All elements are None, or of one exact type that has a kind.
@@ -149,10 +149,11 @@ def to_columns(batch: Sequence[object]) -> Columns:
     [('a', 1), ('b', 2)]
     """
     shape = _shape(batch, 0)
-    if bounded(shape.schema) == PICKLED:
-        raise Unfit("records with more fields than columns are made for")
-    _check_unshared(shape)
-    return Columns(shape.schema, len(batch), tuple(_encode(shape)))
+    if shape.fields:
+        if bounded(shape.schema) == PICKLED:
+            raise Unfit("records with more fields than columns are made for")
+        _check_unshared(shape)
+    return Columns(shape.schema, len(batch), tuple(_encode(shape)), resolver)
 
 
 @dataclass(frozen=True, slots=True)

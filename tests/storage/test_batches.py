@@ -267,11 +267,11 @@ def test_a_damaged_block_is_never_decoded(data: Any) -> None:
 
 
 def test_blocks_name_the_classes_in_them() -> None:
-    assert block_classes(blocked([Record("a", 1), Record.Inner])) == (
+    assert block_classes(blocked([Record("a", 1), Record.Inner])) == {
         ("tests.storage.values", "Record"),
         ("tests.storage.values", "Record.Inner"),
-    )
-    assert block_classes(blocked(list(repeat([1], 3)))) == ()
+    }
+    assert block_classes(blocked(list(repeat([1], 3)))) == frozenset()
 
 
 def test_shared_and_recursive_parts_of_an_element_stay_so(tmp_path: Path) -> None:

@@ -117,8 +117,10 @@ class _Outbox:
             return self.found
         for target, blocks in self._new.items():
             self._held[target] += blocks
-        digests = sorted((target, made.hexdigest()) for target, made in self._digests.items())
-        digest = hashlib.sha256(repr(digests).encode()).hexdigest()
+        digest = ""
+        if self.is_dealt:
+            digests = sorted((target, made.hexdigest()) for target, made in self._digests.items())
+            digest = hashlib.sha256(repr(digests).encode()).hexdigest()
         made = Sent(side, dict(self._held), digest)
         return note_sent(self.scope.settings.store, self.path, made) if self._is_stored else made
 
