@@ -19,8 +19,14 @@ from dtset import TSetEnvironment
 from dtset.storage.objects import ObjectStore
 from dtset.storage.opening import open_store
 
-# For ci/nightly; where a property has another number than the usual hundred, `examples` scales it.
+# Where a property has another number than the usual hundred, `examples` scales it.
+settings.register_profile("day", max_examples=40)
 settings.register_profile("nightly", max_examples=1000)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--hypothesis-profile") is None:
+        settings.load_profile("day")
 
 
 # What programs under test print is there when they are killed.

@@ -32,6 +32,7 @@ from dtset.plan.nodes import Apply, Exchange, Source, Stored, Zip, topological
 from dtset.storage.batch import Rows, rows_of
 from dtset.storage.blocks import decode_block, encode_block
 from dtset.storage.opening import open_store
+from tests.properties import examples
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +186,7 @@ def test_two_exchanges_of_one_node_do_not_share_tasks(task_settings):
     assert found == sorted([(0, 6), (1, 9), *((i % 2, i) for i in range(6))])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(75))
 @given(st.integers(0, 60), st.integers(1, 9), st.integers(1, 6), st.integers(1, 4))
 def test_every_cut_gives_the_same(stop, parallelism, targets, threads):
     store = open_store(f"memory://{uuid.uuid4().hex}")

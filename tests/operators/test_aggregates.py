@@ -15,11 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtset import ConfigurationError, EmptyTSetError, TSetEnvironment
+from tests.properties import examples
 
 INTS = st.integers(-(2**63), 2**63 - 1) | st.integers(-(2**70), 2**70)
 NUMBERS = st.lists(INTS | st.booleans(), max_size=40)
 SETTINGS = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(100),
 )
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dtset import ConfigurationError, TSetEnvironment
 from dtset.operators import elementwise
 from dtset.storage import columns
+from tests.properties import examples
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 ELEMENTS = st.one_of(
@@ -25,7 +26,9 @@ ELEMENTS = st.one_of(
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(125),
 )
 @given(ELEMENTS, st.integers(1, 3), st.booleans())
 def test_what_comes_back_is_what_went_in_of_the_same_types(env, elements, partitions, stored):

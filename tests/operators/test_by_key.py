@@ -10,13 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtset import ConfigurationError, KeyedTSet, TSetEnvironment
+from tests.properties import examples
 
 VALUES = st.one_of(
     st.integers(-2, 2), st.sampled_from([1.0, True, "a", "b", None, (1, "a"), (1.0, "a")])
 )
 PAIRS = st.lists(st.tuples(VALUES, st.integers(0, 3)), max_size=15)
 SETTINGS = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(100),
 )
 
 

@@ -22,6 +22,7 @@ from dtset.operators.kernels.event_loop import end_loop
 from dtset.operators.kernels.failure import Place
 from dtset.plan.attempts import Attempts
 from dtset.storage.batch import Rows
+from tests.properties import examples
 
 
 def loops():
@@ -140,7 +141,7 @@ def run_of_test():
         end_loop("test", wait=True)
 
 
-@hypothesis.settings(max_examples=25, deadline=None)
+@hypothesis.settings(max_examples=examples(60), deadline=None)
 @hypothesis.given(
     batches=st.lists(st.lists(st.integers(0, 50), max_size=30), max_size=8),
     limit=st.integers(1, 20),

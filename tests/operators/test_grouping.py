@@ -18,8 +18,9 @@ from dtset.operators.kernels.values import Values
 from dtset.plan.context import TSetContext
 from dtset.storage.batch import Rows, rows_of
 from dtset.storage.columns import to_columns
+from tests.properties import examples
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=examples(100), deadline=None)
 PRIME = 2**61 - 1
 LARGE = 64 << 20
 

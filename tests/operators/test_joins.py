@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtset import JoinedTuple, TSetEnvironment, UsageError
+from tests.properties import examples
 
 KEYS = st.one_of(
     st.integers(-2, 2), st.sampled_from([1.0, True, "a", "b", None, (1, "a"), (1.0, "a")])
@@ -26,7 +27,9 @@ def joined(env, left, right, partitions):
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(150),
 )
 @given(SIDES, SIDES, st.tuples(st.integers(1, 4), st.integers(1, 4)))
 def test_a_join_gives_what_the_model_gives(env, left, right, partitions):

@@ -11,9 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtset import ConfigurationError, KeyedTSet, TSetEnvironment, UsageError
+from tests.properties import examples
 
 FEW = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(60),
 )
 KEYS = st.integers(-2, 2) | st.sampled_from([1.0, True, -1.0])
 TEXTS = st.text("ab", max_size=2)
@@ -70,7 +73,7 @@ def joined(left, right, how):
 @pytest.mark.parametrize("how", ["inner", "left", "right", "outer"])
 @pytest.mark.parametrize("algorithm", ["hash", "sort"])
 @pytest.mark.parametrize("memory", ["1 B", "64 MiB"])
-@settings(FEW, max_examples=12)
+@settings(FEW, max_examples=examples(30))
 @given(left=PAIRS, right=PAIRS, one=st.integers(1, 3), other=st.integers(1, 3))
 def test_joins_are_those_of_the_model(store, how, algorithm, memory, left, right, one, other):
     with (

@@ -11,6 +11,7 @@ from dtset import ConfigurationError, KeyedTSet, PartitionFunc, TSetEnvironment,
 from dtset.operators.partitioning import dealt_out
 from dtset.storage.batch import Rows
 from dtset.storage.columns import to_columns
+from tests.properties import examples
 
 
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 4))), st.booleans())
@@ -145,7 +146,9 @@ def test_what_is_no_partition_function_is_refused_at_once(env):
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(100),
 )
 @given(st.lists(st.lists(st.integers(), max_size=9), min_size=1, max_size=4), st.integers(1, 5))
 def test_elements_are_spread_evenly_in_their_order(env, parts, number):

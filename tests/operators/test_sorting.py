@@ -15,9 +15,12 @@ from dtset.operators.kernels.ranking import ByKey
 from dtset.operators.kernels.sorting import in_order
 from dtset.storage.batch import Rows, rows_of
 from dtset.storage.columns import to_columns
+from tests.properties import examples
 
 FEW = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(100),
 )
 KEYS = [
     st.integers(-3, 3) | st.just(2**63 - 1) | st.just(-(2**63)),

@@ -236,7 +236,7 @@ def chained(env, data, parallelism, chosen):
 
 
 @settings(
-    max_examples=examples(40),
+    max_examples=examples(75),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -251,7 +251,7 @@ def test_chain_gives_what_the_model_gives(anywhere, data, parallelism, chosen):
     assert tset.take(3) == flat[:3]
 
 
-@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=elements, parallelism=st.integers(1, 4), chosen=steps, place=st.integers(0, 6))
 def test_a_restart_finds_all_that_was_persisted(tmp_path, data, parallelism, chosen, place):
     job_id = uuid.uuid4().hex

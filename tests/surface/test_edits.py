@@ -155,7 +155,7 @@ class Edited(RuleBasedStateMachine):
 
 TestEdited = Edited.TestCase
 TestEdited.settings = settings(
-    max_examples=examples(15),
+    max_examples=examples(30),
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),

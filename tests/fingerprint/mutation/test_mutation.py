@@ -24,14 +24,14 @@ def trial(tmp_path, capsys, *options):
     assert printed.returncode == 0, printed.stdout
 
 
-# A third of the packages, small and unlike each other: to run a package's definitions takes longer than to try one.
-SAMPLED = ("collections", "csv", "fractions", "heapq", "html", "json", "sortedcontainers", "toolz")
+# Small packages unlike each other: to run a package's definitions takes longer than to try one.
+SAMPLED = ("csv", "fractions", "json", "toolz")
 
 
 @pytest.mark.timeout(600)
 def test_a_sample_has_no_false_hit_and_no_false_miss(tmp_path, capsys):
     packages = [option for name in SAMPLED for option in ("--package", name)]
-    trial(tmp_path, capsys, "--mutants", "250", "--rewrites", "250", "--seed", "11", *packages)
+    trial(tmp_path, capsys, "--mutants", "120", "--rewrites", "120", "--seed", "11", *packages)
 
 
 @pytest.mark.nightly
