@@ -282,7 +282,9 @@ def test_a_consumer_that_wants_no_more_cancels_what_runs():
     assert sorted(ended)[:3] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError]
+)
 def test_what_is_no_exception_is_raised_and_the_loop_goes_on(error):
     calls = []
 

@@ -14,7 +14,7 @@ from dtset.errors import DTSetError
 from dtset.operators.kernels.batching import next_size
 from dtset.operators.kernels.driver import Handler
 from dtset.operators.kernels.event_loop import Window, loop_of
-from dtset.operators.kernels.failure import Closing, Place, text_of
+from dtset.operators.kernels.failure import Closing, Place, notes_of, text_of
 from dtset.plan.attempts import Attempts, Failed
 from dtset.storage.batch import Rows
 
@@ -169,6 +169,7 @@ def awaited(
                         yield first()
             while sent:
                 yield first()
-        except GeneratorExit:
-            # What closing raises now is not lost in it.
-            pass
+        except GeneratorExit as error:
+            # What closing raises now is not lost in it; one with a note is the function's own.
+            if notes_of(error):
+                raise
