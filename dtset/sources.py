@@ -306,7 +306,8 @@ class Sources:
             Its graph becomes part of those that read it.
         version : object, optional
             Your word for what its elements are, to be changed when they change. Default: the functions and arguments
-            of all its tasks are fingerprinted; what they read by themselves, from files say, is not looked at.
+            of all its tasks are fingerprinted. What your functions read by themselves, from files say, is not looked at;
+            tasks of libraries that read files are refused.
 
         Examples
         --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dask
+import dask.array
 import dask.bag
 import dask.dataframe
 import numpy as np
@@ -144,13 +145,46 @@ def test_what_a_bag_computes_before_is_computed_once(env, tmp_path):
     assert (tmp_path / "calls").read_text() == "x" * 6
 
 
-def test_a_bag_that_reads_files_by_itself_needs_a_version(store, tmp_path):
-    (tmp_path / "a.txt").write_text("a\nb\n")
-    bag = dask.bag.read_text(str(tmp_path / "*.txt"))
+def test_what_dask_has_fused_is_told_apart(store):
+    def run(n, f):
+        given = dask.delayed(int)(n)
+        rows = dask.bag.from_sequence([{"a": 1}], npartitions=1)
+        rows = rows.map(lambda row, a: {"a": a}, a=given).map(f).map(dict)
+        with opened(store) as env:
+            kept = env.from_dataframe(rows.to_dataframe(meta={"a": int})).persist()
+            return kept.hit, kept.collect()
+
+    same, other = (lambda row: row), (lambda row: {"a": -row["a"]})
+    assert run(1, same) == (False, [(1,)])
+    assert run(1, same) == (True, [(1,)])
+    assert run(1, other) == (False, [(-1,)])
+    assert run(2, same) == (False, [(2,)])
+
+
+def collections_of_files(folder):
+    """A collection for each way in which Dask reads files."""
+    (folder / "a.txt").write_text("a\nb\n")
+    (folder / "a.csv").write_text("a\n1\n")
+    pd.DataFrame({"a": [1]}).to_parquet(folder / "a.parquet")
+    pd.DataFrame({"a": [1]}).to_json(folder / "a.json")
+    zarr.create_array(str(folder / "a.zarr"), data=np.arange(2))
+    dask.array.to_npy_stack(str(folder / "npy"), dask.array.arange(2, chunks=1))
+    yield dask.bag.read_text(str(folder / "*.txt"))
+    yield dask.dataframe.read_csv(str(folder / "*.csv"))
+    yield dask.dataframe.read_parquet(str(folder / "*.parquet"))
+    yield dask.dataframe.read_parquet(str(folder / "a.parquet"), filesystem="arrow")
+    yield dask.dataframe.from_map(pd.read_json, [str(folder / "a.json")])
+    yield dask.array.from_zarr(str(folder / "a.zarr"))
+    yield dask.array.from_npy_stack(str(folder / "npy"))
+
+
+def test_what_reads_files_by_itself_needs_a_version(store, tmp_path):
     with opened(store) as env:
-        with pytest.raises(FingerprintError, match="give version="):
-            env.from_bag(bag).persist()
-        made = env.from_bag(bag, version="of today").persist()
+        for collection in collections_of_files(tmp_path):
+            with pytest.raises(FingerprintError, match="give version="):
+                env.from_bag(collection).persist()
+            env.from_bag(collection, version="of today").persist()
+        made = env.from_bag(dask.bag.read_text(str(tmp_path / "*.txt")), version=1).persist()
         assert made.collect() == ["a\n", "b\n"]
 
 

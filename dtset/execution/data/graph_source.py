@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,8 +14,15 @@ from dtset.errors import FingerprintError
 from dtset.execution.inputs import Opened
 from dtset.execution.schedulers.scheduler import Graph, Key
 from dtset.execution.stage import Scope
+from dtset.fingerprint.origin import is_user_module
 from dtset.operators.kernels.batching import Batches, batched
 from dtset.plan.rows import rows_of_frame
+
+# Modules of what reads files: Dask's readers, and arrays and file systems that tasks hold.
+_READERS = re.compile(
+    r"dask\.(.+\.io\.(parquet|csv|orc|json|hdf|sql)|bag\.(text|avro))\b"
+    r"|(fsspec|zarr|h5py|pyarrow\._?(fs|dataset|parquet))\b"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +42,8 @@ class GraphSource:
         """Return what the elements depend on: the version, or the functions and arguments of all tasks."""
         if self.version is not None:
             return ("version", self.version)
-        return _tasks(*self.described)
+        graph, ends = self.described
+        return _tasks(_unfused(graph), ends)
 
     def reading(self, name: str, partitions: Sequence[int], graph: Graph) -> list[Key]:
         """Add the tasks that give some partitions to a graph; return the keys of these."""
@@ -105,6 +114,20 @@ def _needed(graph: Mapping[Key, GraphNode], ends: Iterable[Key]) -> list[Key]:
     return [*found]
 
 
+def _unfused(graph: Mapping[Key, GraphNode]) -> dict[Key, GraphNode]:
+    """Return a graph in which the tasks that Dask has fused into one stand by themselves."""
+    made = dict(graph)
+    for key, node in graph.items():
+        if isinstance(node, Task) and node.has_subgraph():
+            inner, end, names, *given = node.args
+            made |= _unfused(inner)
+            read = zip(names, given, strict=True)
+            made |= {name: Alias(name, ref) for name, ref in read if ref.key != name}
+            if end != key:
+                made[key] = Alias(key, end)
+    return made
+
+
 def _tasks(graph: Mapping[Key, GraphNode], ends: Sequence[Key]) -> list[object]:
     """Functions and arguments of all tasks; those that they read are named by numbers, never by Dask's tokens."""
     numbers: dict[Key, int] = {}
@@ -148,16 +171,27 @@ def _shown(part: Any, numbers: Mapping[Key, int]) -> object:
     if isinstance(part, Alias):
         return ("reads", numbers[part.target])
     if isinstance(part, DataNode):
-        return ("data", part.value)
+        return ("data", _not_reading(part.value))
     if isinstance(part, Task):
-        return ("calls", part.func, shown(part.args), shown(part.kwargs))
+        return ("calls", _not_reading(part.func), shown(part.args), shown(part.kwargs))
     if isinstance(part, Mapping) and type(part) is dict:
         return {key: shown(value) for key, value in part.items()}
     if type(part) in (list, tuple):
         return type(part)(map(shown, part))
-    if type(part).__module__.partition(".")[0] == "fsspec":
+    return _not_reading(part)
+
+
+def _not_reading(part: Any) -> object:
+    """Return what is in a task unless, as far as its name says, it is what a library reads files by."""
+    named = part
+    while isinstance(named, partial):
+        named = named.func
+    module, name = (str(getattr(named, word, "")) for word in ("__module__", "__name__"))
+    is_reader = name.startswith(("read", "load", "open")) and not is_user_module(module)
+    if is_reader or _READERS.match(module):
+        shown = name or type(named).__qualname__
         raise FingerprintError(
-            f"a task of the collection reads files by itself ({type(part).__qualname__}), which may change: give "
-            "version=, which you change whenever they do, or read them with env.read_text() and the like"
+            f"a task of the collection reads files by itself ({shown}), which may change: give version=, which you "
+            "change whenever they do, or read them with env.read_text() and the like"
         )
     return part
