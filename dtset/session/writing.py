@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 
 from dtset.errors import UsageError
 from dtset.execution.run import Run
+from dtset.io.files import DataFile
 from dtset.io.writing import Claim, FileOutput, Target, is_part
-from dtset.plan.nodes import Exchange, Node, topological
+from dtset.plan.nodes import Exchange, Node, Source, topological
+from dtset.urls import shown_url
 
 
 def write(
@@ -39,7 +42,14 @@ def write(
         raise _in_the_way(target, others)
     left = [partition for partition in range(node.parallelism) if partition not in kept]
     surplus = {name for name in others if is_part(name)}
-    target.remove(sorted(surplus | ({target.name(n) for n in left} & {*names})))
+    going = sorted(surplus | ({target.name(n) for n in left} & {*names}))
+    read = _files_read(topological(node, until=run.at_hand.has))
+    if both := [name for name in going if os.path.realpath(shown_url(target.path(name))) in read]:
+        raise UsageError(
+            f"{target.shown} has files that are read for what is to be written there ({', '.join(both[:3])}), and they would "
+            "be removed before that: write to another folder, or persist() what is read first"
+        )
+    target.remove(going)
     if is_alone():
         target.remove_temporary()
     if not left:
@@ -49,6 +59,17 @@ def write(
         claim.make(fingerprint, node.parallelism)
     expected = None if fingerprint is None else tree.digest
     run.evaluate(node, FileOutput(target, fingerprint), left, expected=expected)
+
+
+def _files_read(nodes: Iterable[Node]) -> set[str]:
+    """Return the names of the files that sources read, with links resolved."""
+    sources = [node.data for node in nodes if isinstance(node, Source)]
+    files = [file for data in sources for file in getattr(data, "files", ())]
+    return {
+        os.path.realpath((file.archive or file).name)
+        for file in files
+        if isinstance(file, DataFile)
+    }
 
 
 def _in_the_way(target: Target, names: list[str]) -> UsageError:

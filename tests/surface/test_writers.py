@@ -101,6 +101,18 @@ def test_files_of_others_are_in_the_way_unless_they_are_to_go(store, target, not
     assert content(target, "part-00001.txt") == "y\nz\n"
 
 
+def test_what_is_read_is_not_removed_to_be_written(store, target):
+    url, options, _ = target
+    run(store, target)
+    with TSetEnvironment(store=store, cluster="synchronous", job_id="another") as env:
+        lines = env.read_text(f"{url}/part-*.txt", storage_options=options).map(str.upper)
+        with pytest.raises(UsageError, match=r"part-00000\.txt.*another folder, or persist\(\)"):
+            lines.write_text(url, overwrite=True, storage_options=options)
+        assert content(target, "part-00000.txt") == "a\nb\n"
+        lines.persist().write_text(url, overwrite=True, storage_options=options)
+        assert content(target, "part-00000.txt").startswith("A\nB\n")
+
+
 def test_what_fails_leaves_nothing_of_itself(store, target):
     url, options, _ = target
     with TSetEnvironment(store=store, cluster="synchronous", job_id="fails") as env:
