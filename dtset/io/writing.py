@@ -7,18 +7,21 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from dtset.checkpoint.layout import written_path
 from dtset.checkpoint.placed import find_note, placed
 from dtset.errors import ConfigurationError
-from dtset.execution.stage import Scope
-from dtset.io.files import failing, file_system, find_files, fixed_names
+from dtset.execution.stage import Scope, TaskSettings
+from dtset.io.files import failing, file_system, find_files, fixed_names, opened
 from dtset.io.formats import Format
 from dtset.operators.kernels.batching import Batches
+from dtset.operators.kernels.failure import Place
 from dtset.storage.objects import ObjectStore
 from dtset.urls import shown_url
 
@@ -73,6 +76,16 @@ class Target:
         except FileNotFoundError:
             return None
         return file.size, file.identity
+
+    @contextmanager
+    def opened(self, partition: int | None) -> Iterator[Any]:
+        """Open the file of a partition for its bytes, if one is asked for."""
+        if partition is None:
+            yield None
+            return
+        (file,) = find_files(self.path(self.name(partition)), self.options)
+        with opened(file) as found:
+            yield found
 
     def remove(self, names: list[str]) -> None:
         """Remove files of the folder."""
@@ -148,15 +161,31 @@ class FileOutput:
     target: Target
     fingerprint: str | None
 
-    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> None:
-        """Write a partition, then its record."""
-        settings, target = scope.settings, self.target
-        name = target.name(scope.partition)
-        with target.created(name, uuid.uuid4().hex[:12]) as file:
-            target.format.write((batch for batch in batches if len(batch)), file)
+    def consume(self, batches: Batches, scope: Scope, deal: str | None) -> bool:
+        """Write a partition, then its record; return whether it has elements, without which nothing is written."""
+        some = (batch for batch in batches if len(batch))
+        first = next(some, None)
+        if first is not None:
+            with Place(f"write_{self.target.format.suffix[1:]}", "", scope.partition).noting():
+                given = chain([first], some)
+                self._write(
+                    scope.partition, scope.settings, partial(self.target.format.write, given)
+                )
+        return first is not None
+
+    def fill(self, partitions: Sequence[int], like: int | None, settings: TaskSettings) -> None:
+        """Write partitions without elements, with the columns of one that has some."""
+        for partition in partitions:
+            with self.target.opened(like) as other:
+                self._write(partition, settings, partial(self.target.format.write_none, other))
+
+    def _write(self, partition: int, settings: TaskSettings, write: Callable[[Any], None]) -> None:
+        target = self.target
+        with target.created(target.name(partition), uuid.uuid4().hex[:12]) as file:
+            write(file)
         if self.fingerprint is not None:
-            state = target.state(name)
-            path = written_path(settings.job_id, target.digest, str(scope.partition))
+            state = target.state(target.name(partition))
+            path = written_path(settings.job_id, target.digest, str(partition))
             record = {"fingerprint": self.fingerprint, "state": state, "run": settings.run_id}
             settings.store.put(path, placed(path, record), durable=True)
 

@@ -58,7 +58,11 @@ def write(
         run.context.check_writable()
         claim.make(fingerprint, node.parallelism)
     expected = None if fingerprint is None else tree.digest
-    run.evaluate(node, FileOutput(target, fingerprint), left, expected=expected)
+    output = FileOutput(target, fingerprint)
+    has_elements = run.evaluate(node, output, left, expected=expected)
+    empty = [partition for partition in left if not has_elements[partition]]
+    others_like = (n for n in range(node.parallelism) if n not in set(empty))
+    output.fill(empty, next(others_like, None), run.context.settings)
 
 
 def _files_read(nodes: Iterable[Node]) -> set[str]:

@@ -63,7 +63,7 @@ class Writers(Handle[T]):
     ) -> None:
         """Write named tuples, dicts or tuples to ``part-00000.csv`` and so on, a header in each; as `write_text` else.
 
-        Plain tuples have columns named 0, 1 and so on. A partition without elements gives an empty file.
+        Plain tuples have columns named 0, 1 and so on. A partition without elements gets the columns of another.
         """
         from dtset.io.formats import Csv
 
@@ -78,7 +78,8 @@ class Writers(Handle[T]):
     ) -> None:
         """Write named tuples, dicts or tuples to ``part-00000.parquet`` and so on; as `write_text` else.
 
-        Needs pyarrow. A partition at a time is held in memory, as columns.
+        Needs pyarrow. A partition at a time is held in memory, as columns: each of one type of Arrow's, which holds its
+        values as they are. A partition without elements gets the columns of another.
         """
         from dtset.io.formats import Parquet, check_parquet
 

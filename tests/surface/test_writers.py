@@ -6,11 +6,16 @@ import csv
 import os
 import uuid
 from collections import namedtuple
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import dask
 import fsspec
+import numpy as np
 import pandas as pd
 import pytest
+from pyarrow import parquet
 
 from dtset import TSetEnvironment, UsageError
 
@@ -154,6 +159,93 @@ def test_parquet_comes_back_as_it_was(env, tmp_path):
     assert found["half"].tolist() == frame["half"].tolist()
     assert found["word"][999] == "999"
     assert found["word"].isna().sum() == 300
+
+
+def test_what_ends_lines_for_readers_is_quoted(env, tmp_path):
+    rows = [{"a": text, "b": "x"} for text in ("one\rtwo", "\r\n", "\n", '"', ",", "", "\r")]
+    env.parallelize(rows, 1).write_csv(tmp_path / "out")
+    with open(tmp_path / "out" / "part-00000.csv", newline="") as file:
+        assert list(csv.DictReader(file)) == rows
+
+
+def test_keys_that_are_one_column_are_refused(env, tmp_path):
+    with pytest.raises(TypeError, match="differ as text") as caught:
+        env.parallelize([{1: "a", "1": "b"}], 1).write_csv(tmp_path / "out")
+    assert "in write_csv, partition 0" in "".join(caught.value.__notes__)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_partitions_without_elements_have_the_columns_of_others(store, target, kind):
+    url, options, _ = target
+
+    def write():
+        with TSetEnvironment(store=store, cluster="synchronous", job_id="gaps") as env:
+            rows = env.parallelize([Point(i, str(i)) for i in range(8)], 4)
+            few = rows.filter(lambda point: point.x in (2, 6))
+            getattr(few, f"write_{kind}")(url, storage_options=options)
+            none = rows.filter(lambda point: point.x > 8)
+            getattr(none, f"write_{kind}")(f"{url}2", storage_options=options)
+
+    for _ in range(2):
+        write()
+        assert names(target) == [f"part-0000{n}.{kind}" for n in range(4)]
+        read = getattr(pd, f"read_{kind}")
+        _, _, fs = target
+        frames = []
+        for name in names(target):
+            with fs.open(f"{fs._strip_protocol(url)}/{name}") as file:
+                frames.append(read(file))
+        assert [len(frame) for frame in frames] == [0, 1, 0, 1]
+        assert [list(frame) for frame in frames] == [["x", "y"]] * 4
+        fs.rm_file(f"{fs._strip_protocol(url)}/part-00000.{kind}")
+    if kind == "parquet" and url.startswith("/"):
+        write()
+        assert pd.read_parquet(url)["x"].tolist() == [2, 6]
+
+
+AT = pd.Timestamp("2020-01-01 00:00:00.000000001")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [AT, pd.NaT],
+        [AT.tz_localize("Europe/Berlin"), None],
+        [pd.Timedelta(1), timedelta(1)],
+        [datetime(2020, 1, 1), AT],
+        [np.int64(1), pd.NA],
+        [date(2020, 1, 1), None],
+        [np.datetime64("2020-01-01T00:00:00.000000001"), np.datetime64("NaT", "ns")],
+        [float("nan"), None, 1.5],
+    ],
+)
+def test_values_of_pandas_come_back_from_parquet(env, tmp_path, values):
+    env.parallelize([(value,) for value in values], 1).write_parquet(tmp_path / "out")
+    found = parquet.read_table(tmp_path / "out")["0"].to_pylist()
+    for one, value in zip(found, values, strict=True):
+        assert one == value or (pd.isna(value) and pd.isna(one))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [date(2020, 1, 1), datetime(2020, 1, 1, 5)],
+        [datetime(2020, 1, 1, 5), date(2020, 1, 1)],
+        [datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 1)],
+        [datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=ZoneInfo("Europe/Berlin"))],
+        [1, "a"],
+        [2**70],
+    ],
+)
+def test_what_parquet_does_not_hold_is_refused(store, tmp_path, values):
+    for size in (1, 8192):
+        with (
+            dask.config.set({"dtset.batch-size": size}),
+            TSetEnvironment(store=store, cluster="synchronous", job_id=f"odd-{size}") as env,
+            pytest.raises(TypeError, match="each of one type") as caught,
+        ):
+            env.parallelize([(value,) for value in values], 1).write_parquet(tmp_path / "out")
+        assert "in write_parquet, partition 0" in "".join(caught.value.__notes__)
 
 
 def test_what_is_below_a_persist_and_an_exchange_is_written_whole_again(store, tmp_path):
