@@ -126,8 +126,12 @@ class Exports(Handle[T]):
         """Return a cache of partitions that Dask has computed, or is about to; of a graph, the TSet itself."""
         named = [((rename or {}).get(name, name), number) for name, number in keys]
         stored = Stored(durable=False, inputs=(self._node,))
-        is_kept = self._session.kept_elsewhere(stored, {key: given[key] for key in named})
-        return self._in_memory(stored) if is_kept else self
+        if not self._session.kept_elsewhere(stored, {key: given[key] for key in named}):
+            return self
+        kept = self._in_memory(stored)
+        # Now: distributed's wait() and progress() ask for its graph where nothing can be waited for.
+        kept._exported()
+        return kept
 
     def _in_memory(self, node: Stored) -> Any:
         raise NotImplementedError

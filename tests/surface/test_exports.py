@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dask
 import dask.bag
+import distributed
 import numpy as np
 import pytest
 
@@ -103,7 +104,11 @@ def test_tsets_on_a_client(store, local_cluster):
         assert client.compute(tset).result() == [i * i for i in range(10)]
         assert client.compute([tset])[0].result() == [i * i for i in range(10)]
         kept = client.persist(tset)
+        done, not_done = distributed.wait(kept, 20)
+        assert (len(done), len(not_done)) == (3, 0)
         assert kept.sum() == 285
+        with pytest.raises(UsageError, match="in the thread that speaks with it"):
+            distributed.wait(tset.map(str), 20)
         assert dask.compute(tset) == ([i * i for i in range(10)],)
         assert tset.to_bag().sum().compute() == 285
         assert np.array_equal(tset.to_dask_array().compute(), np.arange(10) ** 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from asyncio import _get_running_loop
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from concurrent.futures import CancelledError as CancelledFutureError
@@ -239,6 +240,11 @@ class DistributedScheduler:
             raise UsageError(
                 "this process is a fork of the one that made the environment, whose connection it does not have: make "
                 "an environment of its own here, or call the action in the parent"
+            )
+        if _get_running_loop() is self.client.loop.asyncio_loop:
+            raise UsageError(
+                "this would wait for the cluster in the thread that speaks with it, and for ever: call it in another, and "
+                "give wait() and progress() what dask.persist() returned"
             )
         waiting = Waiting(self.kind, self.client, self._workers, for_tasks=for_tasks)
         if self.client.status != "running":
