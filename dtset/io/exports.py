@@ -93,7 +93,7 @@ def frame_of(export: Export, first: Sequence[Any]) -> Any:
         raise UsageError("to_dataframe() of a TSet without elements, whose columns nobody can know")
     names = column_names("to_dataframe()", first[0])
     meta = _frame(names, first).iloc[:0]
-    name, graph = _graph(export, "frame", partial(_frame_of, names))
+    name, graph = _graph(export, "frame", partial(_frame_of, meta))
     from dask.delayed import Delayed
 
     parts = [Delayed((name, number), graph, layer=name) for number in range(len(export.keys))]
@@ -127,8 +127,9 @@ def _block(dtype: Any, shape: tuple[int, ...], result: GroupResult) -> Any:
     return found
 
 
-def _frame_of(names: tuple[str, ...], result: GroupResult) -> Any:
-    return _frame(names, elements_of(result))
+def _frame_of(meta: Any, result: GroupResult) -> Any:
+    rows = elements_of(result)
+    return _frame(tuple(meta.columns), rows) if rows else meta
 
 
 def _frame(names: tuple[str, ...], rows: Sequence[Any]) -> Any:

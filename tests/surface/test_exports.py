@@ -162,6 +162,9 @@ def test_frames(env):
     assert (frame.npartitions, list(frame.columns)) == (2, ["a", "b"])
     assert frame.a.sum().compute(scheduler="sync") == 15
     assert frame[frame.a > 3].b.compute(scheduler="sync").tolist() == ["4", "5"]
+    late = rows.filter(lambda row: row["a"] > 2).to_dataframe()
+    empty, full = dask.compute(*late.to_delayed(), scheduler="sync")
+    assert (len(empty), list(empty.dtypes)) == (0, list(full.dtypes))
     pairs = rows.map(lambda row: (row["a"], 1)).to_dataframe()
     assert list(pairs.compute(scheduler="sync").columns) == ["0", "1"]
     with pytest.raises(TypeError, match="takes named tuples, dicts or tuples"):
