@@ -19,7 +19,15 @@ def row_class(columns: tuple[str, ...]) -> Any:
     """
     made = _named(columns)
     made.__reduce__ = lambda row: (row_of, (columns, tuple(row)))
+    # No field is called so.
+    made.__columns__ = columns
     return made
+
+
+def columns_of(cls: type) -> tuple[str, ...] | None:
+    """Return the columns of a class of rows; None if it is another class."""
+    found: tuple[str, ...] | None = vars(cls).get("__columns__")
+    return found if cls.__module__ == __name__ else None
 
 
 def _named(columns: tuple[str, ...]) -> Any:

@@ -280,7 +280,11 @@ def present_record(schema: Schema, resolver: ClassResolver) -> Any:
     module, qualname = parameters["class"]
     found: Any = _resolved(module, qualname, resolver)
     names = parameters["names"]
-    if not isinstance(found, type) or record_class(found) != (schema.kind, names):
+    kind, present = (isinstance(found, type) and record_class(found)) or ("", ())
+    # The attributes of a dataclass were set in some order.
+    if schema.kind == "dataclass":
+        present = names if sorted(present) == sorted(names) else ()
+    if (kind, present) != (schema.kind, names):
         raise CorruptCheckpointError(
             f"stored elements are of {module}.{qualname}, a {schema.kind} of the fields {', '.join(names)}: what the present "
             "program has under that name is another. Define it as it was, or compute the data anew"

@@ -10,9 +10,11 @@ from functools import lru_cache, partial
 from inspect import getattr_static
 from itertools import chain, repeat
 from operator import itemgetter
+from types import MemberDescriptorType
 from typing import Any
 
 from dtset.fingerprint.origin import is_user_module, is_users_class
+from dtset.plan.rows import columns_of, row_class
 from dtset.storage.kinds import (
     FIXED_WEIGHT,
     ITEMS,
@@ -24,7 +26,7 @@ from dtset.storage.kinds import (
     only,
 )
 
-RECORDS = frozenset({"tuple", "namedtuple", "dataclass", "dict"})
+RECORDS = frozenset({"tuple", "namedtuple", "row", "dataclass", "dict"})
 # Of these it matters which parts of an element are one object.
 MUTABLE = frozenset({"dataclass", "dict", "array"})
 _HOOKS = ("__reduce_ex__", "__reduce__", "__getstate__")
@@ -243,20 +245,31 @@ def taken_apart(kind_type: type, batch: Sequence[Any]) -> Record:
             raise Unfit("dicts whose keys are not texts")
         _check_number(names)
         return Record("dict", (("names", names),), _columns(batch, names))
-    found = record_class(kind_type)
+    columns = columns_of(kind_type)
+    found = record_class(kind_type) if columns is None else ("row", columns)
     if found is None:
         raise Unfit(f"elements of type {named}")
     kind, names = found
     _check_number(names)
-    keys: Sequence[Any] = range(len(names))
+    fields: list[Sequence[Any]]
     if kind == "dataclass":
-        batch, keys = list(map(vars, batch)), names
-        if not {names}.issuperset(map(tuple, batch)):
-            raise Unfit(f"a {named} with other attributes than its fields")
+        if kind_type.__dictoffset__:
+            batch = list(map(vars, batch))
+            # What __init__ sets in another order, or __post_init__, comes in another order.
+            order = only(map(tuple, batch), f"a {named} with other attributes than others")
+            if sorted(order) != sorted(names):
+                raise Unfit(f"a {named} with other attributes than its fields")
+            names, fields = order, _columns(batch, order)
+        else:
+            fields = _slots(kind_type, batch, names)
     elif not {len(names)}.issuperset(map(len, batch)):
         raise Unfit(f"a {named} with more or fewer values than fields")
-    parameters = (("class", (kind_type.__module__, kind_type.__qualname__)), ("names", names))
-    return Record(kind, parameters, _columns(batch, keys))
+    else:
+        fields = _columns(batch, range(len(names)))
+    parameters: Parameters = (("names", names),)
+    if columns is None:
+        parameters = (("class", (kind_type.__module__, kind_type.__qualname__)), *parameters)
+    return Record(kind, parameters, fields)
 
 
 def _check_number(names: tuple[str, ...]) -> None:
@@ -274,6 +287,13 @@ def _columns(batch: Sequence[Any], keys: Iterable[Any]) -> list[Sequence[Any]]:
     return [list(map(itemgetter(key), batch)) for key in keys]
 
 
+def _slots(cls: type, batch: Sequence[Any], names: Sequence[str]) -> list[Sequence[Any]]:
+    try:
+        return [list(map(getattr_static(cls, name).__get__, batch)) for name in names]
+    except AttributeError as error:
+        raise Unfit(f"a {name_of(cls)} with a field that was never set") from error
+
+
 def put_together(
     kind: str, rows: int, columns: Sequence[Sequence[Any]], names: Sequence[str], cls: Any
 ) -> list[Any]:
@@ -285,7 +305,8 @@ def put_together(
             deque(map(object.__setattr__, made, repeat(name), values), maxlen=0)
         return made
     records = zip(*columns, strict=True) if columns else repeat((), rows)
-    if kind == "namedtuple":
+    if kind in ("namedtuple", "row"):
+        cls = row_class(tuple(names)) if kind == "row" else cls
         return list(map(partial(tuple.__new__, cls), records))
     return list(map(dict, map(zip, repeat(names), records))) if kind == "dict" else list(records)
 
@@ -299,22 +320,32 @@ def record_class(cls: Any) -> tuple[str, tuple[str, ...]] | None:
     own = is_users_class(cls) or f"{cls.__module__}".partition(".")[0] == __name__.partition(".")[0]
     if not own or "<locals>" in cls.__qualname__ or cls in dispatch_table:
         return None
-    if any(getattr(cls, name) is not getattr(object, name) for name in _HOOKS):
-        return None
+    hooks = [name for name in _HOOKS if getattr(cls, name) is not getattr(object, name)]
     if issubclass(cls, tuple):
         names = getattr(cls, "_fields", None)
         plain = not cls.__dictoffset__ and _is_as(tuple, cls, "__getitem__", "__len__")
-        if plain and isinstance(names, tuple) and all(type(name) is str for name in names):
-            return "namedtuple", names
+        if plain and not hooks and isinstance(names, tuple):
+            return ("namedtuple", names) if all(type(name) is str for name in names) else None
     elif hasattr(cls, "__dataclass_fields__") and _is_as(
         object, cls, "__new__", "__getattribute__"
     ):
         names = tuple(field.name for field in fields(cls))
-        slots = any(vars(base).get("__slots__") for base in cls.__mro__)
-        described = any(hasattr(type(getattr_static(cls, name, None)), "__set__") for name in names)
-        if not (slots or described or any(hasattr(cls, name) for name in _ADDED)):
+        hooks += [name for name in _ADDED if hasattr(cls, name)]
+        # Frozen ones with slots are given some, which do what pickle does without.
+        own = all(getattr(getattr(cls, name), "__module__", "") == "dataclasses" for name in hooks)
+        if own and _holds_nothing_else(cls, names):
             return "dataclass", names
     return None
+
+
+def _holds_nothing_else(cls: Any, names: tuple[str, ...]) -> bool:
+    """Tell whether the instances of a class have their fields in a dict, or all of them in slots, and no other slots."""
+    kinds = {type(getattr_static(cls, name, None)) for name in names}
+    if cls.__dictoffset__:
+        slots = any(vars(base).get("__slots__") for base in cls.__mro__)
+        return not slots and not any(hasattr(kind, "__set__") for kind in kinds)
+    members = {name for name in dir(cls) if type(getattr_static(cls, name)) is MemberDescriptorType}
+    return kinds <= {MemberDescriptorType} and members == {*names}
 
 
 def _is_as(base: type, cls: type, *names: str) -> bool:

@@ -23,6 +23,7 @@ from tests.properties import examples
 from tests.storage.values import (
     Odd,
     Record,
+    Slotted,
     batches,
     decoded,
     encoded,
@@ -199,6 +200,13 @@ def test_indices_are_those_of_numpy() -> None:
         assert batch.take(np.array([True, False, True])).rows() == [5, 7]
         with pytest.raises(IndexError):
             batch.take(np.array([3]))
+
+
+def test_a_slot_that_was_never_set_stays_so() -> None:
+    assert encoded([Slotted(1)]).schema.kind == "dataclass"
+    (found,) = decoded(encoded([object.__new__(Slotted)]))
+    assert type(found) is Slotted
+    assert not hasattr(found, "name")
 
 
 def test_deeply_nested_tuples_are_pickled() -> None:

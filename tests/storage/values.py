@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from hypothesis import strategies as st
 
+from dtset.plan.rows import row_class
 from dtset.storage.batch import Columns, Encoder, Rows
 from dtset.storage.pickling import ClassResolver, present_class
 
@@ -85,6 +86,22 @@ class Odd:
 class Slotted:
     __slots__ = ("name",)
     name: object
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Light(Generic[T]):
+    name: str
+    value: T
+
+
+@dataclass
+class Derived:
+    text: str
+    size: int = field(init=False)
+    tail: object = None
+
+    def __post_init__(self) -> None:
+        self.size = len(self.text)
 
 
 class Named(NamedTuple, Generic[T]):
@@ -254,6 +271,7 @@ def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.builds(Frozen, st.text(max_size=2), inner),
         st.builds(Odd, inner),
         st.builds(Slotted, inner),
+        st.builds(Light, st.text(max_size=2), inner),
         st.builds(_extended, inner),
         st.tuples(inner, inner).map(lambda pair: (pair[0], pair[1], pair[0])),
         st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
@@ -281,6 +299,9 @@ _typed = st.recursive(
         inner.map(lambda one: st.builds(Named, one, text)),
         st.builds(lambda one, other: st.builds(Record, one, other), inner, inner),
         inner.map(lambda one: st.builds(Frozen, text, one)),
+        inner.map(lambda one: st.builds(Light, text, one)),
+        inner.map(lambda one: st.builds(Derived, text, one)),
+        inner.map(lambda one: st.builds(row_class(("a", "b c")), one, text)),
         st.builds(_of_names, _names, st.lists(inner, min_size=3, max_size=3)),
     ),
     max_leaves=5,

@@ -205,6 +205,20 @@ def test_delayed_values_are_partitions(store):
     assert run([2, 4])[0] is False
 
 
+def test_rows_of_tables_are_columns(env):
+    frame = pd.DataFrame({"a": [1, 2, 3], "b c": [0.5, 1.5, 2.5]})
+    rows = env.from_dataframe(frame, 2)
+    kept = rows.persist()
+    assert kept.collect() == rows.collect() == [(1, 0.5), (2, 1.5), (3, 2.5)]
+    assert repr(kept.first()) == repr(rows.first()) == "Row(a=1, _1=0.5)"
+    group = zarr.open_group(kept.url, mode="r")
+    assert sorted(name.rpartition("/")[2] for name, _ in group.members(None) if "/f" in name) == [
+        *["f0.values"] * 2,
+        *["f1.values"] * 2,
+    ]
+    assert rows.map_batches(lambda columns: columns[0] * columns[1]).collect() == [0.5, 3.0, 7.5]
+
+
 def test_rows_of_dataframes(store):
     frame = pd.DataFrame({"a": range(6), "b": list("uvwxyz")})
 
