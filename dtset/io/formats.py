@@ -17,6 +17,10 @@ class Format(Protocol):
     """How elements become the bytes of a file."""
 
     @property
+    def said(self) -> str:
+        """What people call it: the method that writes it."""
+
+    @property
     def suffix(self) -> str:
         """What names of files end with."""
 
@@ -30,6 +34,7 @@ class Format(Protocol):
 class Text:
     """A text a line."""
 
+    said = "write_text"
     suffix = ".txt"
 
     def write(self, batches: Iterable[Batch], file: Any) -> None:
@@ -52,6 +57,7 @@ class Text:
 class Csv:
     """Comma-separated values, with a header."""
 
+    said = "write_csv"
     suffix = ".csv"
 
     def write(self, batches: Iterable[Batch], file: Any) -> None:
@@ -85,6 +91,7 @@ class Csv:
 class Parquet:
     """Apache Parquet; the rows of one partition at a time are held in memory, as Arrow's columns."""
 
+    said = "write_parquet"
     suffix = ".parquet"
 
     def write(self, batches: Iterable[Batch], file: Any) -> None:

@@ -146,10 +146,10 @@ def _removed_at_last(path: str) -> Iterator[str]:
 
 def target_of(url: Any, format: Format, options: Mapping[str, Any]) -> Target:
     """Return the target of a URL or a path, as it is understood now."""
-    names = fixed_names(url)
+    names = fixed_names(url) if url else ()
     if len(names) != 1 or "::" in names[0]:
         raise ConfigurationError(
-            f"write_{format.suffix[1:]}() takes the URL of one folder, and was given {shown_url(str(url))}"
+            f"{format.said}() takes the URL of one folder, and was given {shown_url(str(url)) or url!r}"
         )
     return Target(names[0], format, options)
 
@@ -166,7 +166,7 @@ class FileOutput:
         some = (batch for batch in batches if len(batch))
         first = next(some, None)
         if first is not None:
-            with Place(f"write_{self.target.format.suffix[1:]}", "", scope.partition).noting():
+            with Place(self.target.format.said, "", scope.partition).noting():
                 given = chain([first], some)
                 self._write(
                     scope.partition, scope.settings, partial(self.target.format.write, given)

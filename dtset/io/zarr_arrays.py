@@ -87,6 +87,7 @@ def zarr_source(url: Any, options: Mapping[str, Any]) -> ZarrSource:
 def _opened(url: str, options: Mapping[str, Any]) -> Any:
     """Open an array for reading."""
     import zarr
+    from zarr.errors import NodeTypeValidationError
 
     try:
         with failing(url, options):
@@ -94,7 +95,7 @@ def _opened(url: str, options: Mapping[str, Any]) -> Any:
                 {} if os.path.isabs(url) else {"storage_options": dict(options)}
             )
             return zarr.open_array(url, mode="r", **kwargs)
-    except FileNotFoundError:
+    except (FileNotFoundError, NodeTypeValidationError):
         raise FileNotFoundError(
             f"no Zarr array is at {shown_url(url)}: read_zarr() takes the URL of an array, not of a group"
         ) from None

@@ -42,6 +42,9 @@ def test_rows_of_a_zarr_array_of_more_dimensions_are_arrays(env, tmp_path):
     rows = env.read_zarr(tmp_path / "a", 2).collect()
     assert np.array_equal(np.stack(rows), data)
     assert rows[0].dtype == np.float32
+    zarr.open_group(tmp_path / "group", mode="w")
+    with pytest.raises(FileNotFoundError, match="not of a group"):
+        env.read_zarr(tmp_path / "group")
     with pytest.raises(FileNotFoundError, match="no Zarr array is at"):
         env.read_zarr(tmp_path)
     zarr.create_array(tmp_path / "scalar", data=np.array(5))

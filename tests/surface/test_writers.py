@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from pyarrow import parquet
 
-from dtset import TSetEnvironment, UsageError
+from dtset import ConfigurationError, TSetEnvironment, UsageError
 
 Point = namedtuple("Point", "x y")
 
@@ -125,8 +125,14 @@ def test_what_fails_leaves_nothing_of_itself(store, target):
         with pytest.raises(ZeroDivisionError):
             tset.write_text(url, storage_options=options)
         assert names(target) == ["part-00000.txt"]
-        with pytest.raises(TypeError, match=r"write_text\(\) takes texts; this is int 0"):
+        with pytest.raises(TypeError, match=r"write_text\(\) takes texts; this is int 0") as caught:
             env.range(2).write_text(f"{url}2", storage_options=options)
+        assert "in write_text, partition 0" in "".join(caught.value.__notes__)
+        for nothing in ("", None, []):
+            with pytest.raises(
+                ConfigurationError, match=r"write_text\(\) takes the URL of one folder"
+            ):
+                tset.write_text(nothing)
 
 
 def test_csv_has_a_header_in_each_file(env, tmp_path):
