@@ -277,7 +277,7 @@ class Sources:
         return TSet(self._session, self._source(READ_ZARR, data, parallelism))
 
     def from_numpy(self, array: Arrays, parallelism: int = 0) -> TSet[Any]:
-        """Make a TSet of the rows of a NumPy array, or of a tuple of arrays with as many: as `TSet.map_batches` gives them.
+        """Make a TSet of the rows of an array, or of a tuple or dict of arrays with as many: as `TSet.map_batches` gives them.
 
         What is changed in it later is not seen.
 
@@ -289,7 +289,14 @@ class Sources:
         ...     env.from_numpy((np.arange(3), np.array(["a", "b", "c"])), 2).collect()
         [(0, 'a'), (1, 'b'), (2, 'c')]
         """
-        batch, partitions = from_numpy(array), self._partitions(parallelism)
+        partitions = self._partitions(parallelism)
+        try:
+            batch = from_numpy(array)
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                "from_numpy() takes a NumPy array, or a tuple or a dict of arrays with as many rows, and was given "
+                f"{array!r:.80}"
+            ) from error
         try:
             digest = fingerprint(array)
         except FingerprintError:

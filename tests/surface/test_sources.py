@@ -108,8 +108,9 @@ def test_rows_of_numpy_arrays_are_taken_as_they_are_now(store):
         assert tset.collect() == [0, 1, 2]
         rows = env.from_numpy(np.eye(3, dtype=np.float32), 2).collect()
         assert np.array_equal(rows, np.eye(3))
-        with pytest.raises(TypeError, match="list"):
-            env.from_numpy([1, 2])
+        for wrong in ([1, 2], (np.arange(2), np.arange(3)), np.array(5)):
+            with pytest.raises(UsageError, match=r"from_numpy\(\) takes a NumPy array"):
+                env.from_numpy(wrong)
 
 
 def added(x, n=1):
