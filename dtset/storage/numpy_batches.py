@@ -62,8 +62,10 @@ def _of_one_kind(batch: Batch) -> Arrays | str:
     if _has_none(columns.schema):
         return "None" if len(columns) else _objects([])
     schema = columns.schema
-    if schema.kind == "dataclass" or (schema.kind == "datetime" and schema.parameters):
-        return "dataclasses" if schema.kind == "dataclass" else "datetimes with a time zone"
+    if schema.kind == "dataclass":
+        return "dataclasses, which tuples or dicts of their fields could stand for"
+    if schema.kind == "datetime" and schema.parameters:
+        return "datetimes with a time zone, which those of UTC without one could stand for"
     if not schema.fields:
         return _column(columns)
     fields = list(map(_column, fields_of(columns)))

@@ -244,6 +244,8 @@ def test_rows_of_dataframes(store):
 
 
 def test_what_is_no_collection_is_refused(env):
+    with pytest.raises(UsageError, match="iterable of elements, and was 5: put it in a list"):
+        env.from_delayed([dask.delayed(int)(5)]).collect()
     for make in (env.from_bag, env.from_delayed, env.from_dataframe):
         with pytest.raises(UsageError, match="takes"):
             make(5)

@@ -10,7 +10,7 @@ from typing import Any
 
 from dask._task_spec import Alias, DataNode, GraphNode, Task, TaskRef
 
-from dtset.errors import FingerprintError
+from dtset.errors import FingerprintError, UsageError
 from dtset.execution.inputs import Opened
 from dtset.execution.schedulers.scheduler import Graph, Key
 from dtset.execution.stage import Scope
@@ -93,8 +93,13 @@ def _plain(key: Key, node: GraphNode) -> Task:
 
 def _kept(given: Any) -> Any:
     """Return what a task gave as what can be iterated over more than once."""
-    is_kept = hasattr(given, "itertuples") or hasattr(given, "__len__")
-    return given if is_kept else list(given)
+    if hasattr(given, "itertuples") or hasattr(given, "__len__"):
+        return given
+    if not hasattr(given, "__iter__"):
+        raise UsageError(
+            f"a partition of a Dask collection is an iterable of elements, and was {given!r:.80}: put it in a list"
+        )
+    return list(given)
 
 
 def _needed(graph: Mapping[Key, GraphNode], ends: Iterable[Key]) -> list[Key]:
