@@ -257,7 +257,7 @@ def taken_apart(kind_type: type, batch: Sequence[Any]) -> Record:
             batch = list(map(vars, batch))
             # What __init__ sets in another order, or __post_init__, comes in another order.
             order = only(map(tuple, batch), f"a {named} with other attributes than others")
-            if sorted(order) != sorted(names):
+            if {*order} != {*names}:
                 raise Unfit(f"a {named} with other attributes than its fields")
             names, fields = order, _columns(batch, order)
         else:
