@@ -65,6 +65,33 @@ def test_keys_are_sorted_over_all_partitions_and_stably(env, pairs, ascending, s
     assert list(map(repr, made.collect())) == list(map(repr, expected))
 
 
+NANS = st.sampled_from([float("nan"), -float("nan"), 2, 1.5, -1, 2**64, float("inf")])
+
+
+@FEW
+@given(st.lists(NANS | st.tuples(NANS), max_size=40), st.booleans(), st.integers(1, 9))
+def test_nans_are_the_last_whatever_is_beside_them_and_whatever_the_memory(keys, ascending, size):
+    def number(key):
+        return key if isinstance(key, tuple) else (key,)
+
+    are_tuples = any(isinstance(key, tuple) for key in keys)
+    pairs = [(number(key) if are_tuples else key, i) for i, key in enumerate(keys)]
+    ranking = ByKey(Place("sort_by_key", "", 0), ascending)
+
+    def found(memory):
+        batches = (Rows(pairs[start : start + size]) for start in range(0, len(pairs), size))
+        return list(
+            rows_of(piece.batch for piece in in_order(batches, ranking.ranked, memory, None))
+        )
+
+    def order(pair):
+        (key,) = number(pair[0])
+        return (1, 0) if key != key else (0, key)
+
+    expected = sorted(pairs, key=order, reverse=not ascending)
+    assert list(map(repr, found(1))) == list(map(repr, found(1 << 20))) == list(map(repr, expected))
+
+
 @pytest.mark.parametrize("cluster", ["synchronous", "threads"])
 def test_partitions_are_of_about_one_size(store, cluster):
     with (

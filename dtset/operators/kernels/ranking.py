@@ -84,11 +84,11 @@ class ByKey:
 
     def objects(self, keys: list[Any]) -> Array:
         """Return keys as objects that are compared in their order."""
-        made: Any = keys
+        made: Any = map(_comparable, keys)
         if self.comparator is not None:
             made = map(cmp_to_key(self._compared), keys)
         elif not self.ascending:
-            made = map(_Descending, keys)
+            made = map(_Descending, made)
         return np.fromiter(made, object, len(keys))
 
     def _objects_of(self, batch: Batch) -> Array:
@@ -132,6 +132,29 @@ def _ordinals(values: Array) -> Array:
     bits = (values + 0.0).view(np.int64)
     ordinals = bits ^ (bits >> 63 & np.int64(2**63 - 1))
     return np.where(np.isnan(values), np.int64(2**63 - 1), ordinals)
+
+
+def _comparable(key: Any) -> Any:
+    """Return a key, or a tuple's parts, with NaNs and NaTs as the last of an order, as those of columns are."""
+    if isinstance(key, _MAYBE_NAN):
+        return _LAST if key != key else key
+    if type(key) is tuple:
+        return tuple(map(_comparable, key))
+    return key
+
+
+class _Last:
+    """Comes after everything but itself."""
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+    def __gt__(self, other: object) -> bool:
+        return other is not self
+
+
+_LAST = _Last()
+_MAYBE_NAN = (float, np.floating, np.datetime64, np.timedelta64)
 
 
 @dataclass(frozen=True, slots=True)

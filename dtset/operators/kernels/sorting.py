@@ -133,7 +133,9 @@ def _merged(runs: Sequence[Iterator[Ranked]]) -> Iterator[Ranked]:
         taken: list[Ranked] = []
         for at, (number, piece) in enumerate(zip(numbers, pieces, strict=True)):
             # What is equal to the mark may go on in the run that ends here, and comes before that of later runs.
-            end = piece.end_of(mark, "right" if at <= ending else "left")
+            end = len(piece)
+            if at != ending:
+                end = piece.end_of(mark, "right" if at < ending else "left")
             if end:
                 taken.append(piece[:end])
             if end < len(piece):
