@@ -145,12 +145,13 @@ class Stored(Node):
 
     Once a persist is carried out, the handle on it has no input any more, so that what is above becomes
     garbage. A cache is kept until its mark is gone. With `refresh`, elements are computed although they are in
-    the store.
+    the store. What an operation keeps for itself, not the user, is `late`: side inputs above it are bound with all others.
     """
 
     operator: Operator = field(init=False, default=_CACHE)
     durable: bool
     refresh: bool = False
+    late: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "operator", _PERSIST if self.durable else _CACHE)
@@ -200,15 +201,15 @@ def snapshot_of_sides(target: Node, *, lasting: bool = False) -> Node:
     What was stored before keeps what it was made from: its inputs are lasting snapshots already.
     """
     copies: dict[Mark, Node] = {}
-    for node in topological(target, until=_is_stored):
-        if isinstance(node, Stored):
+    for node in topological(target, until=_is_fixed):
+        if _is_fixed(node):
             continue
         inputs = tuple(copies.get(above.mark, above) for above in node.inputs)
         is_bound = bool(node.sides) or (lasting and node.sees_ctx)
         if not is_bound and inputs == node.inputs:
             continue
-        mark = Mark(node.mark)
-        copies[node.mark] = replace(node, inputs=inputs, sides=dict(node.sides), mark=mark)
+        sides = {name: copies.get(stored.mark, stored) for name, stored in node.sides.items()}
+        copies[node.mark] = replace(node, inputs=inputs, sides=sides, mark=Mark(node.mark))
     return copies.get(target.mark, target)
 
 
@@ -230,6 +231,11 @@ def merged(ends: Sequence[Node]) -> list[Node]:
 def _is_stored(node: Node) -> bool:
     """Whether what a node gives is kept."""
     return isinstance(node, Stored)
+
+
+def _is_fixed(node: Node) -> bool:
+    """Whether a node keeps what it was made from when the user stored it."""
+    return isinstance(node, Stored) and not node.late
 
 
 def described(node: Node) -> str:

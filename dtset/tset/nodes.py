@@ -94,7 +94,7 @@ def sorted_by_key(
     sample = Apply(operator=SAMPLE_KEYS, inputs=(node,))
     params = {"ascending": params["ascending"], "partitions": parallelism}
     found = keyed_exchange(FIND_BOUNDARIES, (sample,), 1, by_role, given, **params)
-    return replace(made, sides={BOUNDARIES: Stored(durable=False, inputs=(found,))})
+    return replace(made, sides={BOUNDARIES: Stored(durable=False, late=True, inputs=(found,))})
 
 
 def aggregated_by_key(
@@ -122,5 +122,5 @@ def repartitioned(node: Node, parallelism: int) -> Exchange:
     """Return the node of a repartition, with the lengths of partitions, which are counted before."""
     counted = Apply(operator=LENGTH, inputs=(node,))
     lengths = Exchange(operator=GATHER, inputs=(counted,), parallelism=1)
-    sides: dict[str, Node] = {LENGTHS: Stored(durable=False, inputs=(lengths,))}
+    sides: dict[str, Node] = {LENGTHS: Stored(durable=False, late=True, inputs=(lengths,))}
     return Exchange(operator=REPARTITION, inputs=(node,), parallelism=parallelism, sides=sides)

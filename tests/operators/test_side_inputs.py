@@ -205,3 +205,20 @@ def test_random_numbers_of_a_cache_are_those_of_the_tset_without_checkpointing_t
     with TSetEnvironment(store=store, cluster="synchronous", checkpointing=False) as env:
         tset = env.range(3, parallelism=2).map(lambda x, ctx: float(ctx.random.random()))
         assert tset.cache().collect() == tset.collect() == tset.persist().collect()
+
+
+@pytest.mark.parametrize("moved", [lambda t: t.sort_by(abs), lambda t: t.repartition(2)])
+def test_what_an_operation_counts_before_it_moves_is_of_what_is_bound_with_it(env, moved):
+    limit, five = (env.parallelize([n], 1).cache() for n in (60, 6))
+    numbers = env.range(60, parallelism=2).filter(lambda i, ctx: i < ctx.get_input("limit").first())
+    kept = moved(numbers.add_input("limit", limit))
+    sizes = kept.compute(lambda itr, ctx: len(list(itr)))
+    lazy = sizes.lazy_persist()
+    for stored, expected in ((five, [3, 3]), (limit, [30, 30])):
+        numbers.add_input("limit", stored)
+        assert sizes.collect() == expected
+    assert lazy.collect() == [30, 30]
+    last = kept.reduce(max)
+    for _ in range(2):
+        numbers.add_input("limit", last.lazy_cache())
+    assert numbers.count() == 58
