@@ -83,6 +83,11 @@ def stable_hash(key: object) -> int:
     return bits ^ bits >> 32
 
 
+def check_hashable(key: object) -> None:
+    """Make sure that something can be a key, here and in every process; if not, it is a TypeError that says what can be."""
+    unspread_hash(key)
+
+
 def unspread_hash(key: object) -> int:
     """Return the hash of a key before its bits are spread: what hashes of tuples are made of."""
     return _kind_of(type(key)).hash(key) & _MASK

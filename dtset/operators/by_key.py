@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from dtset.exchange.stable_hash import NEVER_NAN, nan_token
+from dtset.exchange.stable_hash import NEVER_NAN, check_hashable, nan_token
 from dtset.operators.aggregates import VALUE, ZERO
 from dtset.operators.call import FUNCTION, Call
 from dtset.operators.kernels.batching import Batches, batched
@@ -24,8 +24,15 @@ def _send_counted(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
     """Count the elements of a partition; give each with its number to the partition that it goes to."""
     counted: Counter[Any] = Counter()
     for batch in batches:
+        rows = batch.rows()
         with call.place.noting():
-            counted.update(call.place.enter(batch.rows()))
+            try:
+                counted.update(call.place.enter(rows))
+            except TypeError:
+                call.place.elements = iter(rows)
+                for element in call.place.elements:
+                    check_hashable(element)
+                raise
     yield from sent_by_key(counted.items(), call)
 
 

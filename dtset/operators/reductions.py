@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from dtset.exchange.deal import parent_of
-from dtset.exchange.stable_hash import NEVER_NAN, nan_token
+from dtset.exchange.stable_hash import NEVER_NAN, check_hashable, nan_token
 from dtset.operators.call import FUNCTION, Call
 from dtset.operators.kernels.batching import Batches, batched
 from dtset.operators.kernels.failure import Closing, Place
@@ -95,7 +95,12 @@ def reduced_by_key(batches: Iterable[Batch], function: Callable[..., Any], place
         pairs = pairs_of(batch, place)
         with place.noting():
             for key, value in pairs:
-                if key in values:
+                try:
+                    is_known = key in values
+                except TypeError:
+                    check_hashable(key)
+                    raise
+                if is_known:
                     values[key] = function(values[key], value)
                 elif type(key) in NEVER_NAN or (token := nan_token(key)) is None:
                     values[key] = value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Generic, Protocol, TypeVar
 
+from dtset.exchange.stable_hash import check_hashable
 from dtset.operators.aggregates import zero_of
 from dtset.operators.pairwise import KEY, KEYS, LOOKUP
 from dtset.plan.nodes import Apply, Node
@@ -27,6 +28,7 @@ class PairActions(Generic[K, V]):
 
     def lookup(self: HasNode, key: K) -> list[V]:
         """Compute the values of a key."""
+        check_hashable(key)
         functions = {KEY: zero_of(key)}
         node = Apply(operator=LOOKUP, inputs=(self._node,), functions=functions)
         return list(self._session.elements(node))

@@ -50,9 +50,15 @@ def test_nans_are_one_value(env):
 
 
 def test_what_cannot_be_hashed_is_named(env):
-    with pytest.raises(TypeError, match="unhashable type: 'list'") as raised:
-        env.parallelize([1, [2]], 1).distinct().collect()
-    assert raised.value.__notes__ == ["dtset: raised in distinct, partition 0, element 1"]
+    pairs = env.parallelize([(1, 1), ([2], 2)], 1).map_to_tuple(tuple)
+    for tset in (pairs.keys().distinct(), pairs.keyed_reduce(max), pairs.keyed_gather()):
+        with pytest.raises(TypeError, match=r"builtins\.list .*use a tuple") as raised:
+            tset.collect()
+        (note,) = raised.value.__notes__
+        assert f"raised in {tset.name}" in note
+        assert note.endswith("partition 0, element 1")
+    with pytest.raises(TypeError, match=r"builtins\.list .*use a tuple"):
+        pairs.lookup([2])
 
 
 @SETTINGS
