@@ -14,6 +14,10 @@ class Partitioner(PartitionFunc):
 
     name: ClassVar[str]
 
+    @classmethod
+    def check(cls, sources: int, destinations: int) -> None:
+        """Make sure, before anything is run, that it can send from so many partitions to so many."""
+
     def prepare(self, sources: set[int], destinations: set[int]) -> None:
         """Get ready to send from one set of partitions to another."""
         self._destinations = sorted(destinations)
@@ -63,12 +67,12 @@ class OneToOne(Partitioner):
 
     name = "one_to_one"
 
-    def prepare(self, sources: set[int], destinations: set[int]) -> None:
+    @classmethod
+    def check(cls, sources: int, destinations: int) -> None:
         """Make sure that there are as many partitions as before."""
-        super().prepare(sources, destinations)
-        if len(sources) != len(destinations):
+        if sources != destinations:
             raise UsageError(
-                f"one_to_one from {len(sources)} partitions to {len(destinations)}: give it as many, or use load_balanced"
+                f"one_to_one from {sources} partitions to {destinations}: give it as many, or use load_balanced"
             )
 
     def partition(self, source_index: int, value: Any) -> int:

@@ -67,6 +67,8 @@ def keyed_exchange(
     for role, function in by_role.items():
         if type(function) in PARTITIONERS.values():
             params[PARTITIONER] = function.name
+            for above in inputs:
+                function.check(above.parallelism, parallelism)
         elif function is not None:
             functions |= function_of(operator, function, role)
     return Exchange(

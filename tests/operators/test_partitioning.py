@@ -135,8 +135,12 @@ def test_hashing_brings_equal_elements_together_as_keyed_operations_do(env):
 
 
 def test_one_to_one_needs_as_many_partitions(env):
+    one_to_one = env.functions.partition.one_to_one
     with pytest.raises(UsageError, match="from 2 partitions to 3"):
-        env.range(6, parallelism=2).partition(env.functions.partition.one_to_one, 3).collect()
+        env.range(6, parallelism=2).partition(one_to_one, 3)
+    left, right = (env.range(6, parallelism=number).key_by(abs) for number in (2, 3))
+    with pytest.raises(UsageError, match="from 3 partitions to 2"):
+        left.join(right, partition_func=one_to_one)
 
 
 def test_what_is_no_partition_function_is_refused_at_once(env):
