@@ -16,6 +16,7 @@ from dtset.execution.schedulers.scheduler import (
     LocalScheduler,
     WorkersLostError,
 )
+from dtset.execution.schedulers.waiting import Waiting
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +115,20 @@ def test_what_is_begun_and_what_is_put_may_be_read_before_it_is_done(client):
 def test_data_of_a_graph_are_results_like_others(scheduler):
     data = {"data": DataNode("data", 5), "read": Task("read", add, TaskRef("data"), 1)}
     assert scheduler.compute(data, ["read"]) == [6]
+
+
+def test_a_worker_that_goes_while_the_cluster_is_looked_at_is_no_error(client, monkeypatch):
+    class WithOneThatGoes:
+        def __init__(self, scheduler):
+            self.scheduler = scheduler
+
+        def __getattr__(self, name):
+            return getattr(self.scheduler, name)
+
+        async def ncores_running(self):
+            return {**await self.scheduler.ncores_running(), "tcp://127.0.0.1:9": 1}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client, "scheduler", WithOneThatGoes(client.scheduler))
+        why = client.sync(Waiting("a cluster", client, None, for_tasks=True)._why_idle)
+    assert why.startswith("it has no worker that may run the tasks")

@@ -131,7 +131,9 @@ class Waiting:
         running = await scheduler.ncores_running()
         if not running:
             return f"its {len(workers)} workers take no tasks, as their memory is full or they are closing"
-        if self.for_tasks and not any((await scheduler.processing(workers=list(running))).values()):
+        # Of all workers: asked for one that has gone meanwhile, the scheduler fails.
+        tasks = await scheduler.processing() if self.for_tasks else {}
+        if self.for_tasks and not any(tasks.get(worker) for worker in running):
             return f"it has no worker that may run the tasks that are left; {more}"
         return None
 
