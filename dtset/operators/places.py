@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
+from dtset.exchange.deal import DealChangedError
 from dtset.operators.call import Call
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.driver import Handler
@@ -39,19 +40,22 @@ def _length(batches: Iterable[Batch], call: Call) -> list[Any]:
 
 
 def _send_starts(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
-    """Give each partition the place of its first element."""
-    *lengths, _ = rows_of(batches)
-    for target, start in enumerate(accumulate(lengths, initial=0)):
-        yield target, Rows([start])
+    """Give each partition the places of its first element and of what follows its last."""
+    for target, bounds in enumerate(pairwise(accumulate(rows_of(batches), initial=0))):
+        yield target, Rows(list(bounds))
 
 
 def _with_index(streams: Sequence[Batches], call: Call) -> Batches:
     """Give each element with its place among all, given where the partition begins."""
-    elements, starts = streams
-    (place,) = rows_of(starts)
+    elements, bounds = streams
+    place, end = rows_of(bounds)
     for batch in elements:
         yield Rows(list(zip(batch.rows(), range(place, place + len(batch)), strict=True)))
         place += len(batch)
+    if place != end:
+        raise DealChangedError(
+            "a partition ran again, and gave more or fewer elements than were counted"
+        )
 
 
 SAMPLE = Step("sample", _sample)
