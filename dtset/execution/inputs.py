@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 from dtset.checkpoint.part import Part, read_elements
@@ -114,11 +114,39 @@ class BlockInput:
 
 @dataclass(frozen=True)
 class Branch:
-    """One input: where it begins, the steps on the way, and how many upstream results it reads."""
+    """One input: where it begins, the steps on the way, and how many upstream results it reads.
+
+    Its partitions are those of some numbers: of so many, with so many `before` them.
+    """
 
     input: Input
     steps: tuple[CallSpec[Step], ...]
     count: int
+    before: int
+    parallelism: int
+
+    def of(self, partition: int) -> int | None:
+        """Return the number that a partition has there, if it is one of its own."""
+        number = partition - self.before
+        return number if 0 <= number < self.parallelism else None
+
+
+@dataclass(frozen=True)
+class DealInput:
+    """What is not read, of which it counts what deal it comes from."""
+
+    def open(self, upstream: Sequence[str | None]) -> Opened:
+        """Return the deal."""
+        return Opened(_no_batches, common_deal(upstream))
+
+
+def deal_of_input(input: Input, *upstream: Any) -> str | None:
+    """Return the deal that an input comes from: what a task does for those that do not read it."""
+    return input.open(upstream).deal
+
+
+def _no_batches(scope: Scope) -> Batches:
+    raise AssertionError(f"partition {scope.partition} is read, and is not at hand")
 
 
 @dataclass(frozen=True)
@@ -139,9 +167,14 @@ class ZipInput:
         deal = hashlib.sha256(repr(deals).encode()).hexdigest() if any(deals) else None
 
         def batches(scope: Scope) -> Batches:
+            seen = [branch.of(scope.partition) for branch in self.branches]
+            scopes = [
+                None if number is None else replace(scope, partition=number) for number in seen
+            ]
             streams = [
-                through(made.batches(scope), branch.steps, scope)
-                for made, branch in zip(opened, self.branches, strict=True)
+                through(made.batches(own), branch.steps, own)
+                for made, branch, own in zip(opened, self.branches, scopes, strict=True)
+                if own is not None
             ]
             with Closing(*(stream.close for stream in reversed(streams))):
                 yield from self.spec.operator.put(streams, scope.call(self.spec))

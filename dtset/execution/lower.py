@@ -18,7 +18,16 @@ from dtset.execution.data.graph_source import GraphInput, GraphSource
 from dtset.execution.exchange.receiving import ReceiveInput, split_group
 from dtset.execution.exchange.sending import SendOutput, is_dealt
 from dtset.execution.expected_files import ExpectedFiles
-from dtset.execution.inputs import BlockInput, Branch, Input, LoadInput, SourceInput, ZipInput
+from dtset.execution.inputs import (
+    BlockInput,
+    Branch,
+    DealInput,
+    Input,
+    LoadInput,
+    SourceInput,
+    ZipInput,
+    deal_of_input,
+)
 from dtset.execution.outputs import BlockOutput, Output
 from dtset.execution.schedulers.scheduler import Graph, Key
 from dtset.execution.shipping import Shipment
@@ -89,14 +98,14 @@ class _Reading:
     """Where a stage's elements come from: what each of its tasks depends on.
 
     Inputs and the keys that a task depends on are by its partitions; `callers` are keys of the operators that run
-    while it is read.
+    while it is read, each with how many partitions are before its own.
     """
 
     name: str
     input_of: Callable[[Sequence[int]], Input]
     upstream_of: Callable[[Sequence[int]], Sequence[Key]]
     groups: Sequence[Sequence[int]] | None = None
-    callers: tuple[str, ...] = ()
+    callers: tuple[tuple[str, int], ...] = ()
 
 
 def grouped(partitions: Sequence[int], groups: int) -> list[Sequence[int]]:
@@ -239,10 +248,14 @@ class _Lowering:
             if not own:
                 continue
             key: Key = (name, _rank(index, len(groups)))
+            callers = (
+                *reading.callers,
+                *((caller, 0) for caller in [*(s.key for s in steps), *sending]),
+            )
             beside = [
-                self.side_input(key, name, stored, own)
-                for key in (*reading.callers, *(step.key for step in steps), *sending)
-                for name, stored in self.sides.get(key, {}).items()
+                self.side_input(caller, name, stored, own, before)
+                for caller, before in callers
+                for name, stored in self.sides.get(caller, {}).items()
             ]
             stage = Stage(
                 reading.input_of(own),
@@ -265,16 +278,17 @@ class _Lowering:
         return keys
 
     def side_input(
-        self, key: str, name: str, stored: Node, partitions: Sequence[int]
+        self, key: str, name: str, stored: Node, partitions: Sequence[int], before: int
     ) -> tuple[SideInput, Sequence[Key]]:
         """Return what a task reads of a side input, and the keys that it depends on for it."""
-        own = [0] if stored.parallelism == 1 else partitions
+        # Of one that it does not read, the first: what deal a task is computed from is the same for all of a stage.
+        own = [0] if stored.parallelism == 1 else _own(stored, partitions, before) or [0]
         reading = self.reading(stored)
         upstream = reading.upstream_of(own)
         found = reading.input_of(own)
         if not isinstance(found, LoadInput | BlockInput):
             raise AssertionError(f"{described(stored)} is not stored, and is a side input")
-        return SideInput(key, name, found, stored.parallelism, len(upstream)), upstream
+        return SideInput(key, name, found, stored.parallelism, len(upstream), before), upstream
 
     def reading(self, node: Node) -> _Reading:
         """Where the elements of a node that begins a stage come from."""
@@ -295,32 +309,42 @@ class _Lowering:
             return self.zipped(node, spec)
         self.sides[spec.key] = node.sides
         source = SourceInput(spec)
-        return _Reading(name, lambda _: source, _nothing, callers=(spec.key,))
+        return _Reading(name, lambda _: source, _nothing, callers=((spec.key, 0),))
 
     def zipped(self, node: Zip, spec: CallSpec[Any]) -> _Reading:
         """Where the elements of partitions put together come from: all that is above them runs in the same task."""
         chains = [self.chain(above) for above in node.inputs]
+        inputs = list(zip(chains, node.inputs, node.before, strict=True))
+
+        def read(number: int, own: Sequence[int]) -> tuple[Input, Sequence[Key]]:
+            """What a task reads of an input, or, of one that it does not read, the deal."""
+            reading = chains[number][0]
+            upstream = reading.upstream_of(own or [0])
+            if own or not upstream:
+                return reading.input_of(own or [0]), upstream
+            key: Key = (f"deal-{self.settings.action}-{spec.key}", number)
+            refs = map(TaskRef, upstream)
+            self.graph[key] = Task(key, deal_of_input, reading.input_of([0]), *refs)
+            return DealInput(), [key]
+
+        def reads(partitions: Sequence[int]) -> list[tuple[Branch, Sequence[Key]]]:
+            found = []
+            for number, ((_, steps), above, before) in enumerate(inputs):
+                made, upstream = read(number, _own(above, partitions, before))
+                branch = Branch(made, tuple(steps), len(upstream), before, above.parallelism)
+                found.append((branch, upstream))
+            return found
 
         def input_of(partitions: Sequence[int]) -> ZipInput:
-            return ZipInput(
-                spec,
-                tuple(
-                    Branch(
-                        reading.input_of(partitions),
-                        tuple(steps),
-                        len(reading.upstream_of(partitions)),
-                    )
-                    for reading, steps in chains
-                ),
-            )
+            return ZipInput(spec, tuple(branch for branch, _ in reads(partitions)))
 
         def upstream_of(partitions: Sequence[int]) -> list[Key]:
-            return [key for reading, _ in chains for key in reading.upstream_of(partitions)]
+            return [key for _, upstream in reads(partitions) for key in upstream]
 
         callers = [
-            key
-            for reading, steps in chains
-            for key in (*reading.callers, *(step.key for step in steps))
+            (key, before + further)
+            for (reading, steps), _, before in inputs
+            for key, further in (*reading.callers, *((step.key, 0) for step in steps))
         ]
         return _Reading(spec.operator.name, input_of, upstream_of, callers=tuple(callers))
 
@@ -386,6 +410,12 @@ class _Lowering:
             return pieces
 
         return _Reading(spec.operator.name, lambda _: received, upstream_of, groups)
+
+
+def _own(node: Node, partitions: Sequence[int], before: int) -> list[int]:
+    """Numbers that some partitions have in a node, with so many before its own; those of others are left out."""
+    numbers = (partition - before for partition in partitions)
+    return [number for number in numbers if 0 <= number < node.parallelism]
 
 
 def _blocks(name: str, made: Sequence[tuple[Key, Sequence[int]]]) -> _Reading:

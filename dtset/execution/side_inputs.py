@@ -15,13 +15,14 @@ from dtset.operators.data_partition import DataPartition
 
 @dataclass(frozen=True)
 class SideInput:
-    """A side input of one operator of a stage."""
+    """A side input of one operator of a stage, whose partitions have so many of the stage's `before` them."""
 
     key: str
     name: str
     input: LoadInput | BlockInput
     parallelism: int
     count: int
+    before: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class OpenedSides:
             return scope
         sides: dict[str, dict[str, DataPartition[Any]]] = {}
         for side, opened in self.opened:
-            number = 0 if side.parallelism == 1 else scope.partition
+            number = 0 if side.parallelism == 1 else scope.partition - side.before
             batches = partial(opened.batches, replace(scope, partition=number))
             sides.setdefault(side.key, {})[side.name] = DataPartition(number, batches)
         return replace(scope, sides=sides)

@@ -32,14 +32,6 @@ def _send_to_all(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
             yield target, batch
 
 
-def _send_behind(batches: Batches, call: Call) -> Iterator[tuple[int, Batch]]:
-    """Give each element to the partition of its number, behind those of the inputs before."""
-    before = call.spec.params["before"]
-    assert isinstance(before, tuple)
-    for batch in batches:
-        yield before[call.side] + call.place.partition, batch
-
-
 def with_sources(node: Node) -> Node:
     """Return what a compute reads: after a gather, pairs of a partition's number and an element that came from it."""
     link = through_links(node)
@@ -54,4 +46,3 @@ GATHER = Mover("gather", _send_to_all, received, content=Content.SOURCED)
 ALL_GATHER = Mover("all_gather", _send_to_all, received, content=Content.SOURCED)
 REPLICATE = Mover("replicate", _send_to_all, received)
 ALL_REDUCE = Mover("all_reduce", _send_to_all, received, content=Content.VALUE)
-CONCAT = Mover("concat", _send_behind, received)

@@ -1,4 +1,4 @@
-"""Partitions of several TSets put together, those of the same number: union."""
+"""Partitions of several TSets put together: those of the same number, or all of them one after the other."""
 
 from __future__ import annotations
 
@@ -16,3 +16,5 @@ def _one_after_the_other(streams: Sequence[Batches], call: Call) -> Batches:
 
 
 UNION = Zipper("union", _one_after_the_other)
+# Each partition is one of one input: the node says which.
+CONCAT = Zipper("concat", _one_after_the_other)

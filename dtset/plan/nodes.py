@@ -12,6 +12,8 @@ from dtset.plan.attempts import Attempts
 from dtset.plan.user_function import Accepted, UserFunction
 
 _numbers = count(1)
+BEFORE = "before"
+"""The parameter of a zip whose inputs' partitions come one after the other: how many are before those of each."""
 
 
 class Content(Enum):
@@ -122,7 +124,13 @@ class Exchange(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Zip(Node):
-    """Partitions of several nodes put together, those of the same number."""
+    """Partitions of several nodes put together: those of the same number, or of that less how many are `before` an input's."""
+
+    @property
+    def before(self) -> Sequence[int]:
+        """How many partitions are before those of each input."""
+        before = self.params.get(BEFORE)
+        return before if isinstance(before, tuple) else (0,) * len(self.inputs)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, Unpack, overload
 from dtset.errors import ConfigurationError
 from dtset.operators.by_key import DISTINCT
 from dtset.operators.elementwise import FILTER
-from dtset.operators.links import ALL_GATHER, ALL_REDUCE, CONCAT, DIRECT, GATHER, PIPE, REPLICATE
+from dtset.operators.links import ALL_GATHER, ALL_REDUCE, DIRECT, GATHER, PIPE, REPLICATE
 from dtset.operators.pairwise import SORT_BY, VALUES
 from dtset.operators.partitioning import PARTITION
 from dtset.operators.places import SAMPLE
 from dtset.operators.reductions import REDUCE
-from dtset.operators.unions import UNION
+from dtset.operators.unions import CONCAT, UNION
 from dtset.plan.context import TSetContext
-from dtset.plan.nodes import Apply, Exchange, Node, Zip
+from dtset.plan.nodes import BEFORE, Apply, Exchange, Node, Zip
 from dtset.session.arguments import a_boolean
 from dtset.tset.checks import check_input, check_sample, of_one_session, partitions_of, zipped
 from dtset.tset.given import Given, GivenEach
@@ -184,9 +184,9 @@ class SameType(Handle[T]):
     @overload
     def concat(self: Plain[S], *others: Handle[T]) -> S: ...
     def concat(self: Any, *others: object) -> Any:
-        """Put the partitions of several TSets one after the other, with as many as all of them have.
+        """Put the partitions of several TSets one after the other, with as many as all of them have: PySpark's ``union``.
 
-        Pairs stay pairs if all of them are.
+        Nothing moves. Pairs stay pairs if all of them are.
 
         Examples
         --------
@@ -197,11 +197,11 @@ class SameType(Handle[T]):
         """
         tsets = of_one_session("concat()", self, others)
         ends = list(accumulate((tset.parallelism for tset in tsets), initial=0))
-        node = Exchange(
+        node = Zip(
             operator=CONCAT,
             inputs=tuple(tset._node for tset in tsets),
             parallelism=ends[-1],
-            params={"before": tuple(ends[:-1])},
+            params={BEFORE: tuple(ends[:-1])},
         )
         return self._like(node) if all(tset._is_keyed for tset in tsets) else self._plain(node)
 

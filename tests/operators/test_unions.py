@@ -1,7 +1,8 @@
-"""`union`: partitions of the same number of several TSets put together."""
+"""`union` and `concat`: partitions of several TSets put together, or one after the other."""
 
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
@@ -80,3 +81,49 @@ def test_taking_the_first_computes_no_more_than_it_needs(env, tmp_path):
     both = env.range(8, parallelism=8).map(noted).union(env.range(8, parallelism=8))
     assert both.take(1) == [0]
     assert (tmp_path / "calls").read_text().split() == ["0"]
+
+
+def test_concat_moves_nothing_and_functions_see_their_own_partitions(store):
+    def seen(i, ctx):
+        return i, ctx.index, ctx.parallelism, ctx.get_input("of").first()
+
+    with TSetEnvironment(store=store, cluster="threads", job_id="concat") as env:
+        numbers = [env.range(n, parallelism=n).cache() for n in (2, 3)]
+        first, second = (n.map(seen).add_input("of", n) for n in numbers)
+        both = first.concat(second.partition(lambda x: x[0] % 2, 2), second)
+        assert both.collect()[:2] == [(0, 0, 2, 0), (1, 1, 2, 1)]
+        assert both.parallelism == 7
+        assert both.persist().collect() == both.collect()
+        assert both.collect()[2:] == [(i, i, 3, i) for i in (0, 2, 1, 0, 1, 2)]
+        twice = first.concat(second).concat(first)
+        zipped = twice.union(env.range(7, parallelism=7).map(lambda i, ctx: ctx.index))
+        by_partition = [list(each) for each in zipped.get_data().get_partitions()]
+        assert [each[0][0] for each in by_partition] == [0, 1, 0, 1, 2, 0, 1]
+        assert [each[1] for each in by_partition] == list(range(7))
+        lengths = env.range(4, parallelism=4).filter(bool).concat(twice)
+        assert [i for _, i in lengths.zip_with_index().collect()] == list(range(10))
+
+
+@pytest.mark.parametrize("dealt", [False, True])
+def test_what_a_failed_run_had_of_a_concat_is_kept(store, tmp_path, dealt):
+    fails = tmp_path / "fails"
+    fails.touch()
+
+    def checked(itr, ctx):
+        if ctx.index == 4 and os.path.exists(fails):
+            raise ValueError(ctx.index)
+        return list(itr)
+
+    def run():
+        with TSetEnvironment(store=store, cluster="synchronous", job_id="kept") as env:
+            right = env.range(6, parallelism=2)
+            if dealt:
+                right = right.partition(lambda i: i % 2)
+            kept = env.range(6, parallelism=3).concat(right).compute(checked).persist()
+            return kept.hit, kept.collect()
+
+    with pytest.raises(ValueError, match="4"):
+        run()
+    fails.unlink()
+    rest = [[0, 2, 4], [1, 3, 5]] if dealt else [[0, 1, 2], [3, 4, 5]]
+    assert run() == (4, [[0, 1], [2, 3], [4, 5], *rest])
