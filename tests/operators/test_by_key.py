@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtset import ConfigurationError, KeyedTSet, TSetEnvironment
+from dtset.exchange.deal import DealChangedError
+from dtset.operators.places import ZIP_WITH_INDEX
+from dtset.storage.batch import Rows
 from tests.properties import examples
 
 VALUES = st.one_of(
@@ -191,3 +194,9 @@ def test_a_sample_depends_on_its_seed_and_not_on_batches(store):
 def test_what_a_sample_takes_is_checked_first(env, arguments):
     with pytest.raises(ConfigurationError, match=r"sample\(\) takes a fraction from 0 to 1"):
         env.range(3).sample(*arguments)
+
+
+def test_places_that_were_counted_before_a_partition_ran_again_are_never_given():
+    streams = [iter([Rows(["a", "b"])]), iter([Rows([3, 6])])]
+    with pytest.raises(DealChangedError):
+        list(ZIP_WITH_INDEX.put(streams, None))
