@@ -313,33 +313,35 @@ class _Lowering:
 
     def zipped(self, node: Zip, spec: CallSpec[Any]) -> _Reading:
         """Where the elements of partitions put together come from: all that is above them runs in the same task."""
-        chains = [self.chain(above) for above in node.inputs]
-        inputs = list(zip(chains, node.inputs, node.before, strict=True))
+        inputs = list(zip(map(self.chain, node.inputs), node.inputs, node.before, strict=True))
 
-        def read(number: int, own: Sequence[int]) -> tuple[Input, Sequence[Key]]:
-            """What a task reads of an input, or, of one that it does not read, the deal."""
-            reading = chains[number][0]
+        def upstream_of_one(number: int, own: Sequence[int]) -> Sequence[Key]:
+            """Keys that a task depends on for an input, of which it reads some partitions, or none but its deal."""
+            reading = inputs[number][0][0]
             upstream = reading.upstream_of(own or [0])
             if own or not upstream:
-                return reading.input_of(own or [0]), upstream
+                return upstream
             key: Key = (f"deal-{self.settings.action}-{spec.key}", number)
-            refs = map(TaskRef, upstream)
-            self.graph[key] = Task(key, deal_of_input, reading.input_of([0]), *refs)
-            return DealInput(), [key]
-
-        def reads(partitions: Sequence[int]) -> list[tuple[Branch, Sequence[Key]]]:
-            found = []
-            for number, ((_, steps), above, before) in enumerate(inputs):
-                made, upstream = read(number, _own(above, partitions, before))
-                branch = Branch(made, tuple(steps), len(upstream), before, above.parallelism)
-                found.append((branch, upstream))
-            return found
+            if key not in self.graph:
+                refs = map(TaskRef, upstream)
+                self.graph[key] = Task(key, deal_of_input, reading.input_of([0]), *refs)
+            return [key]
 
         def input_of(partitions: Sequence[int]) -> ZipInput:
-            return ZipInput(spec, tuple(branch for branch, _ in reads(partitions)))
+            branches = []
+            for number, ((reading, steps), above, before) in enumerate(inputs):
+                own = _own(above, partitions, before)
+                count = len(upstream_of_one(number, own))
+                read = DealInput() if count and not own else reading.input_of(own or [0])
+                branches.append(Branch(read, tuple(steps), count, before, above.parallelism))
+            return ZipInput(spec, tuple(branches))
 
         def upstream_of(partitions: Sequence[int]) -> list[Key]:
-            return [key for _, upstream in reads(partitions) for key in upstream]
+            return [
+                key
+                for number, (_, above, before) in enumerate(inputs)
+                for key in upstream_of_one(number, _own(above, partitions, before))
+            ]
 
         callers = [
             (key, before + further)
@@ -414,8 +416,7 @@ class _Lowering:
 
 def _own(node: Node, partitions: Sequence[int], before: int) -> list[int]:
     """Numbers that some partitions have in a node, with so many before its own; those of others are left out."""
-    numbers = (partition - before for partition in partitions)
-    return [number for number in numbers if 0 <= number < node.parallelism]
+    return [own for each in partitions if 0 <= (own := each - before) < node.parallelism]
 
 
 def _blocks(name: str, made: Sequence[tuple[Key, Sequence[int]]]) -> _Reading:

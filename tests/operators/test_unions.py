@@ -127,3 +127,10 @@ def test_what_a_failed_run_had_of_a_concat_is_kept(store, tmp_path, dealt):
     fails.unlink()
     rest = [[0, 2, 4], [1, 3, 5]] if dealt else [[0, 1, 2], [3, 4, 5]]
     assert run() == (4, [[0, 1], [2, 3], [4, 5], *rest])
+
+
+def test_many_concats_one_after_the_other_are_as_one(env):
+    made = one = env.range(2, parallelism=1).partition(lambda i: 0)
+    for _ in range(45):
+        made = made.concat(one.map(lambda i: -i))
+    assert made.collect() == [0, 1] + [0, -1] * 45
