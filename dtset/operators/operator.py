@@ -60,7 +60,7 @@ class Mover:
 
 @dataclass(frozen=True)
 class Zipper:
-    """An operator that puts partitions of the same number of several inputs together."""
+    """An operator that puts partitions of several inputs together: those that its node says."""
 
     name: str
     put: Callable[[Sequence[Batches], Call], Batches]
