@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cmp_to_key
+from itertools import chain
+from operator import ne
 from typing import Any, Protocol
 
 import numpy as np
 
+from dtset.exchange.stable_hash import NEVER_NAN
 from dtset.operators.call import Call
 from dtset.operators.kernels.failure import Place
 from dtset.operators.kernels.pairs import keys_of, stable_hashes
@@ -84,7 +87,7 @@ class ByKey:
 
     def objects(self, keys: list[Any]) -> Array:
         """Return keys as objects that are compared in their order."""
-        made: Any = map(_comparable, keys)
+        made: Any = keys if _have_no_nan(keys) else map(_comparable, keys)
         if self.comparator is not None:
             made = map(cmp_to_key(self._compared), keys)
         elif not self.ascending:
@@ -134,6 +137,12 @@ def _ordinals(values: Array) -> Array:
     return np.where(np.isnan(values), np.int64(2**63 - 1), ordinals)
 
 
+def _have_no_nan(keys: list[Any]) -> bool:
+    """Whether keys, or the parts of tuples, are plain and equal to themselves: asked without a call for each."""
+    parts = list(chain.from_iterable(key if type(key) is tuple else (key,) for key in keys))
+    return _PLAIN.issuperset(map(type, parts)) and not any(map(ne, parts, parts))
+
+
 def _comparable(key: Any) -> Any:
     """Return a key, or a tuple's parts, with NaNs and NaTs as the last of an order, as those of columns are."""
     if isinstance(key, _MAYBE_NAN):
@@ -154,6 +163,7 @@ class _Last:
 
 
 _LAST = _Last()
+_PLAIN = NEVER_NAN | {float}
 _MAYBE_NAN = (float, np.floating, np.datetime64, np.timedelta64)
 
 
