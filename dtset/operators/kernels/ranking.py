@@ -87,12 +87,10 @@ class ByKey:
 
     def objects(self, keys: list[Any]) -> Array:
         """Return keys as objects that are compared in their order."""
-        made: Any = keys if _have_no_nan(keys) else map(_comparable, keys)
         if self.comparator is not None:
-            made = map(cmp_to_key(self._compared), keys)
-        elif not self.ascending:
-            made = map(_Descending, made)
-        return np.fromiter(made, object, len(keys))
+            return np.fromiter(map(cmp_to_key(self._compared), keys), object, len(keys))
+        made: Any = keys if _have_no_nan(keys) else map(_comparable, keys)
+        return np.fromiter(made if self.ascending else map(_Descending, made), object, len(keys))
 
     def _objects_of(self, batch: Batch) -> Array:
         _, keys = keys_of(batch, self.place)
