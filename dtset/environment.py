@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
 from dtset.errors import ConfigurationError, TSetNotFoundError, UsageError
@@ -151,23 +150,10 @@ class TSetEnvironment(Sources):
         return self._session.client
 
     def init_variable(self, name: str, default: Any) -> Any:
-        """Return a variable of the driver's as it was last committed.
+        """Return a variable of the driver's as it was last committed, or its default if it never was.
 
-        Parameters
-        ----------
-        name : str
-            Its name.
-        default : object
-            Its value if it was never committed.
-
-        Returns
-        -------
-        object
-
-        Raises
-        ------
-        StaleVariablesError
-            A program that has changed since committed it, and `keep_variables` does not say what to do.
+        It is a StaleVariablesError if a program that has changed since committed it, and `keep_variables` does not
+        say what to do.
         """
         self._session.check_open()
         return self._session.state.init(name, default)
@@ -218,12 +204,7 @@ class TSetEnvironment(Sources):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self._session.close(state_after(error))
 
     def __reduce__(self) -> NoReturn:
@@ -242,22 +223,9 @@ class TSetEnvironment(Sources):
     def plan(self, tset: TSet[Any]) -> RunPlan:
         """Look up what the persists of a flow would find, before anything is run.
 
-        Parameters
-        ----------
-        tset : TSet
-            What would be computed.
-
-        Returns
-        -------
-        RunPlan
-            For each persist that it depends on, in the order in which they would be run, a hit, a part, a miss, or
-            what it depends on; with the first thing that differs from the last run, in words. Nothing is computed,
-            and nothing written.
-
-        Raises
-        ------
-        FingerprintError
-            Something that a persist depends on cannot be fingerprinted.
+        For each persist that it depends on, in the order in which they would be run, a hit, a part, a miss, or
+        what it depends on; with the first thing that differs from the last run, in words. Nothing is computed,
+        and nothing written. It is a FingerprintError if something that a persist depends on has no fingerprint.
 
         Examples
         --------
@@ -277,26 +245,17 @@ class TSetEnvironment(Sources):
         return self._session.plan(tset._node)
 
     def persisted(self, name: str | int) -> PersistedTSet[Any]:
-        """Return a handle on a TSet that the job has persisted, by its name.
+        """Return a handle on a TSet that the job has persisted, by its name; none is a TSetNotFoundError.
 
         What was committed last under the name counts, by this run or else by an earlier one, *whatever
-        program made it*: to have only what the present program would make, call `TSet.persist`.
+        program made it*: to have only what the present program would make, call `TSet.persist`. Fingerprints
+        below it depend on what its data are.
 
         Parameters
         ----------
         name : str or int
             The name given to ``persist``, else that of its last operator and function, as listings show it; or its
             place: 0 for the first persist of a run.
-
-        Returns
-        -------
-        PersistedTSet
-            A source for anything else. Fingerprints below it hang on what its data are.
-
-        Raises
-        ------
-        TSetNotFoundError
-            The job has committed nothing of this name.
 
         Examples
         --------

@@ -52,7 +52,7 @@ SourceFunction: TypeAlias = SourceObject[T] | Callable[..., Iterable[T]]
 
 
 class Sources:
-    """Makes TSets in a session."""
+    """Makes TSets in a session; in examples, `env` is a `TSetEnvironment`."""
 
     _session: Session
 
@@ -75,20 +75,9 @@ class Sources:
         depends_on : path or sequence of path, optional
             Files that the source reads by itself, as of `TSet.map`.
 
-        Returns
-        -------
-        TSet
-
-        Raises
-        ------
-        UsageError
-            The object is no source.
-
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-source") as env:
-        ...     env.create_source(lambda ctx: range(ctx.index), 3).collect()
+        >>> env.create_source(lambda ctx: range(ctx.index), 3).collect()
         [0, 0, 1]
         """
         node = self._function_source(CREATE_SOURCE, source_func, parallelism, depends_on)
@@ -101,10 +90,7 @@ class Sources:
         *,
         depends_on: Urls | None = None,
     ) -> KeyedTSet[K, V]:
-        """Make a KeyedTSet from a source of the user's that gives ``(key, value)`` pairs.
-
-        As `create_source` otherwise.
-        """
+        """Make a KeyedTSet from a source of the user's that gives ``(key, value)`` pairs: as `create_source`."""
         node = self._function_source(CREATE_KEYED_SOURCE, source_func, parallelism, depends_on)
         return KeyedTSet(self._session, node)
 
@@ -124,15 +110,9 @@ class Sources:
         parallelism : int
             Number of partitions, contiguous and of about the same length; 0: the environment's default.
 
-        Returns
-        -------
-        TSet or KeyedTSet
-
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-parallelize") as env:
-        ...     env.parallelize([1, 2, 3], 2).collect()
+        >>> env.parallelize([1, 2, 3], 2).collect()
         [1, 2, 3]
         """
         if isinstance(data, Mapping):
@@ -172,15 +152,9 @@ class Sources:
         parallelism : int
             Number of partitions, contiguous; 0: the environment's default.
 
-        Returns
-        -------
-        TSet
-
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-range") as env:
-        ...     env.range(2, 8, 2, parallelism=2).collect()
+        >>> env.range(2, 8, 2, parallelism=2).collect()
         [2, 4, 6]
         """
         try:
@@ -199,7 +173,7 @@ class Sources:
         errors: str = "strict",
         storage_options: Mapping[str, Any] | None = None,
     ) -> TSet[str]:
-        r"""Make a TSet of the lines of text files.
+        r"""Make a TSet of the lines of text files, with their line ends, as `dask.bag.read_text` does.
 
         Parameters
         ----------
@@ -216,24 +190,12 @@ class Sources:
         storage_options : mapping, optional
             Passed to fsspec; never written anywhere.
 
-        Returns
-        -------
-        TSet
-            Lines, with their line ends, as of `dask.bag.read_text`.
-
-        Raises
-        ------
-        FileNotFoundError
-            There is no such file.
-
         Examples
         --------
         >>> import tempfile, pathlib
-        >>> from dtset import TSetEnvironment
         >>> folder = pathlib.Path(tempfile.mkdtemp())
         >>> _ = (folder / "a.txt").write_text("one\ntwo\n")
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-text") as env:
-        ...     env.read_text(folder / "*.txt", 2).map(str.strip).collect()
+        >>> env.read_text(folder / "*.txt", 2).map(str.strip).collect()
         ['one', 'two']
         """
         from dtset.io.text import text_source
@@ -264,11 +226,9 @@ class Sources:
         Examples
         --------
         >>> import tempfile, numpy as np, zarr
-        >>> from dtset import TSetEnvironment
         >>> folder = tempfile.mkdtemp()
         >>> array = zarr.create_array(folder, data=np.arange(6) / 2, chunks=2)
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-zarr") as env:
-        ...     env.read_zarr(folder, 3).collect()
+        >>> env.read_zarr(folder, 3).collect()
         [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
         """
         from dtset.io.zarr_arrays import zarr_source
@@ -284,9 +244,7 @@ class Sources:
         Examples
         --------
         >>> import numpy as np
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-numpy") as env:
-        ...     env.from_numpy((np.arange(3), np.array(["a", "b", "c"])), 2).collect()
+        >>> env.from_numpy((np.arange(3), np.array(["a", "b", "c"])), 2).collect()
         [(0, 'a'), (1, 'b'), (2, 'c')]
         """
         partitions = self._partitions(parallelism)
@@ -319,10 +277,8 @@ class Sources:
         Examples
         --------
         >>> import dask.bag
-        >>> from dtset import TSetEnvironment
         >>> bag = dask.bag.from_sequence(range(4), npartitions=2).map(lambda i: i * i)
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-bag") as env:
-        ...     env.from_bag(bag).collect()
+        >>> env.from_bag(bag).collect()
         [0, 1, 4, 9]
         """
         return self._collections(FROM_BAG, [bag], version)

@@ -41,21 +41,8 @@ NOTHING: Final = _Nothing.NOTHING
 def fingerprint(obj: object) -> str:
     """Hash what an object is: a value by its content, a function by what it does.
 
-    Parameters
-    ----------
-    obj : object
-        A value, function, class, or anything made of them.
-
-    Returns
-    -------
-    str
-        64 hex digits, the same in every process and on every machine with the same Python
-        minor version.
-
-    Raises
-    ------
-    FingerprintError
-        If it cannot be told for certain, with the path to what it cannot be told of.
+    These are 64 hex digits, the same in every process and on every machine with the same Python minor version. It is
+    a FingerprintError if it cannot be told for certain, with the path to what it cannot be told of.
 
     Examples
     --------

@@ -21,11 +21,6 @@ def version(word: str) -> Callable[[_F], _F]:
     The body, and the globals and helpers that it reads, no longer count: change the word when you
     change what the function computes. Defaults and captured values still count.
 
-    Parameters
-    ----------
-    word : str
-        Any text, such as ``"2"``.
-
     Examples
     --------
     >>> @version("2")

@@ -25,9 +25,7 @@ class Failed:
 
     Examples
     --------
-    >>> from dtset import TSetEnvironment
-    >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-failed") as env:
-    ...     env.parallelize(["1", "x"], 1).map(int, on_error="keep").collect()
+    >>> env.parallelize(["1", "x"], 1).map(int, on_error="keep").collect()
     [1, Failed(element='x', error="ValueError: invalid literal for int() with base 10: 'x'")]
     """
 

@@ -20,18 +20,12 @@ class TSetContext:
 
     Parameters
     ----------
-    index : int
-        Number of the partition, from 0.
-    parallelism : int
-        Number of partitions.
-    id : str
-        Label of the operator: another one for another program.
+    index, parallelism, id, config
+        As the properties of these names.
     name : str
         Name given with ``set_name``, else the operator's.
     worker_id : int or str
         Name of the worker that runs the partition; 0 in the driver's own process.
-    config : Mapping
-        The ``config`` of the environment.
     attempt : int
         How often this partition was submitted before, from 0.
     seed : str
@@ -114,20 +108,8 @@ class TSetContext:
     def get_input(self, name: str) -> Any:
         """Return the partition of a side input that belongs to this one.
 
-        Parameters
-        ----------
-        name : str
-            The name that `TSet.add_input` bound it to.
-
-        Returns
-        -------
-        DataPartition
-            The partition of the same number; of an input with one partition, that one.
-
-        Raises
-        ------
-        KeyError
-            Nothing was bound to the name.
+        It is a `DataPartition`, of the same number or, of an input with one partition, that one. The name is what
+        `TSet.add_input` bound it to; of another one it is a KeyError.
         """
         if name not in self._inputs:
             raise KeyError(

@@ -52,15 +52,10 @@ class Actions(Handle[T]):
     @overload
     def for_each(self, f: Callable[[T, TSetContext], object], **trying: Unpack[Trying]) -> None: ...
     def for_each(self, f: Callable[..., object], **trying: Unpack[Trying]) -> None:
-        """Call a function on every element, for its effect.
+        """Call ``f(x)``, or ``f(x, ctx)``, on every element, for its effect.
 
         At least once per partition: one that was lost with its worker is visited again. What is
         printed reaches the driver's stdout, once per successful attempt.
-
-        Parameters
-        ----------
-        f : callable
-            ``f(x)`` or ``f(x, ctx)``.
         """
         functions = function_of(FOR_EACH, f)
         attempts = attempts_of(FOR_EACH, functions, trying)
@@ -81,15 +76,7 @@ class Actions(Handle[T]):
     @overload
     def sink(self, f: Callable[[Iterator[T], TSetContext], object]) -> None: ...
     def sink(self, f: Callable[..., object]) -> None:
-        """Call a function on every partition, for its effect.
-
-        At least once per partition: one that was lost with its worker is visited again.
-
-        Parameters
-        ----------
-        f : callable
-            ``f(itr)`` or ``f(itr, ctx)``.
-        """
+        """Call ``f(itr)``, or ``f(itr, ctx)``, on every partition, for its effect: as `for_each`, at least once."""
         self._session.visit(self._node, SINK, function_of(SINK, f))
 
     @overload
@@ -101,13 +88,7 @@ class Actions(Handle[T]):
         return self._lazy_visit(SINK, f, {})
 
     def collect(self) -> list[T]:
-        """Compute all elements.
-
-        Returns
-        -------
-        list
-            In the order of the partitions.
-        """
+        """Compute all elements, in the order of the partitions."""
         return list(self._session.elements(self._node))
 
     def get_data(self) -> DataObject[T]:
@@ -115,48 +96,25 @@ class Actions(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-data") as env:
-        ...     data = env.range(5, parallelism=2).get_data()
-        ...     [(partition.id, list(partition)) for partition in data.get_partitions()]
+        >>> data = env.range(5, parallelism=2).get_data()
+        >>> [(partition.id, list(partition)) for partition in data.get_partitions()]
         [(0, [0, 1]), (1, [2, 3, 4])]
         """
         return DataObject(self._session.partitions(self._node))
 
     def first(self) -> T:
-        """Compute the first element, from the first partition and then from ever more at once.
-
-        Raises
-        ------
-        EmptyTSetError
-            There is none.
-        """
+        """Compute the first element, as `take` does; if there is none, it is an EmptyTSetError."""
         found = self.take(1)
         if not found:
             raise EmptyTSetError(f"first() of {self.name}, which has no elements; take(1) gives []")
         return found[0]
 
     def take(self, n: int) -> list[T]:
-        """Compute the first elements, from the first partition and then from ever more at once.
-
-        Parameters
-        ----------
-        n : int
-            How many, at the most.
-
-        Returns
-        -------
-        list
-        """
+        """Compute the first `n` elements, or all, from the first partition and then from ever more at once."""
         return self._session.take(self._node, number_of_elements("take()", n))
 
     def count(self) -> int:
-        """Compute the number of elements.
-
-        Returns
-        -------
-        int
-        """
+        """Compute the number of elements."""
         return self._session.count(self._node)
 
     def _lazy_visit(self, action: Action, f: Callable[..., Any], trying: Trying) -> LazyAction:

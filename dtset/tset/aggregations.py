@@ -42,10 +42,8 @@ class Aggregations(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-sum") as env:
-        ...     numbers = env.range(10, parallelism=3)
-        ...     numbers.sum(), numbers.min(), numbers.max(), numbers.mean()
+        >>> numbers = env.range(10, parallelism=3)
+        >>> numbers.sum(), numbers.min(), numbers.max(), numbers.mean()
         (45, 0, 9, 4.5)
         """
         total: T | int = self._gathered(SUM)[0]
@@ -69,16 +67,11 @@ class Aggregations(Handle[T]):
     def stats(self) -> Stats:
         """Return count, sum, mean, bounds and standard deviation of numbers, in one pass.
 
-        Returns
-        -------
-        Stats
-            With methods, as PySpark's ``StatCounter``; the deviation is that of a population.
+        With methods, as PySpark's ``StatCounter``; the deviation is that of a population.
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-stats") as env:
-        ...     found = env.parallelize([2.0, 4.0, 9.0], 2).stats()
+        >>> found = env.parallelize([2.0, 4.0, 9.0], 2).stats()
         >>> found.count(), found.mean(), found.max(), round(found.stdev(), 3)
         (3, 5.0, 9.0, 2.944)
         """
@@ -92,9 +85,7 @@ class Aggregations(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-fold") as env:
-        ...     env.parallelize([[1], [2, 3]], 2).fold([], lambda a, b: a + b)
+        >>> env.parallelize([[1], [2, 3]], 2).fold([], lambda a, b: a + b)
         [1, 2, 3]
         """
         functions = function_of(FOLD, f)
@@ -108,10 +99,8 @@ class Aggregations(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-top") as env:
-        ...     words = env.parallelize(["pear", "fig", "banana"], 2)
-        ...     words.top(2, key=len), words.take_ordered(2)
+        >>> words = env.parallelize(["pear", "fig", "banana"], 2)
+        >>> words.top(2, key=len), words.take_ordered(2)
         (['banana', 'pear'], ['banana', 'fig'])
         """
         return self._first_of(TOP, n, key)
@@ -125,9 +114,7 @@ class Aggregations(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-counts") as env:
-        ...     env.parallelize("banana", 2).count_by_value().most_common(1)
+        >>> env.parallelize("banana", 2).count_by_value().most_common(1)
         [('a', 3)]
         """
         return counted_values(self._session, self._node)

@@ -32,9 +32,7 @@ class Exports(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-to-bag") as env:
-        ...     env.range(4, parallelism=2).to_bag().map(lambda i: i + 1).compute(scheduler="sync")
+        >>> env.range(4, parallelism=2).to_bag().map(lambda i: i + 1).compute(scheduler="sync")
         [1, 2, 3, 4]
         """
         from dtset.io.exports import bag_of

@@ -46,17 +46,7 @@ class Handle(Generic[T]):
         return self._node.parallelism
 
     def set_name(self, name: str) -> Self:
-        """Give the TSet a name: shown in messages, and seen by its function as ``ctx.name``.
-
-        Parameters
-        ----------
-        name : str
-
-        Returns
-        -------
-        TSet
-            This one.
-        """
+        """Give this TSet a name, shown in messages and seen by its function as ``ctx.name``; return it."""
         check_name("set_name()", name)
         self._node = replace(self._node, name=name)
         return self
@@ -66,10 +56,7 @@ class Handle(Generic[T]):
         return self
 
     def explain(self) -> None:
-        """Print what the persists of this TSet would find, as `TSetEnvironment.plan` says it.
-
-        As PySpark's, before anything is run: nothing is computed.
-        """
+        """Print what the persists of this TSet would find, as `TSetEnvironment.plan` says it; nothing is computed."""
         print(self._session.plan(self._node))
 
     def __bool__(self) -> NoReturn:

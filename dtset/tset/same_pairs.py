@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar, Unpack
+from typing import Generic, TypeVar, Unpack
 
 from dtset.operators.gathering import KEYED_GATHER_UNGROUPED
 from dtset.operators.kernels.ranking import COMPARATOR
@@ -16,9 +16,6 @@ from dtset.tset.checks import partitions_of
 from dtset.tset.given import Given
 from dtset.tset.nodes import Partition, exchanged, keyed_exchange, sorted_by_key
 from dtset.tset.same_type import Alike
-
-if TYPE_CHECKING:
-    pass
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -33,10 +30,8 @@ class SamePairs(Generic[K, V]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-keyed") as env:
-        ...     words = env.parallelize(["a", "b", "a"], 2).map_to_tuple(lambda word: (word, 1))
-        ...     sorted(words.keyed_reduce(lambda a, b: a + b).collect())
+        >>> words = env.parallelize(["a", "b", "a"], 2).map_to_tuple(lambda word: (word, 1))
+        >>> sorted(words.keyed_reduce(lambda a, b: a + b).collect())
         [('a', 2), ('b', 1)]
         """
         node = exchanged(KEYED_REDUCE, self._node, self.parallelism, f, given)
@@ -102,9 +97,7 @@ class SamePairs(Generic[K, V]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-sort") as env:
-        ...     env.parallelize({"b": 1, "c": 2, "a": 3}, 2).sort_by_key().collect()
+        >>> env.parallelize({"b": 1, "c": 2, "a": 3}, 2).sort_by_key().collect()
         [('a', 3), ('b', 1), ('c', 2)]
         """
         number = partitions_of("sort_by_key()", parallelism, self.parallelism)

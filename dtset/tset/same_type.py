@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, Unpack, overload
+from typing import Any, Protocol, Self, TypeVar, Unpack, overload
 
 from dtset.errors import ConfigurationError
 from dtset.operators.by_key import DISTINCT
@@ -23,9 +23,6 @@ from dtset.tset.given import Given, GivenEach
 from dtset.tset.handle import Handle
 from dtset.tset.nodes import Partition, applied, exchanged, repartitioned, sorted_by_key
 from dtset.tset.stored import InMemory, InStore
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -80,9 +77,7 @@ class SameType(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-reduce") as env:
-        ...     env.range(5).reduce(lambda a, b: a + b).first()
+        >>> env.range(5).reduce(lambda a, b: a + b).first()
         10
         """
         return self._plain(exchanged(REDUCE, self._node, 1, f, given))
@@ -92,9 +87,7 @@ class SameType(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-all-reduce") as env:
-        ...     env.range(5, parallelism=2).all_reduce(max).collect()
+        >>> env.range(5, parallelism=2).all_reduce(max).collect()
         [4, 4]
         """
         value = exchanged(REDUCE, self._node, 1, f, given)
@@ -109,9 +102,7 @@ class SameType(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-gather-all") as env:
-        ...     env.range(4, parallelism=2).gather().compute(lambda itr, ctx: list(itr)).collect()
+        >>> env.range(4, parallelism=2).gather().compute(lambda itr, ctx: list(itr)).collect()
         [[(0, 0), (0, 1), (1, 2), (1, 3)]]
         """
         return self._like(Exchange(operator=GATHER, inputs=(self._node,), parallelism=1))
@@ -121,13 +112,7 @@ class SameType(Handle[T]):
         return self._like(Exchange(operator=ALL_GATHER, inputs=(self._node,)))
 
     def replicate(self: Alike[S], n: int) -> S:
-        """Bring the elements of the one partition there is to each of `n`.
-
-        Raises
-        ------
-        ConfigurationError
-            There are several partitions.
-        """
+        """Bring the elements of the one partition there is to each of `n`; several are a ConfigurationError."""
         number = partitions_of("replicate()", n, 1)
         if self.parallelism != 1:
             raise ConfigurationError(
@@ -143,10 +128,8 @@ class SameType(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-repartition") as env:
-        ...     parts = env.range(9, parallelism=2).filter(lambda i: i > 2).repartition(3)
-        ...     parts.compute(lambda itr, ctx: list(itr)).collect()
+        >>> parts = env.range(9, parallelism=2).filter(lambda i: i > 2).repartition(3)
+        >>> parts.compute(lambda itr, ctx: list(itr)).collect()
         [[3, 4], [5, 6], [7, 8]]
         """
         return self._like(repartitioned(self._node, partitions_of("repartition()", n, 1)))
@@ -169,9 +152,7 @@ class SameType(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-sort-by") as env:
-        ...     env.parallelize(["ccc", "a", "bb"], 2).sort_by(len).collect()
+        >>> env.parallelize(["ccc", "a", "bb"], 2).sort_by(len).collect()
         ['a', 'bb', 'ccc']
         """
         keyed = applied(SORT_BY, self._node, f, given)
@@ -190,9 +171,7 @@ class SameType(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-concat") as env:
-        ...     env.range(4, parallelism=2).concat(env.range(10, 12, parallelism=1)).parallelism
+        >>> env.range(4, parallelism=2).concat(env.range(10, 12, parallelism=1)).parallelism
         3
         """
         tsets = of_one_session("concat()", self, others)
@@ -215,9 +194,7 @@ class SameType(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-partition") as env:
-        ...     env.range(6, parallelism=3).partition(lambda i: i % 2, 2).collect()
+        >>> env.range(6, parallelism=3).partition(lambda i: i % 2, 2).collect()
         [0, 2, 4, 1, 3, 5]
         """
         number = partitions_of("partition()", parallelism, self.parallelism)
@@ -234,9 +211,7 @@ class SameType(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-union") as env:
-        ...     env.range(4, parallelism=2).union(env.range(10, 12, parallelism=2)).collect()
+        >>> env.range(4, parallelism=2).union(env.range(10, 12, parallelism=2)).collect()
         [0, 1, 10, 2, 3, 11]
         """
         tsets = zipped("union()", self, other)
@@ -248,9 +223,7 @@ class SameType(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-distinct") as env:
-        ...     sorted(env.parallelize([1, 2, 1.0, True], 2).distinct().collect())
+        >>> sorted(env.parallelize([1, 2, 1.0, True], 2).distinct().collect())
         [1, 2]
         """
         return self._like(Exchange(operator=DISTINCT, inputs=(self._node,)))
@@ -273,11 +246,9 @@ class SameType(Handle[T]):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-input") as env:
-        ...     limit = env.parallelize([3], 1).cache()
-        ...     small = env.range(6, parallelism=2).filter(lambda i, ctx: i < ctx.get_input("limit").first())
-        ...     small.add_input("limit", limit).collect()
+        >>> limit = env.parallelize([3], 1).cache()
+        >>> small = env.range(6, parallelism=2).filter(lambda i, ctx: i < ctx.get_input("limit").first())
+        >>> small.add_input("limit", limit).collect()
         [0, 1, 2]
         """
         check_input(self, name, stored)

@@ -44,7 +44,8 @@ class Storing:
 
         With checkpointing, a job that is started again with its ID finds what an unchanged program
         committed, in about the time of one small read. If an earlier run died in the middle, only
-        the partitions that it had not committed are computed.
+        the partitions that it had not committed are computed. What is returned is a source for anything
+        else: the same elements, in the same order, of the same types.
 
         Parameters
         ----------
@@ -52,11 +53,6 @@ class Storing:
             What listings and messages call it. Default: the last operator and its function.
         refresh : bool
             Whether to compute although the elements are there.
-
-        Returns
-        -------
-        PersistedTSet
-            A source for anything else: the same elements, in the same order, of the same types.
 
         Raises
         ------

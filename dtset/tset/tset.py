@@ -38,9 +38,6 @@ from dtset.tset.stored import InMemory, InStore
 from dtset.tset.storing import Storing
 from dtset.tset.writing import Writers
 
-if TYPE_CHECKING:
-    pass
-
 T = TypeVar("T")
 U = TypeVar("U")
 K = TypeVar("K")
@@ -66,11 +63,10 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
 
     Examples
     --------
-    >>> from dtset import TSetEnvironment
-    >>> env = TSetEnvironment(cluster="synchronous", store="memory://doctest-tset")
+    Here and in all examples, `env` is a `TSetEnvironment`.
+
     >>> env.range(6, parallelism=2).map(lambda i: i * i).filter(lambda i: i % 2 == 0).collect()
     [0, 4, 16]
-    >>> env.close()
     """
 
     @overload
@@ -88,9 +84,7 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-map") as env:
-        ...     env.parallelize(["1", "2"], 2).map(int).collect()
+        >>> env.parallelize(["1", "2"], 2).map(int).collect()
         [1, 2]
         """
         return TSet(self._session, applied(MAP, self._node, f, given))
@@ -143,12 +137,10 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
         >>> def double(itr, collector, ctx):
         ...     for i in itr:
         ...         collector.collect(2 * i)
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-compute") as env:
-        ...     env.range(3, parallelism=1).compute(double).collect()
+        >>> env.range(3, parallelism=1).compute(double).collect()
         [0, 2, 4]
         """
         if f is None:
@@ -187,9 +179,7 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-batches") as env:
-        ...     env.range(4, parallelism=2).map_batches(lambda batch: batch * 2.5).collect()
+        >>> env.range(4, parallelism=2).map_batches(lambda batch: batch * 2.5).collect()
         [0.0, 2.5, 5.0, 7.5]
         """
         if dtype not in (None, object):
@@ -305,10 +295,8 @@ class KeyedTSet(SamePairs[K, V], PairActions[K, V], TSet[tuple[K, V]], Generic[K
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-gather") as env:
-        ...     words = env.parallelize([("a", 1), ("b", 2), ("a", 3)], 2).map_to_tuple(tuple)
-        ...     sorted((word, sum(numbers)) for word, numbers in words.keyed_gather().collect())
+        >>> words = env.parallelize([("a", 1), ("b", 2), ("a", 3)], 2).map_to_tuple(tuple)
+        >>> sorted((word, sum(numbers)) for word, numbers in words.keyed_gather().collect())
         [('a', 4), ('b', 2)]
         """
         by_role = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
@@ -354,12 +342,10 @@ class KeyedTSet(SamePairs[K, V], PairActions[K, V], TSet[tuple[K, V]], Generic[K
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-join") as env:
-        ...     ages = env.parallelize({"ann": 31, "bob": 27}, 1)
-        ...     towns = env.parallelize({"ann": "Ulm", "eve": "Bonn"}, 2)
-        ...     for joined in ages.join(towns, "outer", algorithm="sort").collect():
-        ...         print(*joined)
+        >>> ages = env.parallelize({"ann": 31, "bob": 27}, 1)
+        >>> towns = env.parallelize({"ann": "Ulm", "eve": "Bonn"}, 2)
+        >>> for joined in ages.join(towns, "outer", algorithm="sort").collect():
+        ...     print(*joined)
         ann 31 Ulm
         bob 27 None
         eve None Bonn
@@ -408,10 +394,8 @@ class KeyedTSet(SamePairs[K, V], PairActions[K, V], TSet[tuple[K, V]], Generic[K
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-aggregate") as env:
-        ...     pairs = env.parallelize(["a", "b", "ab"], 2).key_by(len)
-        ...     sorted(pairs.aggregate_by_key(set(), lambda a, v: a | {*v}, set.union).map_values(sorted).collect())
+        >>> pairs = env.parallelize(["a", "b", "ab"], 2).key_by(len)
+        >>> sorted(pairs.aggregate_by_key(set(), lambda a, v: a | {*v}, set.union).map_values(sorted).collect())
         [(1, ['a', 'b']), (2, ['a', 'b'])]
         """
         node = aggregated_by_key(self._node, zero, f, g, given)

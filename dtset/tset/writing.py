@@ -43,10 +43,8 @@ class Writers(Handle[T]):
         Examples
         --------
         >>> import tempfile, pathlib
-        >>> from dtset import TSetEnvironment
         >>> folder = pathlib.Path(tempfile.mkdtemp())
-        >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-write") as env:
-        ...     env.parallelize(["a", "b", "c"], 2).write_text(folder / "out")
+        >>> env.parallelize(["a", "b", "c"], 2).write_text(folder / "out")
         >>> [path.read_text() for path in sorted((folder / "out").iterdir())]
         ['a\n', 'b\nc\n']
         """

@@ -14,22 +14,8 @@ __all__ = ["Twister2Environment"]
 class Twister2Environment(TSetEnvironment):
     """A `TSetEnvironment` with the arguments of Twister2's.
 
-    Parameters
-    ----------
-    name : str, optional
-        Name of the job.
-    resources : sequence of mapping, optional
-        ``[{"cpu": 1, "ram": 512, "instances": 4}]``: starts so many worker processes on this machine,
-        unless the command line names a cluster.
-    config : mapping, optional
-        What user functions see as ``ctx.config``.
-    mpi_aware : bool
-        Whether the processes are MPI ranks, which those of a Dask cluster are not.
-
-    Raises
-    ------
-    ConfigurationError
-        With `mpi_aware`.
+    They mean what they mean there; `mpi_aware` is a ConfigurationError, as the processes of a Dask cluster are
+    not MPI ranks.
 
     Examples
     --------
