@@ -26,23 +26,12 @@ def setting(key: str) -> Any:
     """Value of a setting.
 
     The key is without its ``dtset.`` prefix.
-
-    Examples
-    --------
-    >>> setting("codec")
-    'blosc-lz4'
     """
     return dask.config.get(f"{_PREFIX}.{key}")
 
 
 def seconds(key: str) -> float:
-    """Value of a setting that is a length of time, in seconds.
-
-    Examples
-    --------
-    >>> seconds("heartbeat.interval")
-    10.0
-    """
+    """Value of a setting that is a length of time, in seconds."""
     from dask.utils import parse_timedelta
 
     value = setting(key)
@@ -55,13 +44,7 @@ def seconds(key: str) -> float:
 
 
 def size(key: str) -> int:
-    """Value of a setting that is a number of bytes.
-
-    Examples
-    --------
-    >>> size("exchange.memory")
-    67108864
-    """
+    """Value of a setting that is a number of bytes."""
     from dask.utils import parse_bytes
 
     value = setting(key)
@@ -81,13 +64,7 @@ def _no_size(key: str, value: object) -> ConfigurationError:
 
 
 def ignored_globals() -> tuple[str, ...]:
-    """Names of globals that no fingerprint takes into account; a text is one name.
-
-    Examples
-    --------
-    >>> ignored_globals()
-    ()
-    """
+    """Names of globals that no fingerprint takes into account; a text is one name."""
     value = setting("fingerprint.ignore")
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
@@ -98,13 +75,7 @@ def ignored_globals() -> tuple[str, ...]:
 
 
 def whole_number(key: str, *, least: int) -> int:
-    """Value of a setting that is a whole number, of at least so much.
-
-    Examples
-    --------
-    >>> whole_number("batch-size", least=1)
-    8192
-    """
+    """Value of a setting that is a whole number, of at least so much."""
     value = setting(key)
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigurationError(

@@ -8,13 +8,7 @@ _UNITS = (("PiB", 2**50), ("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("kiB"
 
 
 def bytes_text(number: int) -> str:
-    """Say a number of bytes, in the form of Dask's own messages.
-
-    Examples
-    --------
-    >>> bytes_text(17), bytes_text(1_500_000)
-    ('17 B', '1.43 MiB')
-    """
+    """Say a number of bytes, in the form of Dask's own messages."""
     for unit, size in _UNITS:
         if number >= 0.9 * size:
             return f"{number / size:.2f} {unit}"
@@ -22,13 +16,7 @@ def bytes_text(number: int) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Say a length of time.
-
-    Examples
-    --------
-    >>> seconds_text(0.0214), seconds_text(75)
-    ('0.021 s', '1 min 15 s')
-    """
+    """Say a length of time."""
     if seconds < 10:
         return f"{seconds:.3f} s"
     if seconds < 60:

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    r"""Write control characters, which a terminal obeys, as Python does.
-
-    Examples
-    --------
-    >>> print(printable("a\x1b[2J → b"))
-    a\x1b[2J → b
-    """
+    """Write control characters, which a terminal obeys, as Python does."""
     if text.isprintable():
         return text
     return "".join(

@@ -28,13 +28,7 @@ class Opened:
 
 
 def shared(upstream: Sequence[Any], counts: Iterable[int]) -> Iterator[Sequence[Any]]:
-    """Give each reader its share of upstream results, by how many each reads.
-
-    Examples
-    --------
-    >>> list(shared("abc", [1, 0, 2]))
-    ['a', '', 'bc']
-    """
+    """Give each reader its share of upstream results, by how many each reads."""
     start = 0
     for count in counts:
         yield upstream[start : start + count]

@@ -109,13 +109,7 @@ class _Reading:
 
 
 def grouped(partitions: Sequence[int], groups: int) -> list[Sequence[int]]:
-    """Cut partitions into contiguous groups of about the same size.
-
-    Examples
-    --------
-    >>> grouped(range(5), 2)
-    [range(0, 2), range(2, 5)]
-    """
+    """Cut partitions into contiguous groups of about the same size."""
     groups = max(1, min(groups, len(partitions)))
     bounds = [len(partitions) * index // groups for index in range(groups + 1)]
     return [partitions[start:stop] for start, stop in pairwise(bounds) if start < stop]

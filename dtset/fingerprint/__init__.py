@@ -58,13 +58,7 @@ def fingerprint(obj: object) -> str:
 
 
 def rooted(tree: Tree) -> str:
-    """Digest of an object's tree together with the Python version and the format of fingerprints.
-
-    Examples
-    --------
-    >>> rooted(fingerprint_tree(5, "int")) == fingerprint(5)
-    True
-    """
+    """Digest of an object's tree together with the Python version and the format of fingerprints."""
     return branch("object", Tree("it", tree.digest), *environment_leaves()).digest
 
 
@@ -77,13 +71,7 @@ def fingerprint_tree(
     session: Session | None = None,
     said: str | None = None,
 ) -> Tree:
-    """Fingerprint one function or value of a node, as a tree.
-
-    Examples
-    --------
-    >>> fingerprint_tree(5, "parameter n").shown
-    '5'
-    """
+    """Fingerprint one function or value of a node, as a tree."""
     walk = Session(ignore) if session is None else session
     tree = tree_of(walk.digest(obj, said or name), name)
     if config is NOTHING:
@@ -105,25 +93,12 @@ def _config_tree(config: object, walk: Session) -> Tree:
 
 
 def distributions(tree: Tree) -> dict[str, str]:
-    """List the installed distributions that a tree reaches, with their versions.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> list(distributions(fingerprint_tree(np.sum, "map")))
-    ['numpy']
-    """
+    """List the installed distributions that a tree reaches, with their versions."""
     return reached_distributions([tree])
 
 
 def environment_leaves() -> tuple[Tree, ...]:
-    """Return the leaves that every root has: the Python minor version and the format.
-
-    Examples
-    --------
-    >>> [leaf.name for leaf in environment_leaves()]
-    ['python', 'fingerprint format']
-    """
+    """Return the leaves that every root has: the Python minor version and the format."""
     return (
         leaf("python", PYTHON, shown=PYTHON),
         leaf("fingerprint format", str(FORMAT), shown=str(FORMAT)),

@@ -73,18 +73,7 @@ def _titled(tree: Tree) -> str:
 
 
 def first_difference(old: Tree, new: Tree) -> Difference | None:
-    """Find the first thing in which a tree differs from an older one: from the sources on.
-
-    Examples
-    --------
-    >>> from dtset.fingerprint import fingerprint_tree
-    >>> scope = {"__name__": "etl", "LIMIT": 5}
-    >>> exec("def clean(x): return x < LIMIT", scope)
-    >>> old = fingerprint_tree(scope["clean"], "function clean")
-    >>> scope["LIMIT"] = 6
-    >>> print(first_difference(old, fingerprint_tree(scope["clean"], "function clean")))
-    global LIMIT in etl.clean: 5 → 6
-    """
+    """Find the first thing in which a tree differs from an older one: from the sources on."""
     if old.digest == new.digest:
         return None
     at = _At(_titled(new))

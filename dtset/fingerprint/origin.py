@@ -44,13 +44,7 @@ _STDLIB = _Origin(False, Distribution("python", PYTHON))
 
 
 def is_user_module(module_name: str) -> bool:
-    """Whether a module is the user's own code, shipped and fingerprinted by content.
-
-    Examples
-    --------
-    >>> is_user_module("__main__"), is_user_module("json"), is_user_module("numpy.linalg")
-    (True, False, False)
-    """
+    """Whether a module is the user's own code, shipped and fingerprinted by content."""
     return _origin(module_name).user
 
 
@@ -110,13 +104,7 @@ def _is_compilers(module_name: str) -> bool:
 
 
 def is_compiled(cls: type) -> bool:
-    """Whether a class was written in C, Cython or the like, by no class statement.
-
-    Examples
-    --------
-    >>> is_compiled(dict), is_compiled(Distribution)
-    (True, False)
-    """
+    """Whether a class was written in C, Cython or the like, by no class statement."""
     if not cls.__flags__ & HEAP_TYPE or cls.__flags__ & _IMMUTABLE_TYPE:
         return True
     # Only a class with slots of its own in C has these; what Python's `__slots__` makes is neither.

@@ -90,13 +90,7 @@ def _elements(part: Any) -> Any:
 
 
 def show(value: object) -> str | None:
-    """Write a short plain value as a person would; None if it is long or not plain.
-
-    Examples
-    --------
-    >>> show(5), show({"a": [1, None]}), show([object()])
-    ('5', "{'a': [1, None]}", None)
-    """
+    """Write a short plain value as a person would; None if it is long or not plain."""
     if not _is_short(value, _DEEPEST_SHOWN):
         return None
     text = repr(value)

@@ -40,14 +40,9 @@ class _Comparison:
 
 
 def reworded(old: SourceText, new: SourceText, *, secret: bool = False) -> str | None:
-    r"""Say in what the newer text of a function differs: ``"line 12: constant 3 → 4"``.
+    """Say in what the newer text of a function differs: ``"line 12: constant 3 → 4"``.
 
     Comments, formatting, docstrings, annotations and other names for locals do not count. If it is `secret`, no values are shown.
-
-    Examples
-    --------
-    >>> reworded(SourceText(7, "def f(x):\n    return x + 3"), SourceText(12, "def f(x):\n    return x + 4"))
-    'line 13: constant 3 → 4'
     """
     trees = (_parsed(old.text), _parsed(new.text))
     if trees[0] is None or trees[1] is None:

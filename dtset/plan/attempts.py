@@ -49,13 +49,7 @@ class Attempts:
         return {"on_error": self.on_error, "retries": self.retries, "timeout": self.timeout}
 
     def pause(self, failures: int) -> float | None:
-        """Return how many seconds to wait before the next call, None if there is to be none.
-
-        Examples
-        --------
-        >>> [Attempts(1, retries=3).pause(failures) for failures in (1, 2, 3, 4)]
-        [0.1, 0.2, 0.4, None]
-        """
+        """Return how many seconds to wait before the next call, None if there is to be none."""
         if failures > self.retries:
             return None
         return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures - 1, 16))

@@ -247,13 +247,7 @@ def _is_fixed(node: Node) -> bool:
 
 
 def described(node: Node) -> str:
-    """What messages call a node: its operator and its function.
-
-    Examples
-    --------
-    >>> described(Stored(durable=True, inputs=(), parallelism=2, name="clean"))
-    'persist clean'
-    """
+    """What messages call a node: its operator and its function."""
     labels = [function.label for function in node.functions.values() if function.label]
     if isinstance(node, Stored) and node.name is not None:
         labels = [node.name]
@@ -266,14 +260,7 @@ def operators(node: Node) -> list[str]:
 
 
 def title(node: Stored) -> str:
-    """Name of a persisted TSet: the one that the user gave it, else that of its last operator.
-
-    Examples
-    --------
-    >>> from dtset.operators.sources import RANGE
-    >>> title(Stored(durable=True, inputs=(Source(operator=RANGE, parallelism=2),), parallelism=2))
-    'range'
-    """
+    """Name of a persisted TSet: the one that the user gave it, else that of its last operator."""
     if node.name is not None or not node.inputs:
         return node.name or node.operator.name
     above = through_links(node.inputs[0])

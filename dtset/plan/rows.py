@@ -10,13 +10,7 @@ from typing import Any
 
 @lru_cache(maxsize=256)
 def row_class(columns: tuple[str, ...]) -> Any:
-    """Return the class of rows with some columns; a name that cannot be an attribute becomes ``_<number>``.
-
-    Examples
-    --------
-    >>> row_class(("city", "2020"))("Ulm", 3)
-    Row(city='Ulm', _1=3)
-    """
+    """Return the class of rows with some columns; a name that cannot be an attribute becomes ``_<number>``."""
     made = _named(columns)
     made.__reduce__ = lambda row: (row_of, (columns, tuple(row)))
     # No field is called so.

@@ -71,14 +71,7 @@ class UserFunction:
 
 
 def user_function(operator: str, accepted: Accepted, function: object) -> UserFunction:
-    """Determine the form of a function that an operator was given.
-
-    Examples
-    --------
-    >>> element = Accepted("f(x) or f(x, ctx)", {1: (Form.ELEMENT, False), 2: (Form.ELEMENT, True)})
-    >>> user_function("map", element, lambda x, ctx: x).takes_ctx
-    True
-    """
+    """Determine the form of a function that an operator was given."""
     label = label_of(function)
     methods = _object_methods(accepted.takes_objects, function)
     called = [getattr(function, name, None) for name in methods] if methods else [function]

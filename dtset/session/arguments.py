@@ -56,14 +56,7 @@ def a_number_of_partitions(what: str, value: object) -> int | None:
 
 
 def a_number(value: object, *, least: int) -> int | None:
-    """Return an integer of whatever type as Python's, or None for what is not one, or is too small.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> a_number(np.int64(4), least=1), a_number(True, least=1), a_number(2.0, least=1)
-    (4, None, None)
-    """
+    """Return an integer of whatever type as Python's, or None for what is not one, or is too small."""
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         return None
     try:

@@ -125,13 +125,7 @@ def _named(command: Sequence[str], file: str) -> tuple[str | None, str]:
 
 
 def default_name(file: str | None) -> str:
-    """Name of a job that was given none: its script's, or its package's.
-
-    Examples
-    --------
-    >>> default_name("/jobs/wc.py"), default_name("/jobs/wc/__main__.py"), default_name("/jobs/wc.pyz/__main__.py")
-    ('wc', 'wc', 'wc')
-    """
+    """Name of a job that was given none: its script's, or its package's."""
     if file is None:
         return "python-job"
     script = Path(file)
@@ -139,13 +133,7 @@ def default_name(file: str | None) -> str:
 
 
 def job_id_of(name: str, random: str) -> str:
-    """Job ID made of a name, with what job IDs may hold, and something random.
-
-    Examples
-    --------
-    >>> job_id_of("my job", "7f3a")
-    'my-job-7f3a'
-    """
+    """Job ID made of a name, with what job IDs may hold, and something random."""
     kept = "".join(
         each if each.isascii() and (each.isalnum() or each in "_.-") else "-" for each in name
     )
@@ -153,13 +141,7 @@ def job_id_of(name: str, random: str) -> str:
 
 
 def how_to_restart(program: Program, job_id: str, store: str) -> str:
-    """Say how a job that an error ends is restarted, on this cluster or on another.
-
-    Examples
-    --------
-    >>> how_to_restart(Program(("wc.py",), "/jobs", "/jobs/wc.py"), "wc-1", "s3://data/store")
-    'What job wc-1 has committed stays: `dtset restart wc-1 --store s3://data/store` goes on from there'
-    """
+    """Say how a job that an error ends is restarted, on this cluster or on another."""
     configured = setting("store")
     options = () if store == shown_url(local_path(configured) or configured) else ("--store", store)
     how = f"`{shlex.join(['dtset', 'restart', job_id, *options])}` goes on from there"
@@ -180,13 +162,7 @@ def uncaught(program: Program) -> BaseException | None:
 
 
 def state_after(error: BaseException | None) -> str:
-    """State of a run that ended with an exception, or without.
-
-    Examples
-    --------
-    >>> state_after(None), state_after(ValueError())
-    ('completed', 'failed')
-    """
+    """State of a run that ended with an exception, or without."""
     if error is None or (isinstance(error, SystemExit) and not error.code):
         return "completed"
     return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dtset.execution.at_hand import Cached
-from dtset.execution.inputs import BlockInput
+from dtset.execution.inputs import BlockInput, shared
 from dtset.execution.lower import Target, Want, grouped, lower
 from dtset.execution.outputs import BlockOutput
 from dtset.execution.shipping import ship
@@ -205,3 +205,7 @@ def test_groups_are_contiguous_and_of_about_the_same_size(partitions, groups):
     assert [p for group in cut for p in group] == list(range(partitions))
     assert len(cut) == min(partitions, groups)
     assert max(map(len, cut)) - min(map(len, cut)) <= 1
+
+
+def test_each_reader_gets_its_share_of_upstream_results():
+    assert list(shared("abc", [1, 0, 2])) == ["a", "", "bc"]

@@ -11,6 +11,7 @@ from dtset.fingerprint import fingerprint
 from dtset.fingerprint.origin import (
     Distribution,
     distribution_of,
+    is_compiled,
     is_user_module,
     is_users_class,
 )
@@ -138,3 +139,9 @@ def test_a_module_made_at_run_time_is_the_users(monkeypatch):
     monkeypatch.setitem(sys.modules, "dtset_made", module)
     assert is_user_module("dtset_made")
     assert is_users_class(module.Rec)
+
+
+def test_whose_a_module_is_and_what_a_class_is_written_in():
+    names = ("__main__", "json", "numpy.linalg")
+    assert list(map(is_user_module, names)) == [True, False, False]
+    assert (is_compiled(dict), is_compiled(Distribution)) == (True, False)

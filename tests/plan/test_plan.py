@@ -16,8 +16,18 @@ from dtset.operators.operator import function_of
 from dtset.operators.partitionwise import COMPUTE, SINK
 from dtset.operators.reductions import REDUCE
 from dtset.operators.sources import CREATE_SOURCE, RANGE, RangeSource, share
+from dtset.plan.attempts import Attempts
 from dtset.plan.context import TSetContext
-from dtset.plan.nodes import Apply, Source, Stored, described, snapshot_of_sides, topological
+from dtset.plan.nodes import (
+    Apply,
+    Source,
+    Stored,
+    described,
+    snapshot_of_sides,
+    title,
+    topological,
+)
+from dtset.plan.rows import row_class
 from dtset.plan.user_function import Form
 
 
@@ -156,3 +166,17 @@ def test_a_context_notes_what_it_was_asked():
         )
         ask(context)
         assert context.seen == {name}
+
+
+def test_a_persist_is_called_by_its_name_else_by_what_it_keeps():
+    named = Stored(durable=True, inputs=(), parallelism=2, name="clean")
+    assert described(named) == "persist clean"
+    assert title(Stored(durable=True, inputs=(Source(operator=RANGE, parallelism=2),))) == "range"
+
+
+def test_rows_have_attributes_for_columns_whose_names_can_be_ones():
+    assert repr(row_class(("city", "2020"))("Ulm", 3)) == "Row(city='Ulm', _1=3)"
+
+
+def test_pauses_grow_until_there_is_no_further_call():
+    assert [Attempts(1, retries=3).pause(n) for n in (1, 2, 3, 4)] == [0.1, 0.2, 0.4, None]

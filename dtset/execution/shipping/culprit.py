@@ -13,13 +13,7 @@ _DEPTH = 30
 
 
 def path_to_culprit(value: object, pickles: Callable[[object], bool]) -> tuple[str, ...]:
-    """Name the way from a value to the innermost part of it that cannot be pickled.
-
-    Examples
-    --------
-    >>> path_to_culprit({"a": 1, "b": [2, open]}, lambda part: open not in (part, *(part if isinstance(part, list) else ())))
-    ("['b']", '[1]', 'builtin_function_or_method')
-    """
+    """Name the way from a value to the innermost part of it that cannot be pickled."""
     steps: list[str] = []
     seen: set[int] = set()
     while len(steps) < _DEPTH and id(value) not in seen:

@@ -35,13 +35,7 @@ class Reach:
 
 
 def reach_of(code: CodeType) -> Reach:
-    """What `code` reads from outside itself.
-
-    Examples
-    --------
-    >>> [reference.chain for reference in reach_of(compile("cfg.LIMIT", "", "eval")).references]
-    [('cfg', 'LIMIT')]
-    """
+    """What `code` reads from outside itself."""
     known = _KNOWN.get(code)
     if known is None:
         known = _KNOWN[code] = _analyse(code)

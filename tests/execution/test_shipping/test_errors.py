@@ -15,6 +15,7 @@ import pytest
 from dtset.errors import CodeMismatchError, FingerprintError, UntrustedCheckpointError
 from dtset.execution.shipping import Shipment, receive, ship
 from dtset.execution.shipping import shipment as shipment_module
+from dtset.execution.shipping.culprit import path_to_culprit
 
 LOCK = threading.Lock()
 CONNECTION = {"main": [1, socket.socket()]}
@@ -199,3 +200,11 @@ def elements() -> Iterator[int]:
 
 def test_a_generator_function_travels_though_a_generator_does_not() -> None:
     assert list(receive(ship({"f": elements})).objects["f"]()) == [1]
+
+
+def test_the_way_to_what_cannot_be_pickled_is_found() -> None:
+    def pickles(part: object) -> bool:
+        return open not in (part, *(part if isinstance(part, list) else ()))
+
+    way = path_to_culprit({"a": 1, "b": [2, open]}, pickles)
+    assert way == ("['b']", "[1]", "builtin_function_or_method")
