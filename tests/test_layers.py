@@ -32,7 +32,7 @@ LAYERS = (
 OWNERS = {
     "zarr": ("storage/", "io/"),
     "fsspec": ("storage/", "io/"),
-    "dask": ("execution/", "io/", "settings.py", "fingerprint/dask_tokens.py"),
+    "dask": ("execution/", "io/", "settings.py"),
     "distributed": ("execution/", "io/"),
 }
 MOST_LINES, MOST_FILES = 450, 20

@@ -30,7 +30,7 @@ def write_lineage(
         "name": lineage.name,
         "run": run_id,
         "tree": to_json(lineage.tree, hidden=below_secrets(lineage.tree)),
-        "sources": {key: text.to_json() for key, text in lineage.sources.items()},
+        "sources": dict(lineage.sources),
     }
     path = lineage_path(job_id, fingerprint)
     sealed = placed(path, record)
@@ -48,7 +48,7 @@ def find_lineage(store: ObjectStore, job_id: str, fingerprint: str) -> Lineage |
     if record is None:
         return None
     try:
-        sources = {key: SourceText.from_json(text) for key, text in record["sources"].items()}
+        sources = {key: SourceText(*text) for key, text in record["sources"].items()}
         return Lineage(record["name"], from_json(record["tree"]), sources)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None

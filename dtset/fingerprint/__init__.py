@@ -4,38 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from enum import Enum
-from typing import Final
 
-from dtset.fingerprint.graph import reached_distributions, tree_of
+from dtset.fingerprint.graph import tree_of
 from dtset.fingerprint.origin import PYTHON
-from dtset.fingerprint.tree import FORMAT, Tree, branch, from_json, leaf, to_json
+from dtset.fingerprint.tree import FORMAT, Tree, branch, leaf
 from dtset.fingerprint.version import version
 from dtset.fingerprint.walk import Session
 
-__all__ = [
-    "FORMAT",
-    "NOTHING",
-    "Session",
-    "Tree",
-    "branch",
-    "distributions",
-    "environment_leaves",
-    "fingerprint",
-    "fingerprint_tree",
-    "from_json",
-    "leaf",
-    "rooted",
-    "to_json",
-    "version",
-]
-
-
-class _Nothing(Enum):
-    NOTHING = "nothing"
-
-
-NOTHING: Final = _Nothing.NOTHING
+__all__ = ["FORMAT", "Session", "fingerprint", "version"]
 
 
 def fingerprint(obj: object) -> str:
@@ -66,7 +42,7 @@ def fingerprint_tree(
     obj: object,
     name: str,
     *,
-    config: object = NOTHING,
+    config: Mapping[str, object] | None = None,
     ignore: Collection[str] = (),
     session: Session | None = None,
     said: str | None = None,
@@ -74,27 +50,16 @@ def fingerprint_tree(
     """Fingerprint one function or value of a node, as a tree."""
     walk = Session(ignore) if session is None else session
     tree = tree_of(walk.digest(obj, said or name), name)
-    if config is NOTHING:
+    if config is None:
         return tree
-    settings = _config_tree(config, walk)
-    joined = branch(name, Tree("function", tree.digest), settings, tag="with config")
-    return replace(tree, digest=joined.digest, children=(*tree.children, settings))
-
-
-def _config_tree(config: object, walk: Session) -> Tree:
     whole = tree_of(walk.digest(config, "config"), "config")
-    if not isinstance(config, Mapping):
-        return whole
     parts = (
         tree_of(walk.digest(value, f"config {key}"), f"config {key}")
         for key, value in config.items()
     )
-    return Tree("config", whole.digest, None, tuple(parts))
-
-
-def distributions(tree: Tree) -> dict[str, str]:
-    """List the installed distributions that a tree reaches, with their versions."""
-    return reached_distributions([tree])
+    settings = Tree("config", whole.digest, None, tuple(parts))
+    joined = branch(name, Tree("function", tree.digest), settings, tag="with config")
+    return replace(tree, digest=joined.digest, children=(*tree.children, settings))
 
 
 def environment_leaves() -> tuple[Tree, ...]:

@@ -6,7 +6,14 @@ import hashlib
 import sys
 from typing import Any
 
-from dtset.fingerprint.description import Context, Description, NoFingerprint, Part, library
+from dtset.fingerprint.description import (
+    Context,
+    Description,
+    NoFingerprint,
+    Part,
+    class_part,
+    library,
+)
 from dtset.fingerprint.functions import describe_mark
 
 
@@ -44,7 +51,7 @@ def _array(numpy: Any, array: Any) -> Description:
         label += ("F",)
     parts: list[Part] = []
     if type(array) is not numpy.ndarray and type(array) is not numpy.memmap:
-        parts.append(Part("class", type(array), "global", type(array).__name__))
+        parts.append(class_part(array))
         parts += [
             Part(f"state {name}", part, "attribute", name)
             for name, part in sorted(getattr(array, "__dict__", {}).items())
@@ -85,7 +92,7 @@ def _padding(numpy: Any, dtype: Any) -> int:
 
 def _masked(numpy: Any, array: Any) -> Description:
     parts = [
-        Part("class", type(array), "global", type(array).__name__),
+        class_part(array),
         Part("data", numpy.asarray(array.data), "data"),
         Part("mask", numpy.ma.getmaskarray(array), "mask"),
         Part("fill value", numpy.asarray(array.fill_value), "fill value"),

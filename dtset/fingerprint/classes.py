@@ -11,7 +11,15 @@ from enum import EnumType
 from types import DynamicClassAttribute, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
-from dtset.fingerprint.description import Context, Description, Mark, Part, library, parts_of
+from dtset.fingerprint.description import (
+    Context,
+    Description,
+    Mark,
+    Part,
+    class_part,
+    library,
+    parts_of,
+)
 from dtset.fingerprint.functions import describe_mark
 from dtset.fingerprint.libraries import is_generated_elsewhere
 from dtset.fingerprint.naming import by_name
@@ -30,7 +38,7 @@ _NEVER = frozenset(
 )  # fmt: skip
 _FIELD_GETTER: type = type(vars(namedtuple("_Pair", "one other"))["one"])
 _GENERATED_BY = ("dataclasses", "collections", "typing", "enum")
-_FIELD = (
+_FIELD = [
     "name",
     "type",
     "default",
@@ -41,7 +49,7 @@ _FIELD = (
     "compare",
     "kw_only",
     "metadata",
-)
+]
 
 
 def describe_class(cls: type, context: Context) -> Description:
@@ -95,7 +103,6 @@ def _annotations(cls: type) -> list[Part]:
 
 
 def _reads_annotations(cls: type) -> bool:
-    """Whether the class was made from its annotations."""
     own = vars(cls)
     if "__dataclass_fields__" in own or "__attrs_attrs__" in own or "__total__" in own:
         return True
@@ -240,7 +247,6 @@ _ENUM_OWN = frozenset(("__new__", "_new_member_", "__reduce_ex__", "_use_args_",
 
 
 def _subclasses(cls: type) -> list[Part]:
-    """Subclasses, where something asks for `__subclasses__`."""
     known: list[type] = type.__subclasses__(cls)
     found = [below for below in known if is_users_class(below)]
     # In the order of definition, which `__subclasses__` gives too.
@@ -265,7 +271,7 @@ def describe_field(field: Any, context: Context) -> Description:
     parts = [
         Part(name, getattr(field, name), "attribute", name)
         for name in _FIELD
-        if name not in ("metadata",) or field.metadata
+        if name != "metadata" or field.metadata
     ]
     return Description(("dataclass field", str(field._field_type)), parts)
 
@@ -302,7 +308,7 @@ def describe_descriptor(value: Any, context: Context) -> Description | None:
         # One of the user's own kind: its class and what it holds besides count too.
         own = {name: part for name, part in vars(value).items() if name not in _DESCRIPTORS}
         parts += parts_of(sorted(own.items()), "attribute")
-        parts.append(Part("class", type(value), "global", type(value).__name__))
+        parts.append(class_part(value))
     return Description(label, parts, "helper")
 
 

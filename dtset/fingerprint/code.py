@@ -220,7 +220,6 @@ class _Reader:
 
 
 def _source(code: CodeType) -> str | None:
-    """Text of a function, where it can be found."""
     try:
         return inspect.getsource(code)
     except (OSError, TypeError):
@@ -228,10 +227,7 @@ def _source(code: CodeType) -> str | None:
 
 
 def _unify_calls(found: list[Instruction]) -> None:
-    """Write a call of an attribute in one way.
-
-    The compiler has two, and chooses by whether the same text imports the name that the attribute is of.
-    """
+    """Write a call of an attribute in one way: of its two, the compiler chooses by what the same text imports."""
     for item in found:
         if item.op == "LOAD_METHOD":
             item.op = "LOAD_ATTR"

@@ -70,6 +70,16 @@ def library(module_name: str, qualified: str) -> Mark:
     return Mark("library", qualified, distribution)
 
 
+def class_part(value: object) -> Part:
+    """Make the part that says of which class an object is."""
+    return Part("class", type(value), "global", type(value).__name__)
+
+
+def described(label: str, noun: str, value: object, /, **parts: object) -> Description:
+    """Describe an object by its class and named parts."""
+    return Description((label,), [class_part(value), *parts_of(parts.items(), noun)])
+
+
 def parts_of(named: Iterable[tuple[str, object]], noun: str) -> list[Part]:
     """Make parts of names and values, in the order given."""
     return [Part(name, value, noun, name) for name, value in named]

@@ -18,10 +18,7 @@ _OF_CODE = frozenset(("function", "helper", "method", "property", "case", "code"
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not the same in two trees.
-
-    ``"global THRESHOLD in etl.clean"`` and ``"5 → 6"``, with its part of either tree.
-    """
+    """One thing that is not the same in two trees: ``"global THRESHOLD in etl.clean"`` and ``"5 → 6"``."""
 
     what: str
     change: str
@@ -188,10 +185,8 @@ def _chain(tree: Tree) -> list[Tree]:
 
 
 def _without_inputs(tree: Tree) -> list[Tree]:
-    """Parts of an operator that are its own."""
     return [part for part in tree.children if part.place != OPERATOR]
 
 
 def _own_parts(tree: Tree) -> tuple[str, ...]:
-    """What an operator is, apart from its inputs."""
     return (tree.own, *(part.digest for part in _without_inputs(tree)))

@@ -11,10 +11,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from dtset.fingerprint.instructions import Instruction
+from dtset.fingerprint.instructions import ALWAYS_JUMPS, ENDS, Instruction
 
-_ENDS = frozenset(("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"))
-_ALWAYS = frozenset(("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"))
 _ON_TRUTH = frozenset(
     ("JUMP_IF_TRUE_OR_POP", "JUMP_IF_FALSE_OR_POP", "POP_JUMP_IF_TRUE", "POP_JUMP_IF_FALSE")
 )
@@ -42,10 +40,7 @@ class _Exits(NamedTuple):
 def flow(
     found: list[Instruction], positions: list[int], captures: Mapping[int, object]
 ) -> list[Step]:
-    """List the steps of a code object, numbered from the entry on.
-
-    `captures` is what counts of an instruction besides itself.
-    """
+    """List the steps of a code object from the entry on; `captures` is what counts of an instruction besides itself."""
     return _Flow(found, positions, captures).steps()
 
 
@@ -70,7 +65,7 @@ class _Flow:
             self.number(entry)
         for position in self.positions:
             # Code that nothing reaches still counts, so that no edit of it goes unseen.
-            if position not in self.exits and self.found[position].op not in _ALWAYS:
+            if position not in self.exits and self.found[position].op not in ALWAYS_JUMPS:
                 self.merge(position)
                 self.number(position)
         return [self.step(position) for position in self.numbers]
@@ -83,7 +78,7 @@ class _Flow:
                 position += 1
                 continue
             item = self.found[position]
-            if item.op not in _ALWAYS or item.target is None:
+            if item.op not in ALWAYS_JUMPS or item.target is None:
                 return position
             if passed is None:
                 passed = set()
@@ -96,9 +91,9 @@ class _Flow:
     def after(self, position: int) -> _Exits:
         item = self.found[position]
         catch = None if item.handler is None else self.settled(item.handler.target)
-        if item.op in _ALWAYS:
+        if item.op in ALWAYS_JUMPS:
             return _Exits("JUMP", position, None, catch)
-        follows = None if item.op in _ENDS else self.settled(position + 1)
+        follows = None if item.op in ENDS else self.settled(position + 1)
         if item.target is None:
             return _Exits(item.op, follows, None, catch)
         op, jump = _undirected(item.op), self.settled(item.target)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from functools import partial
 from typing import Any
 
-from dtset.fingerprint.description import Context, Description, Part
+from dtset.fingerprint.description import Context, Description, described
+
+_described = partial(described, "frame", "part")
 
 
 def describe_frame(value: Any, context: Context) -> Description | None:
@@ -20,32 +23,15 @@ def describe_frame(value: Any, context: Context) -> Description | None:
     return None
 
 
-def _described(value: Any, **parts: object) -> Description:
-    made = [Part("class", type(value), "global", type(value).__name__)]
-    made += [Part(name, part, "part", name) for name, part in parts.items()]
-    return Description(("frame",), made)
-
-
 def _pandas(pandas: Any, value: Any) -> Description | None:
-    if isinstance(value, pandas.DataFrame):
-        columns = tuple(value.iloc[:, number].array for number in range(value.shape[1]))
-        return _described(
-            value,
-            columns=value.columns,
-            index=value.index,
-            data=columns,
-            attrs=value.attrs,
-            unique=not value.flags.allows_duplicate_labels,
-        )
-    if isinstance(value, pandas.Series):
-        return _described(
-            value,
-            name=value.name,
-            index=value.index,
-            data=value.array,
-            attrs=value.attrs,
-            unique=not value.flags.allows_duplicate_labels,
-        )
+    if isinstance(value, pandas.DataFrame | pandas.Series):
+        if isinstance(value, pandas.DataFrame):
+            data = tuple(value.iloc[:, number].array for number in range(value.shape[1]))
+            parts = {"columns": value.columns, "index": value.index, "data": data}
+        else:
+            parts = {"name": value.name, "index": value.index, "data": value.array}
+        unique = not value.flags.allows_duplicate_labels
+        return _described(value, **parts, attrs=value.attrs, unique=unique)
     if isinstance(value, pandas.RangeIndex):
         return _described(value, name=value.name, range=(value.start, value.stop, value.step))
     if isinstance(value, pandas.MultiIndex):

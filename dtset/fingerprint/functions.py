@@ -15,6 +15,7 @@ from dtset.fingerprint.description import (
     Mark,
     NoFingerprint,
     Part,
+    class_part,
     library,
     parts_of,
 )
@@ -46,18 +47,8 @@ _DISPATCH_OWN = frozenset(
 # What these read hangs on how they are called, or is the class that they make, whose annotations count.
 _READ_LITTLE = frozenset(("vars", "dir", "eval", "exec", "NamedTuple", "TypedDict", "dataclass"))
 _READERS = frozenset(
-    (
-        "builtins",
-        "dataclasses",
-        "functools",
-        "inspect",
-        "pydantic",
-        "pydoc",
-        "sys",
-        "traceback",
-        "typing",
-    )
-)
+    ("builtins", "dataclasses", "functools", "inspect", "pydantic", "pydoc", "sys")
+) | {"traceback", "typing"}
 
 
 def describe_function(function: FunctionType, context: Context) -> Description:
@@ -78,11 +69,7 @@ def describe_function(function: FunctionType, context: Context) -> Description:
     if analysis.observers:
         trusted = filter(lambda name: _is_seen_into(scope, name, context), analysis.observers)
         analysis = analyse(code, context.reads, trusted=frozenset(trusted))
-    parts = _defaults(function) + _captured(function, analysis.free)
-    attributes = {
-        name: value for name, value in vars(function).items() if name not in _OWN_ATTRIBUTES
-    }
-    parts += parts_of(sorted(attributes.items()), "attribute")
+    parts = _held(function, analysis.free)
     if word is not None:
         # With the name and the parameters: one word may stand for the code of many functions.
         parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -92,14 +79,9 @@ def describe_function(function: FunctionType, context: Context) -> Description:
         value = resolve(reference, scope, context, code)
         if value is not None:
             parts.append(_read(reference, value, scope))
-    if Reads.OWN_GLOBALS in analysis.sees or Reads.GLOBALS in analysis.sees | context.reads:
-        parts.append(
-            Part(
-                "all globals",
-                all_globals(scope, ordered=Reads.GLOBALS in analysis.sees | context.reads),
-                "all globals",
-            )
-        )
+    ordered = Reads.GLOBALS in analysis.sees | context.reads
+    if ordered or Reads.OWN_GLOBALS in analysis.sees:
+        parts.append(Part("all globals", all_globals(scope, ordered=ordered), "all globals"))
     if Reads.ANNOTATIONS in context.reads:
         parts += parts_of(sorted(function.__annotations__.items()), "annotation")
     label = ("function", analysis.digest, *_visible(function, context.reads))
@@ -150,6 +132,13 @@ def _visible(function: FunctionType, reads: Reads) -> tuple[Any, ...]:
     return tuple(seen)
 
 
+def _held(function: FunctionType, free: tuple[str, ...]) -> list[Part]:
+    """What a function holds: defaults, captured values, attributes."""
+    own = {name: value for name, value in vars(function).items() if name not in _OWN_ATTRIBUTES}
+    attributes = parts_of(sorted(own.items()), "attribute")
+    return _defaults(function) + _captured(function, free) + attributes
+
+
 def _defaults(function: FunctionType) -> list[Part]:
     code = function.__code__
     given = function.__defaults__ or ()
@@ -193,11 +182,7 @@ def _describe_installed(function: FunctionType, module_name: str) -> Description
     code = function.__code__
     qualified = f"{module_name}.{code.co_qualname}"
     analysis = analyse(code)
-    parts = _defaults(function) + _captured(function, analysis.free)
-    attributes = {
-        name: value for name, value in vars(function).items() if name not in _OWN_ATTRIBUTES
-    }
-    parts += parts_of(sorted(attributes.items()), "attribute")
+    parts = _held(function, analysis.free)
     parts.append(Part("code", library(module_name, qualified), "global", qualified))
     # One module may hold many lambdas of one name.
     return Description(("closure", qualified, analysis.digest), parts, "helper")
@@ -250,7 +235,7 @@ def describe_partial(partial: functools.partial[Any], context: Context) -> Descr
         parts.append(Part(f"argument {number}", value, "argument", said))
     parts += parts_of(partial.keywords.items(), "argument")
     if type(partial) is not functools.partial:
-        parts.append(Part("class", type(partial), "global", type(partial).__name__))
+        parts.append(class_part(partial))
     parts += parts_of(sorted(vars(partial).items()), "attribute")
     return Description(("partial", len(partial.args)), parts, "helper")
 

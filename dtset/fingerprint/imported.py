@@ -13,10 +13,7 @@ from dtset.fingerprint.origin import file_of, is_user_module
 
 
 def may_be_imported(module_name: str) -> bool:
-    """Whether the program, in whatever branch or function, has an import statement for a module.
-
-    The files of the user's modules are read for this, and nothing is imported.
-    """
+    """Whether the user's files, which are read for this, have an import statement for a module anywhere."""
     loaded = [name for name, module in list(sys.modules.items()) if isinstance(module, ModuleType)]
     found = dict.fromkeys(filter(is_user_module, loaded))
     for name in (unread := list(found)):
@@ -30,7 +27,6 @@ def may_be_imported(module_name: str) -> bool:
 
 
 def _imports(name: str) -> Iterator[str]:
-    """Names of what a module's import statements may import."""
     file = file_of(name)
     try:
         tree = ast.parse(Path(file).read_bytes()) if file is not None else ast.Module([], [])

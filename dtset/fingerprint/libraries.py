@@ -20,8 +20,9 @@ from dtset.fingerprint.description import (
     Mark,
     NoFingerprint,
     Part,
+    class_part,
+    described,
     library,
-    parts_of,
 )
 from dtset.fingerprint.functions import describe_mark
 from dtset.fingerprint.naming import hidden_instance
@@ -41,11 +42,10 @@ _CACHES = {
 # Classes generated at run time from fields that count by themselves.
 _GENERATED_FILES = ("<attrs generated",)
 _PYDANTIC = ("__pydantic_", "__signature__", "__class_vars__", "_abc_impl")
-_PYDANTIC_COUNTS = (
-    "__pydantic_fields__",
-    "__pydantic_computed_fields__",
-    "__pydantic_decorators__",
-)
+_PYDANTIC_COUNTS = {f"__pydantic_{name}__" for name in ("fields", "computed_fields", "decorators")}
+# Dask's own handlers pickle what they do not know, and sort dicts and sets by `str`.
+_TOO_LOOSE = ("dask.", "tlz", "toolz", "cytoolz", "functools")
+_described = functools.partial(described, "library object", "attribute")
 
 
 def describe_library_object(value: Any, context: Context) -> Description | None:
@@ -70,13 +70,7 @@ def describe_library_object(value: Any, context: Context) -> Description | None:
     return None
 
 
-def _described(value: Any, **parts: object) -> Description:
-    made = [Part("class", type(value), "global", type(value).__name__)]
-    return Description(("library object",), made + parts_of(parts.items(), "attribute"))
-
-
 def _stream(value: Any) -> str | None:
-    """Name of one of the three streams of the process."""
     for name in ("stdin", "stdout", "stderr"):
         if value is getattr(sys, name, None) or value is getattr(sys, f"__{name}__", None):
             return f"sys.{name}"
@@ -99,19 +93,18 @@ def _views(value: Any) -> Description:
     return _described(value, elements=list(value))
 
 
-def _curry(value: Any) -> Description:
-    return _described(value, func=value.func, args=value.args, keywords=dict(value.keywords))
+def _of(*names: str) -> Callable[[Any], Description]:
+    """Describe by attributes of these names."""
+    return lambda value: _described(value, **{name: getattr(value, name) for name in names})
 
 
 def _dialect(value: Any) -> Description:
-    names = (name for name in dir(value) if not name.startswith("_"))
-    return _described(value, **{name: getattr(value, name) for name in names})
+    return _of(*(name for name in dir(value) if not name.startswith("_")))(value)
 
 
-def _kd_tree(value: Any) -> Description:
-    """A tree's nodes hold addresses when they are pickled; which points each has is what it is."""
-    names = ("data", "indices", "leafsize", "boxsize")
-    return _described(value, **{name: getattr(value, name) for name in names})
+# A tree's nodes hold addresses when they are pickled; which points each has is what it is.
+_kd_tree = _of("data", "indices", "leafsize", "boxsize")
+_curry = _of("func", "args", "keywords")
 
 
 def _validate_call(value: Any) -> Description:
@@ -136,7 +129,7 @@ _DESCRIBED: dict[str, Callable[[Any], Description]] = {
     "builtins.dict_keys": _views,
     "builtins.dict_values": _views,
     "builtins.dict_items": _views,
-    "_struct.Struct": lambda value: _described(value, format=value.format),
+    "_struct.Struct": _of("format"),
     # It keeps its function where only the garbage collector sees it.
     "functools.KeyWrapper": lambda value: _described(value, function=gc.get_referents(value)),
     "_csv.Dialect": _dialect,
@@ -205,3 +198,26 @@ def is_generated_elsewhere(cls: type, name: str, value: object) -> bool:
     if "__attrs_attrs__" in own and isinstance(value, FunctionType):
         return value.__code__.co_filename.startswith(_GENERATED_FILES)
     return False
+
+
+def describe_by_token(value: Any, context: Context) -> Description | None:
+    """Describe an object by the token that its type defines for Dask, or a handler registered for it; else None."""
+    cls = type(value)
+    if getattr(cls, "__dask_tokenize__", None) is not None:
+        token = value.__dask_tokenize__()
+    elif (handler := _registered(cls)) is not None:
+        token = handler(value)
+    else:
+        return None
+    return Description(("token",), [class_part(value), Part("token", token, "token")])
+
+
+def _registered(cls: type) -> Any:
+    """Handler that a library or the user registered for a type, not one of Dask's own."""
+    # Without Dask's module loaded nobody can have registered anything.
+    module = sys.modules.get("dask.tokenize") or sys.modules.get("dask.base")
+    if module is None:
+        return None
+    handler = module.normalize_token.dispatch(cls)
+    written = str(getattr(handler, "__module__", ""))
+    return None if written.startswith(_TOO_LOOSE) else handler

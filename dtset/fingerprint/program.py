@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +15,6 @@ from dtset.errors import FingerprintError
 from dtset.fingerprint import environment_leaves, fingerprint_tree
 from dtset.fingerprint.code import analyse
 from dtset.fingerprint.origin import is_user_module, is_users_module, spec_of
-from dtset.fingerprint.script import script_file
 from dtset.fingerprint.tree import Tree, branch, leaf
 
 
@@ -46,7 +47,6 @@ class ProgramFiles:
         return branch("program", *environment_leaves(), *parts.values())
 
     def _parts(self, ignore: Collection[str]) -> Iterator[Tree]:
-        """Trees of the user's modules, by name."""
         for name, module in sorted(sys.modules.items()):
             # Where processes were spawned, the script is there under a second name.
             if name == "__mp_main__" or not isinstance(module, ModuleType):
@@ -72,7 +72,6 @@ class ProgramFiles:
                 yield self._file_tree(f"module {held} of {name}", file, loader)
 
     def _file_tree(self, title: str, file: str, loader: object) -> Tree:
-        """Tree of a file, as it was when it was first asked for."""
         if title not in self._trees:
             source = self._script if title == "script" else _bytes(file, loader)
             self._trees[title] = _tree_of_source(title, Path(file).stem, source)
@@ -129,3 +128,26 @@ def _codes(value: FunctionType | type) -> Iterator[bytes]:
         if isinstance(function, FunctionType):
             yield name.encode()
             yield analyse(function.__code__).digest
+
+
+_FOLDER = os.sep
+with suppress(FileNotFoundError):
+    # As early as can be: a program may go to another folder before it makes its environment.
+    _FOLDER = os.getcwd()
+
+
+def started_in() -> str:
+    """Folder in which this process was when dtset was imported."""
+    return _FOLDER
+
+
+def script_file() -> str | None:
+    """Absolute path of the file that runs as ``__main__``; None in a session, or for code of no file.
+
+    Profilers and IPython leave the path as it was typed, relative to the folder they were started in.
+    """
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    # What was read from standard input claims to be of a file "<stdin>".
+    if not isinstance(file, str) or file.startswith("<"):
+        return None
+    return os.path.join(_FOLDER, file)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from enum import Flag, auto
 from types import CodeType
 
-from dtset.fingerprint.instructions import Instruction
-from dtset.fingerprint.operands import Operands
+from dtset.fingerprint.instructions import Instruction, Operands
 
 
 class Reads(Flag):
@@ -67,10 +66,7 @@ def prune(
     keeps_annotations: bool,
     trusted: frozenset[str] = frozenset(),
 ) -> Kept:
-    """Choose the instructions that count.
-
-    `trusted` are globals that, as decorators, show by their own code whether they read annotations.
-    """
+    """Choose the instructions that count; `trusted` decorators show by their own code whether they read annotations."""
     kept = Kept()
     dropped: set[int] = set()
     operands = Operands(found)
@@ -147,7 +143,6 @@ def _has_effect(run: list[Instruction]) -> bool:
 
 
 def _calls_after(found: list[Instruction], position: int) -> int:
-    """Count the decorator calls that follow a function."""
     calls = 0
     while position < len(found) and found[position].op in ("PRECALL", "CALL"):
         if found[position].arg != 0:

@@ -189,7 +189,6 @@ def _counting(node: ast.AST, name: str) -> Iterator[object]:
 
 
 def _is_text(node: object) -> bool:
-    """Whether a statement is nothing but a text."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

@@ -8,10 +8,9 @@ import linecache
 import textwrap
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
-from typing import Any
+from typing import NamedTuple
 
 from dtset.fingerprint.code import analyse
 from dtset.fingerprint.tree import Tree, walk_tree
@@ -22,24 +21,11 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _COMPREHENSIONS = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"))
 
 
-@dataclass(frozen=True)
-class SourceText:
-    """The text of a function.
-
-    Decorators are part of it, the indentation that its lines share is not.
-    """
+class SourceText(NamedTuple):
+    """The text of a function: its decorators are part of it, the indentation that its lines share is not."""
 
     line: int
     text: str
-
-    def to_json(self) -> list[Any]:
-        """Return what a record holds."""
-        return [self.line, self.text]
-
-    @classmethod
-    def from_json(cls, record: list[Any]) -> SourceText:
-        """Read what `to_json` gave."""
-        return cls(*record)
 
 
 def sources_of(tree: Tree) -> dict[str, SourceText]:

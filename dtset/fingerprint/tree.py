@@ -36,10 +36,10 @@ def own_mark(label: bytes) -> str:
     return f"{zlib.crc32(label):08x}"
 
 
-def branch(name: str, *children: Tree, tag: str = "branch", shown: str | None = None) -> Tree:
+def branch(name: str, *children: Tree, tag: str = "branch") -> Tree:
     """Make a tree whose digest is that of its children's names and digests."""
     parts = [part for child in children for part in (child.name, child.digest)]
-    return Tree(name, _digest(tag, parts), shown, children)
+    return Tree(name, _digest(tag, parts), None, children)
 
 
 def leaf(name: str, *parts: bytes | str, shown: str | None = None) -> Tree:

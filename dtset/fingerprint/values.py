@@ -13,30 +13,23 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+from dtset.fingerprint import functions
 from dtset.fingerprint.arrays import describe_numpy
 from dtset.fingerprint.classes import describe_class, describe_descriptor, describe_field
 from dtset.fingerprint.code import seen_in_data
-from dtset.fingerprint.dask_tokens import describe_by_token
 from dtset.fingerprint.description import (
     Context,
     Description,
     Mark,
     NoFingerprint,
     Part,
+    class_part,
     library,
     parts_of,
 )
 from dtset.fingerprint.frames import describe_frame
-from dtset.fingerprint.functions import (
-    describe_builtin,
-    describe_cached,
-    describe_code,
-    describe_function,
-    describe_mark,
-    describe_method,
-    describe_partial,
-)
-from dtset.fingerprint.libraries import describe_library_object, without_caches
+from dtset.fingerprint.functions import describe_mark
+from dtset.fingerprint.libraries import describe_by_token, describe_library_object, without_caches
 from dtset.fingerprint.naming import PYTHONS_GLOBALS, added_to_log, by_name, is_log, sentinel_name
 from dtset.fingerprint.origin import Distribution, is_user_module, is_users_class, is_users_module
 from dtset.fingerprint.plain import encode_plain, show
@@ -51,6 +44,7 @@ _C_METHODS = (
     types.MemberDescriptorType,
 )
 _CACHED: type = type(functools.lru_cache(lambda: None))
+_SHOWN = frozenset(("builtins", "datetime", "decimal", "fractions", "pathlib", "uuid"))
 _GENERATORS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
 
@@ -163,10 +157,10 @@ def _cell(value: Any, context: Context) -> Description:
 
 
 _EXACT: dict[type, Callable[[Any, Context], Description]] = {
-    types.FunctionType: describe_function,
-    types.MethodType: describe_method,
-    types.BuiltinFunctionType: describe_builtin,
-    types.CodeType: describe_code,
+    types.FunctionType: functions.describe_function,
+    types.MethodType: functions.describe_method,
+    types.BuiltinFunctionType: functions.describe_builtin,
+    types.CodeType: functions.describe_code,
     types.ModuleType: _module,
     types.MappingProxyType: lambda value, context: Description(
         ("mappingproxy",), [Part("content", dict(value), "content")]
@@ -181,8 +175,8 @@ _EXACT: dict[type, Callable[[Any, Context], Description]] = {
     typing.ParamSpec: _type_variable,
     typing.TypeVarTuple: _type_variable,
     dataclasses.Field: describe_field,
-    functools.partial: describe_partial,
-    _CACHED: describe_cached,
+    functools.partial: functions.describe_partial,
+    _CACHED: functions.describe_cached,
     list: _sequence,
     tuple: _sequence,
     dict: _mapping,
@@ -203,14 +197,14 @@ def _log(value: Any, context: Context) -> Description | None:
     # What the user added to it can be read back: a class with methods, attributes, an adapter's extra.
     parts = parts_of(sorted(added_to_log(value).items()), "attribute")
     if is_users_class(type(value)):
-        parts.append(Part("class", type(value), "global", type(value).__name__))
+        parts.append(class_part(value))
     return Description(("log",), parts)
 
 
 def _enum_member(value: Any, context: Context) -> Description | None:
     if not isinstance(value, Enum):
         return None
-    parts = [Part("class", type(value), "global", type(value).__name__)]
+    parts = [class_part(value)]
     if value._name_ is None or value._name_ not in type(value).__members__:
         parts.append(Part("value", value._value_, "value"))
     shown = f"{type(value).__name__}.{value._name_}"
@@ -237,7 +231,7 @@ def _numba(value: Any, context: Context) -> Description | None:
     parts = [
         Part("function", function, "global", function.__name__),
         Part("options", dict(getattr(compiled, "targetoptions", {})), "options"),
-        Part("class", type(value), "global", type(value).__name__),
+        class_part(value),
     ]
     if compiled is not value:
         # Loops that are compiled as they are needed are a cache; those that the user asked for are not.
@@ -277,7 +271,7 @@ def _set_like(value: Any, context: Context) -> Description | None:
     if not isinstance(value, (set, frozenset)):
         return None
     parts = [
-        Part("class", type(value), "global", type(value).__name__),
+        class_part(value),
         Part("elements", frozenset(value), "elements"),
         *parts_of(sorted(getattr(value, "__dict__", {}).items()), "attribute"),
     ]
@@ -290,7 +284,7 @@ _BY_KIND: tuple[Callable[[Any, Context], Description | None], ...] = (
     describe_descriptor,
     _log,
     describe_library_object,
-    lambda value, context: describe_by_token(value),
+    describe_by_token,
     describe_numpy,
     describe_frame,
     _c_method,
@@ -299,7 +293,7 @@ _BY_KIND: tuple[Callable[[Any, Context], Description | None], ...] = (
     _refused,
     _set_like,
     lambda value, context: (
-        describe_partial(value, context) if isinstance(value, functools.partial) else None
+        functions.describe_partial(value, context) if isinstance(value, functools.partial) else None
     ),
     lambda value, context: _module(value, context) if isinstance(value, types.ModuleType) else None,
 )
@@ -315,16 +309,17 @@ def _reduced(value: Any, context: Context) -> Description:
     try:
         reduced = reducer(value) if reducer is not None else value.__reduce_ex__(4)
     except Exception as error:
-        raise NoFingerprint(f"{_a(cls)} has no content that can be told ({error})") from error
+        said = f"an object of type {cls.__module__}.{cls.__qualname__}"
+        raise NoFingerprint(f"{said} has no content that can be told ({error})") from error
     if isinstance(reduced, str):
-        parts = [Part("class", cls, "global", cls.__name__)]
+        parts = [class_part(value)]
         if is_user_module(str(getattr(value, "__module__", cls.__module__))):
             own = getattr(value, "__dict__", {})
             own = {name: own[name] for name in own if name not in _PLACE}
             parts += _state(value, own, context)
         return Description(("global", reduced), parts)
     make, arguments, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
-    parts = [Part("class", cls, "global", cls.__name__)]
+    parts = [class_part(value)]
     rest = tuple(arguments)
     if make is getattr(copyreg, "__newobj__", None) and rest[:1] == (cls,):
         rest = rest[1:]
@@ -343,17 +338,11 @@ def _reduced(value: Any, context: Context) -> Description:
 
 
 def _short(value: object) -> str | None:
-    if type(value).__module__ in (
-        "decimal",
-        "datetime",
-        "fractions",
-        "uuid",
-        "pathlib",
-        "builtins",
-    ):
-        text = str(value) if type(value).__module__ != "builtins" else repr(value)
-        return text if len(text) <= 60 else None
-    return None
+    module = type(value).__module__
+    if module not in _SHOWN:
+        return None
+    text = repr(value) if module == "builtins" else str(value)
+    return text if len(text) <= 60 else None
 
 
 def _state(value: Any, state: Any, context: Context) -> list[Part]:
@@ -386,19 +375,8 @@ def _unwrapped(state: dict[str, Any], reads: Reads) -> dict[str, Any]:
     """State without what `functools.update_wrapper` copied to an instance, unless something reads it."""
     if "__wrapped__" not in state:
         return state
-    dropped = set(_PLACE)
-    for name, read in _COPIED.items():
-        if read not in reads:
-            dropped.add(name)
+    dropped = _PLACE | {name for name, read in _COPIED.items() if read not in reads}
     return {name: part for name, part in state.items() if name not in dropped}
 
 
-_COPIED = {
-    "__name__": Reads.NAMES,
-    "__doc__": Reads.DOCS,
-    "__annotations__": Reads.ANNOTATIONS,
-}
-
-
-def _a(cls: type) -> str:
-    return f"an object of type {cls.__module__}.{cls.__qualname__}"
+_COPIED = {"__name__": Reads.NAMES, "__doc__": Reads.DOCS, "__annotations__": Reads.ANNOTATIONS}

@@ -56,7 +56,7 @@ class Session:
 
 
 def _ways_out(node: Node, *, travels: bool) -> str:
-    """What can be done about an object without a fingerprint: that hangs on how it is reached.
+    """What can be done about an object without a fingerprint: that depends on how it is reached.
 
     What cannot be pickled reaches no worker, whatever stands for it in a fingerprint.
     """
@@ -79,17 +79,13 @@ def _describe(
     """Fill in a node; return the parts that were not known before."""
     try:
         description = describe(node.value, context)
-    except NoFingerprint as reason:
-        kind = type(node.value).__name__
-        raise FingerprintError(
-            f"{path_to(node, name)} → {kind} has no deterministic fingerprint: {reason}. {_ways_out(node, travels=reason.__cause__ is None)}"
-        ) from reason.__cause__
     except Exception as error:
-        kind = type(node.value).__name__
+        is_said = isinstance(error, NoFingerprint)
+        reason = error if is_said else f"asked what it is, it raised {error!r}"
+        ways_out = _ways_out(node, travels=not is_said or error.__cause__ is None)
         raise FingerprintError(
-            f"{path_to(node, name)} → {kind} has no deterministic fingerprint: asked what it is, it raised {error!r}. "
-            f"{_ways_out(node, travels=True)}"
-        ) from error
+            f"{path_to(node, name)} → {type(node.value).__name__} has no deterministic fingerprint: {reason}. {ways_out}"
+        ) from (error.__cause__ if is_said else error)
     node.noun, node.label = description.noun, description.encoded()
     node.unordered, node.shown, node.sees = (
         description.unordered,

@@ -9,14 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dtset.checkpoint.layout import check_job_id
-from dtset.fingerprint.script import script_file
-from dtset.session.arguments import (
-    a_boolean,
-    a_folder,
-    a_mapping,
-    a_name,
-    a_number_of_partitions,
-)
+from dtset.fingerprint.program import script_file
+from dtset.session import arguments
 from dtset.session.main_module import show_main
 from dtset.session.process import default_name, job_id_of, submission
 from dtset.settings import ignored_globals, seconds, setting, size, whole_number
@@ -25,10 +19,7 @@ from dtset.storage.codecs import chunk_codec
 
 @dataclass(frozen=True)
 class Options:
-    """What an environment was asked for, by arguments, the command line and settings.
-
-    ``repr`` leaves out what may hold secrets.
-    """
+    """What an environment was asked for, by arguments, the command line and settings; its ``repr`` holds no secrets."""
 
     name: str
     job_id: str
@@ -70,20 +61,20 @@ def checked_options(
 ) -> Options:
     """Check the arguments of an environment, and fill up what they leave to the command line and to settings."""
     submitted = submission()
-    name = a_name("name", name) or submitted.get("name") or default_name(_script())
+    name = arguments.a_name("name", name) or submitted.get("name") or default_name(_script())
     given_id = job_id if job_id is not None else os.environ.get("DTSET_JOB_ID") or None
     for what, switch in (("exclusive", exclusive), ("keep_variables", keep_variables)):
-        a_boolean(what, switch)
-    checkpoints = a_boolean("checkpointing", checkpointing)
+        arguments.a_boolean(what, switch)
+    checkpoints = arguments.a_boolean("checkpointing", checkpointing)
     return Options(
         name=name,
         job_id=check_job_id(job_id_of(name, str(uuid.uuid4())) if given_id is None else given_id),
         has_id=given_id is not None,
-        config=dict(a_mapping("config", config)),
+        config=dict(arguments.a_mapping("config", config)),
         checkpointing=bool(setting("checkpointing.enable") if checkpoints is None else checkpoints),
-        url=a_folder("store", setting("store") if store is None else store),
-        storage_options=a_mapping("storage_options", storage_options),
-        parallelism=a_number_of_partitions(
+        url=arguments.a_folder("store", setting("store") if store is None else store),
+        storage_options=arguments.a_mapping("storage_options", storage_options),
+        parallelism=arguments.a_number_of_partitions(
             "parallelism", setting("parallelism") if parallelism is None else parallelism
         ),
         resources=resources,

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from dtset.checkpoint.job import Program
-from dtset.fingerprint.script import script_file, started_in
+from dtset.fingerprint.program import script_file, started_in
 from dtset.settings import setting
 from dtset.storage.local_store import local_path
 from dtset.urls import shown_url
@@ -26,10 +26,7 @@ IN_MEMORY = "/memfd:"
 
 @dataclass(frozen=True)
 class BegunRun:
-    """A run that a script began, told to the command line that started the script.
-
-    The URL of its store is with what is secret in it.
-    """
+    """A run that a script began, told to the command line that started it, with what is secret in the store's URL."""
 
     job_id: str
     run_id: str
@@ -90,7 +87,8 @@ def this_program(job_id: str) -> Program:
         is_code = sys.argv[0] == "-c" and not _has_other_command()
         return Program(command if is_code else (), started_in())
     if module != "__main__":
-        is_named = any(each.removeprefix("-m") in _names_of(module) for each in command)
+        names = (module, module.removesuffix(".__main__"))
+        is_named = any(each.removeprefix("-m") in names for each in command)
         again = command if is_named or not _has_other_command() else ("-m", module, *arguments)
         return Program(again, started_in())
     script, folder = _named(command, file)
@@ -104,11 +102,6 @@ def _has_other_command() -> bool:
     main = sys.modules.get("__main__")
     is_child = getattr(main, "__name__", None) == "__mp_main__"
     return is_child or "--multiprocessing-fork" in sys.orig_argv or hasattr(sys, "ps1")
-
-
-def _names_of(module: str) -> tuple[str, str]:
-    """What may follow ``-m`` for a module to be run."""
-    return module, module.removesuffix(".__main__")
 
 
 def _named(command: Sequence[str], file: str) -> tuple[str | None, str]:

@@ -10,9 +10,10 @@ import pytest
 
 from dtset.checkpoint.explain import difference_said
 from dtset.checkpoint.lineage import Lineage
-from dtset.fingerprint import fingerprint_tree, from_json, to_json
+from dtset.fingerprint import fingerprint_tree
 from dtset.fingerprint.difference import below_secrets
 from dtset.fingerprint.sources import sources_of
+from dtset.fingerprint.tree import from_json, to_json
 
 CASES = {
     "nt": 'from typing import NamedTuple\nclass L(NamedTuple):\n    user: str\n    password: str\nV=L("bob","SECRET")\ndef f(x): return V',

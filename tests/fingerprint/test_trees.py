@@ -2,17 +2,11 @@
 
 import numpy as np
 
-from dtset.fingerprint import (
-    branch,
-    distributions,
-    environment_leaves,
-    fingerprint,
-    fingerprint_tree,
-    leaf,
-    rooted,
-)
+from dtset.fingerprint import environment_leaves, fingerprint, fingerprint_tree, rooted
+from dtset.fingerprint.graph import reached_distributions
 from dtset.fingerprint.node import stored_tree
 from dtset.fingerprint.plain import show
+from dtset.fingerprint.tree import branch, leaf
 
 
 def test_a_branch_is_its_parts_in_their_order():
@@ -33,7 +27,7 @@ def test_a_fingerprint_is_rooted_in_pythons_version_and_the_format():
 def test_trees_show_short_plain_values_and_the_distributions_they_reach():
     assert fingerprint_tree(5, "parameter n").shown == "5"
     assert (show({"a": [1, None]}), show([object()])) == ("{'a': [1, None]}", None)
-    assert list(distributions(fingerprint_tree(np.sum, "map"))) == ["numpy"]
+    assert list(reached_distributions([fingerprint_tree(np.sum, "map")])) == ["numpy"]
 
 
 def test_persisted_elements_are_their_digest_whatever_they_are_called():
