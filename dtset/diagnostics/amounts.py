@@ -1,4 +1,4 @@
-"""Amounts and moments, written for people."""
+"""Amounts, moments, and texts of others, as people read them."""
 
 from __future__ import annotations
 
@@ -30,3 +30,12 @@ def seconds_text(seconds: float) -> str:
 def moment_text(moment: float) -> str:
     """Say a moment, given as seconds since the epoch, in local time."""
     return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def printable(text: str) -> str:
+    """Write control characters, which a terminal obeys, as Python does."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )

@@ -44,10 +44,7 @@ border-radius:6px;padding:10px 14px;margin:4px 0;max-width:860px;box-sizing:bord
 
 
 def environment_html(described: Mapping[str, str]) -> str:
-    """Show an environment.
-
-    A value that is an http address becomes a link.
-    """
+    """Show an environment, with links for values that are http addresses."""
     facts = dict(described)
     name = facts.pop("Job name", "")
     code = {"Job ID", "Store"}
@@ -82,12 +79,10 @@ def tset_html(kind: str, node: Node, persisted: Persisted | None) -> str:
 
 
 def _card(*parts: str) -> str:
-    """Put parts into a frame that brings its style along."""
     return f'<div class="dtset"><style>{_STYLE}</style>{"".join(parts)}</div>'
 
 
 def _head(kind: str, name: str, *more: str) -> str:
-    """First line: what it is, how it is called, and marks."""
     parts = [_span(kind, "dtset-kind"), _span(name, "dtset-name"), *more]
     return f'<div class="dtset-head">{"".join(parts)}</div>'
 
@@ -106,7 +101,6 @@ def _hit(persisted: Persisted) -> str:
 
 
 def _chain(labels: Iterable[str]) -> str:
-    """Operators in their order, each with its function."""
     items = []
     for label in labels:
         operator, _, function = label.partition(" ")
@@ -122,7 +116,6 @@ def _facts(values: Mapping[str, str]) -> str:
 
 
 def _link(value: str) -> str | None:
-    """A link, for what is an address of the web."""
     if not value.startswith(("http://", "https://")):
         return None
     return f'<a href="{escape(value)}" target="_blank" rel="noopener">{escape(value)}</a>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dtset.errors import DTSetError, FingerprintError
+from dtset.errors import DTSetError
 from dtset.execution.at_hand import Cached, anew
 from dtset.execution.lower import Target, Want, asking_for_classes
 from dtset.execution.outputs import BlockOutput
@@ -22,7 +22,12 @@ def keep(run: RunContext, found: Found, resolved: Resolved, submit: Submit) -> N
     target = packed(run, resolved, Want(node.inputs[0], BlockOutput(), range(node.parallelism)))
 
     def kept(target: Target, attempt: int) -> Cached:
-        return _kept(run, target, attempt, dealt=found.dealt, tree=tree)
+        made, scheduler = lowered(run, target, attempt), run.scheduler()
+        (groups,) = made.groups
+        entries = scheduler.keep(made.graph, [key for key, _ in groups])
+        occurring = scheduler.compute(*asking_for_classes(entries))
+        classes = frozenset[tuple[str, str]]().union(*occurring)
+        return Cached([group for _, group in groups], entries, found.dealt, classes, tree)
 
     run.at_hand.keep(node, submit(target, kept))
 
@@ -35,20 +40,3 @@ def _check_unchanged(run: RunContext, found: Found, tree: Tree) -> None:
             f"the cache {found.node.name or found.node.mark.number} was lost with its workers, and what it was "
             "computed from has changed since: cache() it again"
         )
-
-
-def _kept(
-    run: RunContext,
-    target: Target,
-    attempt: int,
-    *,
-    dealt: bool,
-    tree: Tree | FingerprintError | None,
-) -> Cached:
-    """Compute partitions and keep them where they are."""
-    made = lowered(run, target, attempt)
-    (groups,) = made.groups
-    entries = run.scheduler().keep(made.graph, [key for key, _ in groups])
-    occurring = run.scheduler().compute(*asking_for_classes(entries))
-    classes = frozenset[tuple[str, str]]().union(*occurring)
-    return Cached([group for _, group in groups], entries, dealt, classes, tree)

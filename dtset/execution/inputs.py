@@ -72,7 +72,6 @@ class LoadInput:
         )
 
     def _batches(self, scope: Scope) -> Batches:
-        """Batches of one partition."""
         return read_elements(
             scope.settings.store,
             self.name,

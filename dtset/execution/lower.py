@@ -103,7 +103,7 @@ class _Reading:
 
     name: str
     input_of: Callable[[Sequence[int]], Input]
-    upstream_of: Callable[[Sequence[int]], Sequence[Key]]
+    upstream_of: Callable[[Sequence[int]], Sequence[Key]] = lambda _: ()
     groups: Sequence[Sequence[int]] | None = None
     callers: tuple[tuple[str, int], ...] = ()
 
@@ -124,19 +124,9 @@ def lower(
     threads: int,
     tasks_per_thread: int,
 ) -> Lowered:
-    """Make the Dask graph of what an action wants.
-
-    Nothing above the nodes that are at hand becomes part of the graph.
-    """
-    lowering = _Lowering(
-        at_hand=at_hand,
-        spec_of=spec_of,
-        settings=settings,
-        threads=threads,
-        tasks=threads * tasks_per_thread,
-        shipment=target.shipment,
-        files=target.files,
-    )
+    """Make the Dask graph of what an action wants, of which nothing above the nodes at hand becomes part."""
+    tasks = threads * tasks_per_thread
+    lowering = _Lowering(target, at_hand, spec_of, settings, threads, tasks)
     # From the sources on: a plan may be deeper than a stack.
     ends = [want.node for want in target.wants]
     needed = topological(*ends, until=lambda node: node.mark in at_hand)
@@ -156,16 +146,10 @@ def lower(
         if is_fan_out or depth > _ZIPS_IN_A_STACK:
             lowering.readings[node.mark] = lowering.fan_out(node)
         depths[node.mark] = 0 if node.mark in lowering.readings else depth
-    groups = [
-        lowering.stage(
-            want.node,
-            want.output,
-            want.partitions,
-            lowering.tasks,
-            f"{want.node.mark.number}-{number}" if number else None,
-        )
-        for number, want in enumerate(target.wants)
-    ]
+    groups = []
+    for number, want in enumerate(target.wants):
+        part = f"{want.node.mark.number}-{number}" if number else None
+        groups.append(lowering.stage(want.node, want.output, want.partitions, tasks, part))
     has_exchange = any(isinstance(node, Exchange) for node in needed)
     return Lowered(lowering.graph, groups, settings, has_exchange)
 
@@ -183,13 +167,12 @@ def asking_for_classes(entries: Mapping[Key, Any]) -> tuple[Graph, list[Key]]:
 class _Lowering:
     """A graph in the making."""
 
+    target: Target
     at_hand: Whereabouts
     spec_of: Callable[[Node], CallSpec[Any]]
     settings: TaskSettings
     threads: int
     tasks: int
-    shipment: Shipment | StoredShipment
-    files: tuple[ExpectedFiles, ...]
     graph: Graph = field(default_factory=dict)
     readings: dict[Mark, _Reading] = field(default_factory=dict)
     # Of each operator in the graph, the side inputs.
@@ -203,10 +186,7 @@ class _Lowering:
         tasks: int,
         part: str | None = None,
     ) -> list[tuple[Key, Sequence[int]]]:
-        """Add the tasks of the stage that ends at a node; return their keys and partitions.
-
-        `part` tells it from other stages that end there.
-        """
+        """Add the tasks of the stage that ends at a node, the `part` telling it from others; return keys and partitions."""
         reading, steps = self.chain(node)
         return self.add(reading, steps, output, partitions, tasks, part or str(node.mark.number))
 
@@ -229,7 +209,6 @@ class _Lowering:
         tasks: int,
         part: str,
     ) -> list[tuple[Key, Sequence[int]]]:
-        """Add the tasks of a stage; return their keys and partitions."""
         groups = reading.groups or grouped(partitions, tasks)
         wanted = set(partitions)
         last = type(output).__name__.removesuffix("Output").lower()
@@ -241,7 +220,8 @@ class _Lowering:
             own = [partition for partition in group if partition in wanted]
             if not own:
                 continue
-            key: Key = (name, _rank(index, len(groups)))
+            # Of tasks that nothing else tells apart, Dask begins with the last in the alphabet.
+            key: Key = (name, f"{len(groups) - 1 - index:05d}")
             callers = (
                 *reading.callers,
                 *((caller, 0) for caller in [*(s.key for s in steps), *sending]),
@@ -255,7 +235,7 @@ class _Lowering:
                 reading.input_of(own),
                 tuple(steps),
                 output,
-                self.files,
+                self.target.files,
                 tuple(side for side, _ in beside),
             )
             upstream = [*reading.upstream_of(own), *(each for _, read in beside for each in read)]
@@ -265,7 +245,7 @@ class _Lowering:
                 self.settings,
                 stage,
                 own,
-                self.shipment,
+                self.target.shipment,
                 *map(TaskRef, upstream),
             )
             keys.append((key, own))
@@ -291,7 +271,7 @@ class _Lowering:
         at_hand = self.at_hand.get(node.mark)
         name = node.operator.name
         if isinstance(at_hand, LoadInput | BlockInput):
-            return _Reading(name, at_hand.of, _nothing)
+            return _Reading(name, at_hand.of)
         if isinstance(at_hand, GraphSource):
             added = partial(at_hand.reading, f"{name}-{node.mark.number}", graph=self.graph)
             return _Reading(name, GraphInput, added)
@@ -303,7 +283,7 @@ class _Lowering:
             return self.zipped(node, spec)
         self.sides[spec.key] = node.sides
         source = SourceInput(spec)
-        return _Reading(name, lambda _: source, _nothing, callers=((spec.key, 0),))
+        return _Reading(name, lambda _: source, callers=((spec.key, 0),))
 
     def zipped(self, node: Zip, spec: CallSpec[Any]) -> _Reading:
         """Where the elements of partitions put together come from: all that is above them runs in the same task."""
@@ -380,7 +360,6 @@ class _Lowering:
         *,
         is_last: bool,
     ) -> _Reading:
-        """Where the elements of what was sent come from."""
         reached = [
             {parent_of(source, sources, targets) for source in group}
             if spec.operator.is_merging
@@ -421,19 +400,6 @@ def _blocks(name: str, made: Sequence[tuple[Key, Sequence[int]]]) -> _Reading:
         return [key for key, group in made if not wanted.isdisjoint(group)]
 
     return _Reading(name, lambda _: BlockInput(), upstream_of, [group for _, group in made])
-
-
-def _rank(index: int, groups: int) -> str:
-    """Name of a group that makes Dask run the first ones first.
-
-    Among tasks that nothing else tells apart, Dask begins with the last in the alphabet.
-    """
-    return f"{groups - 1 - index:05d}"
-
-
-def _nothing(partitions: Sequence[int]) -> Sequence[Key]:
-    """Keys that a stage without an upstream depends on."""
-    return ()
 
 
 def _task_name(labels: Sequence[str]) -> str:

@@ -55,7 +55,6 @@ class PersistOutput:
         return Committed(generation, part)
 
     def _written(self, batches: Batches, scope: Scope, path: str) -> Part:
-        """Write an attempt at a partition."""
         settings = scope.settings
         attempt = uuid.uuid4().hex[:12]
         began = time.perf_counter()

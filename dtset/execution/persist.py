@@ -81,7 +81,6 @@ def persist_together(
 
 
 def _noted(run: RunContext, node: Stored, persisted: Persisted, began: float) -> None:
-    """Take note of a persist that is there."""
     # Whatever another program, or another persist of the same, called it.
     persisted = replace(persisted, manifest=replace(persisted.manifest, name=title(node)))
     run.at_hand.take(node, persisted)
@@ -89,7 +88,6 @@ def _noted(run: RunContext, node: Stored, persisted: Persisted, began: float) ->
 
 
 def _is_as_packed(run: RunContext, found: Found) -> bool:
-    """Whether what was packed is what was fingerprinted."""
     tree = found.tree
     if not isinstance(tree, Tree):
         return True
@@ -122,7 +120,6 @@ def _packed(
 
 
 def _work(found: Found) -> _Work:
-    """What is missing of a persist."""
     node, missed, generation = found.node, found.missed, found.generation
     fingerprint = uuid.uuid4().hex * 2 if missed is None else missed.fingerprint
     parts = dict(found.resolution.parts) if isinstance(found.resolution, Miss) else {}
@@ -149,7 +146,6 @@ def _committed(
     why: str | None,
     began: float,
 ) -> Persisted:
-    """Commit a persist, all of which is in the store."""
     node, parts = work.node, {**work.parts, **new}
     manifest = Manifest(
         job_id=run.index.job_id,

@@ -47,10 +47,7 @@ class PersistPreview:
 
 @dataclass(frozen=True, repr=False)
 class RunPlan:
-    """What the persists of a flow would find, in the order in which they would be run.
-
-    Its text, which notebooks show too, has a line for each.
-    """
+    """What the persists of a flow would find, in the order in which they would be run; as text, a line for each."""
 
     target: str
     persists: tuple[PersistPreview, ...]
@@ -74,7 +71,6 @@ def preview(resolved: Resolved, explain: Callable[..., Reason]) -> RunPlan:
 
 
 def _of_persist(found: Found, explain: Callable[..., Reason]) -> PersistPreview:
-    """Say what was found of one persist."""
     if found.state is State.DONE and found.persisted is not None:
         done, manifest = found.persisted, found.persisted.manifest
         state = State.HIT if done.hit is True else State.DONE

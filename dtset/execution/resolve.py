@@ -141,10 +141,7 @@ class Resolved:
 
     @property
     def pending(self) -> list[Found]:
-        """What is not at hand yet: hits that can be taken over as they are, and what can be computed after them.
-
-        Nothing that depends on what is to be computed first is among them.
-        """
+        """What is not at hand yet and depends on nothing that is to be computed first: hits, and what comes after them."""
         return [
             found for found in self.stored if found.state is not State.DONE and not found.depends_on
         ]
@@ -198,8 +195,6 @@ def _reads_a_cache_whole(node: Node) -> bool:
 
 @dataclass
 class _Walk:
-    """A walk over a plan, from its sources down."""
-
     at_hand: AtHand
     index: Index
     wanted: Collection[Mark]
@@ -227,7 +222,6 @@ class _Walk:
             self._take_fingerprint(node)
 
     def look_at(self, node: Stored) -> Found:
-        """Find what there is of a persist or a cache."""
         if self.at_hand.has(node):
             found = self._at_hand(node)
         elif node.durable:
@@ -240,7 +234,6 @@ class _Walk:
         return self.stored[-1]
 
     def _at_hand(self, node: Stored) -> Found:
-        """Take note of what is at hand."""
         cached = self.at_hand.cached.get(node.mark)
         if cached is not None and cached.dealt:
             self._dealt.add(node.mark)
@@ -250,7 +243,6 @@ class _Walk:
         return Found(node, State.DONE, self._ahead, persisted=persisted)
 
     def _cache(self, node: Stored) -> Found:
-        """Take note of a cache that is to be computed."""
         (input_,) = node.inputs
         waits, dealt = self._names(node.inputs), self._is_dealt(node)
         self._waits[node.mark] = (*waits, f"the cache of {described(through_links(input_))}")
@@ -284,7 +276,6 @@ class _Walk:
         return found
 
     def _looked_up(self, node: Stored) -> Found:
-        """Look up a persist whose input has a fingerprint, or has an error for one."""
         tree = self.trees[node.inputs[0].mark]
         if isinstance(tree, FingerprintError):
             return Found(node, State.MISS, tree=tree)

@@ -40,22 +40,17 @@ class Run:
         functions: Mapping[str, object] | None = None,
         expected: str | None = None,
     ) -> dict[int, Any]:
-        """Carry out an action on some or all partitions; return what its output gave for each.
-
-        What is `expected` is the fingerprint that what is packed has to have.
-        """
+        """Carry out an action on some or all partitions, of the `expected` fingerprint; return what its output gave for each."""
         resolved = self.prepare(node)
         wanted = range(node.parallelism) if partitions is None else partitions
         want = Want(node, output, wanted)
         target = packed(self.context, resolved, want, functions=functions)
-        if expected is not None and expected != self._fingerprint(node):
+        index = self.context.index
+        if expected is not None and index.fingerprint(node, self.at_hand).digest != expected:
             raise DTSetError(
                 f"what {described(node)} is computed from has changed while it was packed for the workers: run it again"
             )
         return self._submit(target, partial(computed, self.context))[0]
-
-    def _fingerprint(self, node: Node) -> str:
-        return self.context.index.fingerprint(node, self.at_hand).digest
 
     def prepare(self, node: Node) -> Resolved:
         """Run the persists and caches that a node depends on, and the node where it is one; return what is at hand then.
@@ -102,7 +97,6 @@ class Run:
         return self.context.resubmission.submitted(attempt)
 
     def _bring_back(self, *nodes: Node) -> None:
-        """Compute caches again that were lost with their workers."""
         cached, lost = self.at_hand.cached, self.context.scheduler().lost
         for each in topological(*nodes, until=self.at_hand.has):
             if each.mark in cached and lost(cached[each.mark].entries.values()):

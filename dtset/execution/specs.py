@@ -30,7 +30,7 @@ def spec_of(node: Node, job_id: str, digest: str) -> CallSpec[Any]:
         },
         params=node.params,
         attempts=node.attempts,
-        content=_content(node),
+        content=through_links(node.inputs[0]).operator.content if node.inputs else Content.ELEMENTS,
     )
 
 
@@ -75,8 +75,3 @@ def sees_ctx(node: Node) -> bool:
 
 def _signature(key: str, function: UserFunction) -> Signature:
     return Signature(key, function.form, function.takes_ctx, function.is_async)
-
-
-def _content(node: Node) -> Content:
-    """What the input of an operator holds, seen through links."""
-    return through_links(node.inputs[0]).operator.content if node.inputs else Content.ELEMENTS

@@ -1,4 +1,4 @@
-"""What an action wants: packed with the user's code as it is now, lowered, and computed."""
+"""What an action wants: packed with the user's code as it is now, lowered, computed, and submitted again where it was lost."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from typing import Any, Protocol, TypeVar
 
 from dtset.checkpoint.explain import Missed
 from dtset.checkpoint.layout import run_path
-from dtset.exchange.deal import common_deal
+from dtset.errors import DTSetError
+from dtset.exchange.deal import DealChangedError, common_deal
 from dtset.execution.at_hand import AtHand, Cached, Persisted
 from dtset.execution.code import sent
 from dtset.execution.data.graph_source import GraphSource
 from dtset.execution.data.inline import SequenceSource, inlined
 from dtset.execution.exchange.stretches import forget_exchanges
 from dtset.execution.expected_files import ExpectedFiles
+from dtset.execution.forwarding.failures import TaskFailedError
 from dtset.execution.forwarding.logs import driver_logging
 from dtset.execution.inputs import BlockInput, LoadInput
 from dtset.execution.lower import Given, Lowered, Target, Want, lower
 from dtset.execution.resolve import Index, Resolved
-from dtset.execution.resubmit import Resubmission
-from dtset.execution.schedulers.scheduler import Scheduler
+from dtset.execution.schedulers.scheduler import Scheduler, WorkersLostError
+from dtset.execution.schedulers.waiting import SchedulerLostError, WorkersGoneError
 from dtset.execution.shipping import ship
 from dtset.execution.specs import function_key, spec_of
 from dtset.execution.stage import GroupResult, TaskSettings
@@ -31,6 +33,47 @@ from dtset.plan.nodes import Mark, Node, Source, Stored, topological
 from dtset.plan.user_function import is_async
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Resubmission:
+    """How often what was lost is submitted again."""
+
+    most: int
+    restarting: str
+
+    def submitted(self, submit: Callable[[int], _T]) -> _T:
+        """Submit, and submit again what was lost with its workers, given the number of the attempt.
+
+        What was committed in between is not computed again: tasks look for their partitions' records.
+        """
+        for attempt in count():
+            try:
+                return submit(attempt)
+            except TaskFailedError as failure:
+                error = failure.unpack()
+                break
+            except SchedulerLostError as lost:
+                raise DTSetError(
+                    f"the Dask scheduler does not answer any more: {lost}. {self.restarting}"
+                ) from lost
+            except WorkersGoneError as gone:
+                raise DTSetError(f"{gone}. {self.restarting}") from gone
+            except DealChangedError as changed:
+                if attempt >= self.most:
+                    raise DTSetError(
+                        f"what is above an exchange gave something else each time it ran again: {changed}. Persist or "
+                        "cache it above the exchange, or make it depend on nothing but its input and ctx.random"
+                    ) from changed
+            except WorkersLostError as lost:
+                if attempt >= self.most:
+                    raise DTSetError(
+                        f"tasks were lost with their workers {attempt + 1} times: {lost}. "
+                        "The cause is often too little memory for a partition; the logs of the workers say more. "
+                        f"{self.restarting}"
+                    ) from lost
+        # Raised here, it keeps the cause that it had.
+        raise error
 
 
 @dataclass(frozen=True, eq=False)

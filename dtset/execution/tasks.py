@@ -104,7 +104,6 @@ def together(*groups: GroupResult) -> GroupResult:
 
 
 def _begin(stage: Stage, program: Program, upstream: Sequence[Any]) -> _Begun:
-    """Open the input of a stage, and its side inputs."""
     own = len(upstream) - sum(side.count for side in stage.sides)
     main = stage.input.open(upstream[:own])
     sides = opened_sides(stage.sides, upstream[own:])

@@ -27,10 +27,7 @@ _GROWTH = 4
 
 
 def elements(run: Run, node: Node) -> Iterator[Any]:
-    """All elements of a node, in the order of its partitions.
-
-    Those of a persisted TSet are read here, without a task.
-    """
+    """All elements of a node, in the order of its partitions; those of a persisted TSet are read here, without a task."""
     if isinstance(node, Stored) and node.durable:
         run.prepare(node)
         yield from _stored_elements(run, run.at_hand.persisted[node.mark].manifest)
@@ -101,13 +98,11 @@ def visit(
 
 
 def _stored_elements(run: Run, manifest: Manifest) -> Iterator[Any]:
-    """Elements of a committed TSet."""
     for part in manifest.parts:
         yield from rows_of(_stored_batches(run, manifest, part))
 
 
 def _stored_batches(run: Run, manifest: Manifest, part: Part) -> Iterator[Batch]:
-    """Batches of a committed partition."""
     return read_elements(
         run.context.index.store,
         manifest.name,
@@ -119,7 +114,6 @@ def _stored_batches(run: Run, manifest: Manifest, part: Part) -> Iterator[Batch]
 
 
 def _decoded(blocks: list[bytes]) -> Iterator[Any]:
-    """Elements of encoded blocks, with the driver's own classes."""
     return rows_of(_batches(blocks))
 
 

@@ -12,27 +12,30 @@ from functools import partial
 from itertools import groupby
 from typing import Any, Protocol, TypeGuard, TypeVar
 
-from dtset.checkpoint.clear import delete_tset
 from dtset.checkpoint.explain import Missed
 from dtset.checkpoint.job import Job, find_job
 from dtset.checkpoint.journal import Journal
-from dtset.checkpoint.manifest import Manifest
+from dtset.checkpoint.manifest import Manifest, delete_tset
 from dtset.checkpoint.recorder import RunRecorder
 from dtset.checkpoint.runs import new_run_id
 from dtset.checkpoint.state import State
-from dtset.diagnostics.banner import banner, environment_lines, miss_line, persist_line
-from dtset.diagnostics.console import attach_console
+from dtset.diagnostics.banner import (
+    attach_console,
+    banner,
+    environment_lines,
+    miss_line,
+    persist_line,
+)
 from dtset.errors import ConfigurationError, UsageError
 from dtset.execution.at_hand import Persisted
 from dtset.execution.data.inline import SequenceSource, snapshot
 from dtset.execution.export import Export, exported, kept_elsewhere
 from dtset.execution.preview import RunPlan, preview
 from dtset.execution.resolve import Index
-from dtset.execution.resubmit import Resubmission
 from dtset.execution.run import Run
 from dtset.execution.schedulers.cluster import choose_cluster
 from dtset.execution.stage import TaskSettings
-from dtset.execution.submit import RunContext
+from dtset.execution.submit import Resubmission, RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
 from dtset.execution.workers.parent_watch import end_with
 from dtset.io.writing import Target
@@ -42,19 +45,9 @@ from dtset.operators.operator import Action
 from dtset.plan.attempts import Attempts
 from dtset.plan.nodes import Node, Stored, snapshot_of_sides
 from dtset.plan.user_function import UserFunction
-from dtset.session import actions
+from dtset.session import actions, process
 from dtset.session.main_module import show_main
 from dtset.session.options import Options
-from dtset.session.process import (
-    BegunRun,
-    how_to_restart,
-    is_reimported,
-    report,
-    state_after,
-    this_program,
-    uncaught,
-    versions,
-)
 from dtset.session.writing import write
 from dtset.storage.batch import Batch
 from dtset.storage.local_store import local_path
@@ -77,8 +70,6 @@ _P = TypeVar("_P", bound=Pending)
 
 
 class _PendingNode(Pending, Protocol):
-    """What a lazy persist or cache has prepared."""
-
     _node: Node
 
 
@@ -101,7 +92,7 @@ class Session:
         self.name, self.job_id, self.config = options.name, options.job_id, options.config
         self.checkpointing = options.checkpointing
         # Known now: when the interpreter ends, it has forgotten the script.
-        self._program = this_program(self.job_id)
+        self._program = process.this_program(self.job_id)
         self.waiting: list[Pending] = []
         self._has_loops = False
         run_id = new_run_id()
@@ -133,7 +124,7 @@ class Session:
                 tasks_per_thread=options.tasks_per_thread,
                 resubmission=Resubmission(
                     options.resubmissions,
-                    how_to_restart(self._program, self.job_id, self._store.url),
+                    process.how_to_restart(self._program, self.job_id, self._store.url),
                 ),
                 on_miss=self._miss_noted,
                 on_persist=self._persist_noted,
@@ -184,18 +175,20 @@ class Session:
                 name=self.name,
                 parallelism=self.parallelism,
                 created=time.time(),
-                versions=versions(),
+                versions=process.versions(),
             ),
             run_id,
             self._program,
             exclusive=options.exclusive,
             interval=options.interval,
             timeout=options.timeout,
-            recorded=not is_reimported(),
+            recorded=not process.is_reimported(),
         )
         self.cluster.spares_this_process = self._recorder.has_died
         remove_left_folders()
-        report(BegunRun(self.job_id, run_id, local_path(options.url) or options.url))
+        process.report(
+            process.BegunRun(self.job_id, run_id, local_path(options.url) or options.url)
+        )
 
     # What waits ---------------------------------------------------------------------------------
 
@@ -415,7 +408,7 @@ class Session:
     def _close_at_exit(self) -> None:
         """Close when the interpreter ends: an uncaught exception is known to it."""
         if os.getpid() == self._process:
-            self.close(state_after(uncaught(self._program)))
+            self.close(process.state_after(process.uncaught(self._program)))
 
     def _coroutines_noted(self) -> None:
         self._has_loops = True

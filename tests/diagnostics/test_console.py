@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dtset.diagnostics.console import attach_console
+from dtset.diagnostics.banner import attach_console
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 import pytest
 
-from dtset.diagnostics.amounts import bytes_text, seconds_text
-from dtset.diagnostics.printable import printable
+from dtset.diagnostics.amounts import bytes_text, printable, seconds_text
 
 
 @pytest.mark.parametrize(("number", "said"), [(17, "17 B"), (1_500_000, "1.43 MiB")])

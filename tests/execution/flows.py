@@ -10,11 +10,10 @@ import dask
 from dtset.checkpoint.job import Job, open_job
 from dtset.execution.outputs import BlockOutput
 from dtset.execution.resolve import Index
-from dtset.execution.resubmit import Resubmission
 from dtset.execution.run import Run
 from dtset.execution.schedulers.scheduler import LocalScheduler
 from dtset.execution.stage import TaskSettings
-from dtset.execution.submit import RunContext
+from dtset.execution.submit import Resubmission, RunContext
 from dtset.operators.elementwise import MAP, MAP_TO_TUPLE
 from dtset.operators.operator import function_of
 from dtset.operators.reductions import KEYED_REDUCE

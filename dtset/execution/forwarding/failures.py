@@ -74,7 +74,6 @@ class TaskFailedError(Exception):
         return made[0]
 
     def _make(self, number: int, made: dict[int | None, BaseException]) -> BaseException:
-        """Make an exception again, after the members of its group."""
         if number not in made:
             packed_error = self._errors[number]
             members = [self._make(each, made) for each in packed_error.members]
@@ -87,7 +86,6 @@ class TaskFailedError(Exception):
 
 
 def _arrived(text: str, errors: Sequence[_Packed], frames: Sequence[_Frames]) -> TaskFailedError:
-    """Make a `TaskFailedError` that came from another process."""
     return TaskFailedError(text, errors, [_traceback(each) for each in frames])
 
 
@@ -324,7 +322,6 @@ def _shortened(found: TracebackType | None) -> TracebackType | None:
 
 
 def _frames(found: TracebackType | None) -> Iterator[tuple[str, str, int, str]]:
-    """What is printed of a traceback's frames."""
     while found is not None:
         code = found.tb_frame.f_code
         module = found.tb_frame.f_globals.get("__name__", "")

@@ -11,10 +11,7 @@ _before: dict[logging.Logger, int] = {}
 
 
 def silenced() -> AbstractContextManager[None]:
-    """Let Dask log nothing: what happens to workers of ours is said in words of ours.
-
-    Dask's own clusters do the same with the logs of the process they are started in.
-    """
+    """Let Dask log nothing, as its own clusters do: what happens to workers of ours is said in words of ours."""
     return _silence.made(_be_silent)
 
 

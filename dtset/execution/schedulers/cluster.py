@@ -160,7 +160,6 @@ def _current_client() -> Any:
 
 
 def _given(cluster: Any) -> Cluster:
-    """Cluster that the user or the configuration names."""
     if isinstance(cluster, str):
         if cluster in _DASK_SCHEDULERS:
             return _of_dask(cluster)

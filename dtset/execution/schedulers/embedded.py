@@ -161,7 +161,6 @@ class EmbeddedScheduler:
             raise
 
     def _run_here(self, flow: _Flow, keys: Sequence[Key]) -> None:
-        """Run a graph in this process, as far as it goes."""
         ended = threading.Event()
         watch = threading.Thread(
             target=self._watch, args=(flow, ended), name="dtset-watch", daemon=True
@@ -389,7 +388,6 @@ class _Flow:
         return order
 
     def _free(self, awaited: set[Key]) -> list[Key]:
-        """Tasks left that do not depend on some others."""
         waiting, free = set(awaited), list[Key]()
         for key in self._left():
             if key in waiting or waiting.intersection(_read_by(self._graph[key])):

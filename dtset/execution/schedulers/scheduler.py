@@ -107,10 +107,7 @@ class LocalScheduler:
 
 
 class DistributedScheduler:
-    """A cluster of Dask's, reached through a client.
-
-    The run's ID names the topic under which workers send what user functions print.
-    """
+    """A cluster of Dask's, reached through a client; the run's ID names the topic of what user functions print."""
 
     concurrent = True
 

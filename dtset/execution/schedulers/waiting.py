@@ -163,7 +163,6 @@ async def _greeted(client: Client, address: str) -> None:
 
 
 def _is_refused(error: BaseException | None) -> bool:
-    """Whether nobody listens at an address."""
     while error is not None:
         if isinstance(error, ConnectionRefusedError | FileNotFoundError):
             return True

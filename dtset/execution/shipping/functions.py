@@ -9,10 +9,7 @@ Reduced = tuple[Any, ...]
 
 
 class Cell:
-    """Handle on a closure cell, sent empty: the functions that share it fill it later.
-
-    A function that closes over itself could not be sent otherwise.
-    """
+    """Handle on a closure cell, sent empty and filled by the functions that share it, as one may close over itself."""
 
     __slots__ = ("cell",)
 

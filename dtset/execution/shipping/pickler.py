@@ -14,17 +14,11 @@ from typing import Any, ClassVar
 
 import cloudpickle
 
-from dtset.execution.shipping import loading
+from dtset.execution.shipping import loading, wrappers
 from dtset.execution.shipping.absent import Absent
 from dtset.execution.shipping.classes import reduce_class, reduce_enum_member
 from dtset.execution.shipping.functions import Cell, Reduced, reduce_cell, reduce_function
 from dtset.execution.shipping.survey import Binding, Path, Space, Survey
-from dtset.execution.shipping.wrappers import (
-    REDUCERS,
-    is_dispatcher,
-    reduce_descriptor,
-    reduce_dispatcher,
-)
 from dtset.fingerprint.origin import HEAP_TYPE
 
 _TYPE_NAMES = {kind: name for name, kind in vars(types).items() if type(kind) is type}
@@ -115,7 +109,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return marshal.loads, (marshal.dumps(obj, 2),)
         if kind is types.CellType:
             return reduce_cell(obj, self._cells)
-        reducer = REDUCERS.get(kind)
+        reducer = wrappers.REDUCERS.get(kind)
         if reducer is not None:
             if self._is_installed(obj):
                 return NotImplemented
@@ -129,8 +123,8 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         if self._is_installed(function):
             return NotImplemented
         self._keep_name(function)
-        if is_dispatcher(function):
-            return reduce_dispatcher(function)
+        if wrappers.is_dispatcher(function):
+            return wrappers.reduce_dispatcher(function)
         self._survey.function(function, self.path)
         return reduce_function(function, self._survey.home(function.__globals__), self._cells)
 
@@ -170,7 +164,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         if isinstance(obj, enum.Enum):
             return reduce_enum_member(obj)
         if isinstance(obj, (property, classmethod, staticmethod)):
-            return reduce_descriptor(obj)
+            return wrappers.reduce_descriptor(obj)
         reduced = obj.__reduce_ex__(5)
         if isinstance(reduced, str) and self._is_installed(obj):
             return NotImplemented
@@ -199,7 +193,6 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 def _lookup(module: str, qualname: str) -> object:
-    """What the driver finds by a name."""
     try:
         return attrgetter(qualname)(sys.modules.get(module))
     except AttributeError:

@@ -6,17 +6,16 @@ import hashlib
 import io
 import pickle
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from dtset.errors import CodeMismatchError, DTSetError, FingerprintError
 from dtset.execution.shipping import loading
 from dtset.execution.shipping.culprit import path_to_culprit
-from dtset.execution.shipping.order import PLAIN, loading_order
 from dtset.execution.shipping.pickler import ByValuePickler, Named
-from dtset.execution.shipping.survey import Binding, Survey
+from dtset.execution.shipping.survey import Binding, Key, Survey
 
 FORMAT = 1
 _OURS = ("dtset", "distributed")
@@ -37,10 +36,7 @@ def ship(
     classes: Iterable[tuple[str, str]] = (),
     distributions: Mapping[str, str] | None = None,
 ) -> Shipment:
-    """Pack functions and other objects with all the user's code that they reach.
-
-    `classes` are those that stored data refer to, by module and qualified name.
-    """
+    """Pack objects with all the user's code that they reach, and the `classes` that stored data refer to by name."""
     roots = [Named(key, value) for key, value in objects.items()]
     survey = _survey(roots, sorted(set(classes)))
     data = _pack(roots, survey)
@@ -50,8 +46,6 @@ def ship(
 
 
 class _Nowhere:
-    """A file that keeps nothing."""
-
     def write(self, data: Any) -> int:
         return len(data)
 
@@ -187,3 +181,72 @@ def load(data: bytes) -> loading.Loader:
     loader = loading.Loader(records, reads_modules)
     loader.load(body, submodules)
     return loader
+
+
+PLAIN = (str, bytes, int, float, complex, bool, type(None), ModuleType)
+
+
+def loading_order(survey: Survey) -> list[Binding]:
+    """Plain values, then code, then other values, each after what its classes' code reads."""
+    places = {
+        space.index: {name: place for place, name in enumerate(space.globals)}
+        for space in survey.spaces.values()
+    }
+
+    def rank(binding: Binding) -> tuple[int, int, int]:
+        index = binding.space.index
+        return _phase(binding.value), -index, places[index].get(binding.name, 0)
+
+    defined = sorted(survey.bindings.values(), key=rank)
+    early = [binding for binding in defined if _phase(binding.value) < 2]
+    return early + _after_their_needs([b for b in defined if _phase(b.value) == 2], survey)
+
+
+def _phase(value: object) -> int:
+    if isinstance(value, PLAIN):
+        return 0
+    return 1 if isinstance(value, (FunctionType, type)) else 2
+
+
+def _after_their_needs(bindings: list[Binding], survey: Survey) -> list[Binding]:
+    """Depth first through what code reads; only values with a phase of their own are kept."""
+    done: dict[Key, Binding] = {}
+    seen: set[Key] = set()
+    for start in bindings:
+        stack: list[tuple[Key, Iterator[Key]]] = []
+        _enter(start.key, survey, seen, stack)
+        while stack:
+            key, needs = stack[-1]
+            for need in needs:
+                if _enter(need, survey, seen, stack):
+                    break
+            else:
+                stack.pop()
+                done[key] = survey.bindings[key]
+    return [binding for binding in done.values() if _phase(binding.value) == 2]
+
+
+def _enter(
+    key: Key, survey: Survey, seen: set[Key], stack: list[tuple[Key, Iterator[Key]]]
+) -> bool:
+    if key in seen or key not in survey.bindings:
+        return False
+    seen.add(key)
+    stack.append((key, iter(_needs(survey.bindings[key], survey))))
+    return True
+
+
+def _needs(binding: Binding, survey: Survey) -> Iterable[Key]:
+    """Keys of the bindings that code run while a value is built, or called by it, may read."""
+    value = binding.value
+    code: list[Any] = [value]
+    classes = [value] if isinstance(value, type) else survey.instances.get(binding.key, ())
+    for cls in classes:
+        for base in cls.__mro__:
+            code.extend(vars(base).values())
+    for member in code:
+        function = getattr(member, "__func__", member) if type(member) in _WRAPPED else member
+        yield from survey.reads.get(id(function), ())
+
+
+_WRAPPED = (staticmethod, classmethod)

@@ -127,7 +127,6 @@ def _processes() -> dict[int, tuple[int, int]]:
 
 
 def _resident(pid: int) -> int:
-    """Bytes of memory that a process holds, 0 if it has ended."""
     fields = _read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
 

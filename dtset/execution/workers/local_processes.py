@@ -244,7 +244,6 @@ class LocalProcesses:
         return os.path.join(self._sockets, name)
 
     def _start_keeper(self) -> None:
-        """Start a keeper and, by it, the workers."""
         first = self._keeper is None
         self._keeper = keeper = _Keeper({self._folder, self._sockets}, *self._surroundings)
         if first:
@@ -283,7 +282,6 @@ class LocalProcesses:
             self._keeper.tell(number, command, argument)
 
     def _is_decided(self) -> bool:
-        """Whether it is known which workers there are."""
         up = all(each.address or each.given_up for each in self._workers.values())
         return self._closed or self.why_none is not None or up
 

@@ -1,7 +1,4 @@
-"""A process that ends when the one that started it is gone.
-
-A command line that was killed ends nothing; without this, the script that it started would run on.
-"""
+"""A process that ends when the one that started it is gone: a command line that was killed ends nothing."""
 
 from __future__ import annotations
 
