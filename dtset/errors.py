@@ -25,25 +25,6 @@ traceback, and gets a note that says where in the flow it was raised.
 
 from __future__ import annotations
 
-__all__ = [
-    "CodeMismatchError",
-    "ConfigurationError",
-    "CorruptCheckpointError",
-    "DTSetError",
-    "EmptyTSetError",
-    "FingerprintError",
-    "JobNotFoundError",
-    "JobRunningError",
-    "ReadOnlyStoreError",
-    "SourceChangedError",
-    "StaleVariablesError",
-    "StoreError",
-    "StoreNotSharedError",
-    "TSetNotFoundError",
-    "UntrustedCheckpointError",
-    "UsageError",
-]
-
 
 class DTSetError(Exception):
     """Base of all errors that dtset itself raises."""

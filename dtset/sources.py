@@ -9,20 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 from dtset.errors import ConfigurationError, FingerprintError, UsageError
 from dtset.fingerprint import fingerprint
 from dtset.io.function_files import function_files
+from dtset.operators import sources
 from dtset.operators.operator import Reader, function_of
-from dtset.operators.sources import (
-    CREATE_KEYED_SOURCE,
-    CREATE_SOURCE,
-    FROM_BAG,
-    FROM_DATAFRAME,
-    FROM_DELAYED,
-    FROM_NUMPY,
-    PARALLELIZE,
-    RANGE,
-    READ_TEXT,
-    READ_ZARR,
-    RangeSource,
-)
 from dtset.plan.nodes import Source, SourceData
 from dtset.plan.rows import rows_of_frame
 from dtset.session.arguments import a_mapping, a_number
@@ -80,7 +68,7 @@ class Sources:
         >>> env.create_source(lambda ctx: range(ctx.index), 3).collect()
         [0, 0, 1]
         """
-        node = self._function_source(CREATE_SOURCE, source_func, parallelism, depends_on)
+        node = self._function_source(sources.CREATE_SOURCE, source_func, parallelism, depends_on)
         return TSet(self._session, node)
 
     def create_keyed_source(
@@ -91,7 +79,9 @@ class Sources:
         depends_on: Urls | None = None,
     ) -> KeyedTSet[K, V]:
         """Make a KeyedTSet from a source of the user's that gives ``(key, value)`` pairs: as `create_source`."""
-        node = self._function_source(CREATE_KEYED_SOURCE, source_func, parallelism, depends_on)
+        node = self._function_source(
+            sources.CREATE_KEYED_SOURCE, source_func, parallelism, depends_on
+        )
         return KeyedTSet(self._session, node)
 
     @overload
@@ -161,8 +151,8 @@ class Sources:
             numbers = range(start) if stop is None else range(start, stop, step)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"range({start!r}, {stop!r}, {step!r}): {error}") from error
-        data = RangeSource(numbers.start, numbers.stop, numbers.step)
-        return TSet(self._session, self._source(RANGE, data, parallelism))
+        data = sources.RangeSource(numbers.start, numbers.stop, numbers.step)
+        return TSet(self._session, self._source(sources.RANGE, data, parallelism))
 
     def read_text(
         self,
@@ -203,7 +193,9 @@ class Sources:
         partitions = self._partitions(parallelism)
         options = a_mapping("storage_options", storage_options)
         data = text_source(urlpath, partitions, encoding, errors, options)
-        return TSet(self._session, Source(operator=READ_TEXT, data=data, parallelism=partitions))
+        return TSet(
+            self._session, Source(operator=sources.READ_TEXT, data=data, parallelism=partitions)
+        )
 
     def read_zarr(
         self,
@@ -234,7 +226,7 @@ class Sources:
         from dtset.io.zarr_arrays import zarr_source
 
         data = zarr_source(url, a_mapping("storage_options", storage_options))
-        return TSet(self._session, self._source(READ_ZARR, data, parallelism))
+        return TSet(self._session, self._source(sources.READ_ZARR, data, parallelism))
 
     def from_numpy(self, array: Arrays, parallelism: int = 0) -> TSet[Any]:
         """Make a TSet of the rows of an array, or of a tuple or dict of arrays with as many: as `TSet.map_batches` gives them.
@@ -260,7 +252,7 @@ class Sources:
         except FingerprintError:
             digest = None
         taken = self._session.snapshot(batch.__getitem__, len(batch), partitions, digest)
-        return TSet(self._session, self._source(FROM_NUMPY, taken, partitions))
+        return TSet(self._session, self._source(sources.FROM_NUMPY, taken, partitions))
 
     def from_bag(self, bag: Any, *, version: object = None) -> TSet[Any]:
         """Make a TSet of the elements of a `dask.bag.Bag`, with its partitions.
@@ -281,12 +273,12 @@ class Sources:
         >>> env.from_bag(bag).collect()
         [0, 1, 4, 9]
         """
-        return self._collections(FROM_BAG, [bag], version)
+        return self._collections(sources.FROM_BAG, [bag], version)
 
     def from_delayed(self, values: Any, *, version: object = None) -> TSet[Any]:
         """Make a TSet of `dask.delayed` values: each an iterable, the elements of a partition; `version` as of `from_bag`."""
         values = values if isinstance(values, Sequence) else [values]
-        return self._collections(FROM_DELAYED, values, version)
+        return self._collections(sources.FROM_DELAYED, values, version)
 
     def from_dataframe(
         self, frame: Any, parallelism: int = 0, *, version: object = None
@@ -301,7 +293,7 @@ class Sources:
             Of one of `dask.dataframe`: as of `from_bag`.
         """
         if isinstance(getattr(frame, "npartitions", None), int):
-            return self._collections(FROM_DATAFRAME, [frame], version)
+            return self._collections(sources.FROM_DATAFRAME, [frame], version)
         if not hasattr(frame, "itertuples"):
             raise UsageError(f"from_dataframe() takes a DataFrame, and was given {frame!r:.80}")
         rows: TSet[Any] = self.parallelize(frame, parallelism)
@@ -316,7 +308,6 @@ class Sources:
         return TSet(self._session, self._source(operator, data, len(data.keys)))
 
     def _partitions(self, parallelism: int) -> int:
-        """Number of partitions of a source."""
         number = a_number(parallelism, least=0)
         if number is None:
             raise ConfigurationError(
@@ -347,4 +338,4 @@ class Sources:
             raise UsageError(f"parallelize() takes an iterable or a mapping: {error}") from error
         partitions = self._partitions(parallelism)
         taken = self._session.snapshot(lambda rows: Rows(elements[rows]), len(elements), partitions)
-        return self._source(PARALLELIZE, taken, partitions)
+        return self._source(sources.PARALLELIZE, taken, partitions)

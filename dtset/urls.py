@@ -101,7 +101,6 @@ def redacted_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
 
 
 def _shown_link(scheme: str, rest: str) -> str:
-    """Return what may be shown of one link of a chain."""
     if scheme.lower() in _PATHS:
         return f"{scheme}://{rest}"
     authority, tail = _split(rest)
@@ -140,7 +139,6 @@ def _secrets(url: str) -> Iterator[str]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Give the texts in options, however deep."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

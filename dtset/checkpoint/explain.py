@@ -37,10 +37,7 @@ class Missed:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a TSet is missing.
-
-    `before` is the fingerprint of what it was compared with.
-    """
+    """Why a TSet is missing, and the fingerprint of what it was compared with."""
 
     words: str
     before: str | None = None
@@ -49,10 +46,7 @@ class Reason:
 def explained(
     store: ObjectStore, job_id: str, missed: Missed, predecessors: Iterable[Past]
 ) -> Reason:
-    """Say why a TSet is missing.
-
-    `predecessors` are who came before it, as `History.predecessors` gives them.
-    """
+    """Say why a TSet is missing, by those who came before it, as `History.predecessors` gives them."""
     if missed.refresh:
         return Reason("it was to be computed again (refresh=True)")
     begun = False

@@ -1,4 +1,4 @@
-"""The commit of a whole TSet."""
+"""The commit of a whole TSet, and its end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from dtset.checkpoint.job import check_job
-from dtset.checkpoint.layout import generation_path, group_path, manifest_path, part_path
+from dtset.checkpoint.layout import (
+    generation_path,
+    group_path,
+    manifest_path,
+    part_path,
+    tset_path,
+)
 from dtset.checkpoint.part import Part
 from dtset.checkpoint.placed import FORMAT, commit_placed, find_placed
 from dtset.errors import CorruptCheckpointError, StoreError
@@ -142,10 +148,7 @@ def _check_parts(store: ObjectStore, manifest: Manifest) -> None:
 
 
 def commit_manifest(store: ObjectStore, manifest: Manifest, *, replace: bool = False) -> Manifest:
-    """Commit a TSet, unless another run was first; return the one that counts.
-
-    With `replace`, an older commit of the same TSet is superseded instead.
-    """
+    """Commit a TSet, unless another run was first; return the one that counts. With `replace`, an older one goes."""
     check_job(store, manifest.job_id)
     _check_parts(store, manifest)
     # One group's metadata may be written by two runs: they name their own attempts, and both are right.
@@ -159,3 +162,12 @@ def commit_manifest(store: ObjectStore, manifest: Manifest, *, replace: bool = F
         lambda: find_manifest(store, manifest.job_id, manifest.fingerprint),
         replace=replace,
     )
+
+
+def delete_tset(store: ObjectStore, job_id: str, fingerprint: str) -> None:
+    """Delete a TSet: its manifest, its partitions' commits, then its data, so that a rest is found by nobody."""
+    folder = tset_path(job_id, fingerprint)
+    store.delete(manifest_path(job_id, fingerprint))
+    for generation in store.folders(folder):
+        store.delete(f"{folder}/{generation}/parts")
+    store.delete(folder)

@@ -67,10 +67,7 @@ def find_part(store: ObjectStore, generation_path: str, partition: int) -> Part 
 
 
 def commit_part(store: ObjectStore, generation_path: str, part: Part) -> Part:
-    """Commit an attempt at a partition, unless another was first; return the one that counts.
-
-    The record is written after the data it speaks of is durable.
-    """
+    """Commit an attempt at a partition when its data are durable, unless another was first; return the one that counts."""
     store.sync(part.path(generation_path))
     return commit_placed(
         store,

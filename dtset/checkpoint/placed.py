@@ -15,10 +15,7 @@ _T = TypeVar("_T")
 
 
 def placed(path: str, fields: Mapping[str, Any]) -> bytes:
-    """Encode a record that is to be written to a path, and counts nowhere else.
-
-    The path begins with the job's ID, and names what the record is of: a run, a TSet, a partition, a commit.
-    """
+    """Encode a record that is to be written to a path, and counts nowhere else."""
     return seal({"format": FORMAT, "path": path, **fields})
 
 
@@ -83,5 +80,4 @@ def _place(record: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _fields(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record holds besides its format and its path."""
     return {name: value for name, value in record.items() if name not in ("format", "path")}

@@ -101,7 +101,7 @@ class RunRecorder:
             self._store.put(run_path(self._job_id, self._run_id, _AFTER_DEATH), b"")
         if exclusive:
             # Two that begin at the same moment see nobody before, but both see both after.
-            alive = _running(self._unfinished(list_runs(self._store, self._job_id)))
+            alive = self._alive()
             this = (run.started, run.run_id)
             earlier = [each for each in alive if (each.started, each.run_id) < this]
             if earlier:
@@ -147,8 +147,10 @@ class RunRecorder:
 
     def others(self) -> list[RunRecord]:
         """Other runs of the job that are alive."""
-        alive = _running(self._unfinished(list_runs(self._store, self._job_id)))
-        return [run for run in alive if run.run_id != self._run_id]
+        return [run for run in self._alive() if run.run_id != self._run_id]
+
+    def _alive(self) -> list[RunRecord]:
+        return _running(self._unfinished(list_runs(self._store, self._job_id)))
 
     def note(self, **event: Any) -> None:
         """Write something that happened."""

@@ -90,7 +90,6 @@ def _parts(
 
 
 def _classes(parts: Mapping[str, Mapping[int, Part]]) -> dict[str, str]:
-    """Fingerprints of the classes that occur in partitions."""
     return {
         name: each
         for committed in parts.values()

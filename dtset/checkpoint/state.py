@@ -8,18 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from dtset.checkpoint import variables
 from dtset.checkpoint.runs import list_runs
-from dtset.checkpoint.variables import (
-    Commit,
-    CommitID,
-    Variable,
-    check_program,
-    commit_variables,
-    list_commits,
-    note_commit,
-    noted_commits,
-    read_commit,
-)
+from dtset.checkpoint.variables import Commit, CommitID
 from dtset.errors import ReadOnlyStoreError, UsageError
 from dtset.fingerprint.program import ProgramFiles
 from dtset.storage.objects import ObjectStore
@@ -56,7 +47,7 @@ class State:
             if self.keep is None:
                 made_by = last.variables[name].program
                 also = [part.name for part in made_by.children]
-                check_program(name, made_by, self._files.tree(also, self.ignore))
+                variables.check_program(name, made_by, self._files.tree(also, self.ignore))
             value = last.variables[name].value
         self._values[name] = value
         return value
@@ -81,10 +72,12 @@ class State:
             last, number = self._found(afresh=True)
             earlier = last.variables if last is not None else {}
             program = self._files.tree(ignore=self.ignore)
-            own = {name: Variable(value, program) for name, value in self._values.items()}
+            own = {name: variables.Variable(value, program) for name, value in self._values.items()}
             commit = Commit(number + 1, self.run_id, {**earlier, **own})
-            commit_variables(self.store, self.job_id, commit, allow_pickle=self.allow_pickle)
-            note_commit(self.store, self.job_id, self.run_id, commit)
+            variables.commit_variables(
+                self.store, self.job_id, commit, allow_pickle=self.allow_pickle
+            )
+            variables.note_commit(self.store, self.job_id, self.run_id, commit)
             self._noted.add((commit.number, commit.run_id))
             self._last, self._looked_up = commit, True
 
@@ -103,11 +96,11 @@ class State:
         """
         # What is noted is asked before what is there: of what is noted meanwhile, nothing is missed.
         runs = list_runs(self.store, self.job_id) if afresh else self.runs
-        noted = self._noted | noted_commits(runs)
-        commits = sorted(noted | list_commits(self.store, self.job_id), reverse=True)
+        noted = self._noted | variables.noted_commits(runs)
+        commits = sorted(noted | variables.list_commits(self.store, self.job_id), reverse=True)
         number = commits[0][0] if commits else 0
         for each in () if self.keep is False else commits:
-            found = read_commit(
+            found = variables.read_commit(
                 self.store,
                 self.job_id,
                 each,
@@ -119,7 +112,7 @@ class State:
                     # The run that made it died before it could note it, and this one goes on from it. A store
                     # that one may only read keeps no notes.
                     with suppress(ReadOnlyStoreError):
-                        note_commit(self.store, self.job_id, self.run_id, found)
+                        variables.note_commit(self.store, self.job_id, self.run_id, found)
                 self._noted.add(each)
                 return found, number
             if not afresh:

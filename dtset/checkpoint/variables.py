@@ -36,10 +36,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Commit:
-    """Driver state as it was committed.
-
-    Variables that a run has not named keep the program that made them.
-    """
+    """Driver state as it was committed; variables that a run has not named keep the program that made them."""
 
     number: int
     run_id: str

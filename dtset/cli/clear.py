@@ -104,8 +104,8 @@ def _check_at_rest(store: ObjectStore, job_id: str) -> None:
 
 def _carry_out(store: ObjectStore, plan: _Plan) -> None:
     """Delete records before what they speak of, and the job's own last, so that a rest can be cleared again."""
-    from dtset.checkpoint.clear import delete_tset
     from dtset.checkpoint.layout import job_path
+    from dtset.checkpoint.manifest import delete_tset
 
     if plan.fingerprints is not None:
         for fingerprint in plan.fingerprints:

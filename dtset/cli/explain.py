@@ -21,7 +21,7 @@ def explain(job_id: str, store: str | None, as_json: bool) -> None:
     """
     from dtset.checkpoint.job import read_job
     from dtset.cli.tables import print_json
-    from dtset.diagnostics.printable import printable
+    from dtset.diagnostics.amounts import printable
 
     opened = configured_store(store)
     read_job(opened, job_id)
@@ -67,7 +67,6 @@ def _as_json(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _said(event: dict[str, Any]) -> str:
-    """Describe what became of a TSet for people."""
     if event["event"] == "persist":
         return "hit, accepted for the present program" if event.get("accepted") else "hit"
     found, partitions = event["found"], event["partitions"]

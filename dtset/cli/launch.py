@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from dtset.session.process import BegunRun
 
 
+import signal
+import subprocess
+from types import FrameType
+
+
 @dataclass(frozen=True)
 class Launch:
     """A program to be run as a job.
@@ -82,7 +87,6 @@ def run(launch: Launch) -> int:
 
     Returned is the program's exit status, or 128 and the number of the signal that killed it.
     """
-    from dtset.cli.child import run_child
     from dtset.session.process import read_report
 
     with _report_file() as report:
@@ -140,3 +144,67 @@ def _after_failure(launch: Launch, status: int, begun: Sequence[BegunRun]) -> No
             f"The program {how}. What job {job_id} had committed stays; to restart it{left_out}:\n  {shlex.join(command)}",
             err=True,
         )
+
+
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Forwarding:
+    """Passes signals on to a process, also those that came before it was there."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+
+    def take(self, number: int, frame: FrameType | None) -> None:
+        """Pass a signal on, unless the child has got it already; called in place of its default."""
+        if self._child is None:
+            self._early.append(number)
+        elif number != signal.SIGINT or not _in_foreground():
+            self._child.send_signal(number)
+
+    def to(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+        for number in self._early:
+            child.send_signal(number)
+
+
+def run_child(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> int:
+    """Run a command to its end; while it runs, signals are the child's affair.
+
+    It is given all of its environment. Its exit status is negative, the number of the signal, if one killed it.
+    """
+    forwarding = _Forwarding()
+    with _handling(forwarding):
+        child = subprocess.Popen(command, cwd=folder, env=dict(environment))
+        forwarding.to(child)
+        return child.wait()
+
+
+@contextmanager
+def _handling(forwarding: _Forwarding) -> Iterator[None]:
+    """Let signals be forwarded, but those that this process was started to ignore."""
+    before = {each: signal.getsignal(each) for each in _FORWARDED}
+    # What is ignored stays so, for the child too: nohup, and shells that start jobs with `&`, mean it.
+    handled = [each for each, handler in before.items() if handler != signal.SIG_IGN]
+    for each in handled:
+        signal.signal(each, forwarding.take)
+    try:
+        yield
+    finally:
+        for each in handled:
+            signal.signal(each, before[each])
+
+
+def _in_foreground() -> bool:
+    """Whether this process is in the foreground of a terminal, which sends SIGINT to all that are."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

@@ -71,10 +71,7 @@ def json_option(command: _F) -> _F:
 
 
 def configured_store(url: str | None, *, create: bool = False) -> ObjectStore:
-    """Open the store that was given, else the one of the settings.
-
-    A local folder that is not there is an error, unless it is to be created.
-    """
+    """Open the store that was given, else the configured one; a local folder has to be there, or is created."""
     from dtset.settings import setting
     from dtset.storage.opening import open_store
 

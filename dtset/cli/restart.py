@@ -114,7 +114,6 @@ def restart(
 
 
 def _run_copy(store: ObjectStore, copies: Sequence[str], launch: Launch) -> int:
-    """Run the copy of the script that was saved last."""
     from dtset.cli.launch import run
     from dtset.execution.workers.left_folders import folder_prefix
 

@@ -88,8 +88,7 @@ def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
 
 def _print(job: Job, content: JobContent, found: Any) -> None:
     from dtset.cli.tables import print_table
-    from dtset.diagnostics.amounts import bytes_text, moment_text, seconds_text
-    from dtset.diagnostics.printable import printable
+    from dtset.diagnostics.amounts import bytes_text, moment_text, printable, seconds_text
 
     click.echo(f"Job {job.job_id}: {content.state}")
     if content.runs:
@@ -138,7 +137,6 @@ def _print(job: Job, content: JobContent, found: Any) -> None:
 
 
 def _hit_text(hit: bool | int | None, partitions: int) -> str:
-    """Say what the last run found of a TSet."""
     if hit is None:
         return "-"
     if hit is True:

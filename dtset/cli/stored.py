@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A TSet that some run began to persist, and none finished.
-
-    It may be `accepted`: then the user said that other data count for it.
-    """
+    """A TSet that some run began to persist and none finished, or for which the user `accepted` other data."""
 
     fingerprint: str
     partitions: int

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from dtset.diagnostics.printable import printable
+from dtset.diagnostics.amounts import printable
 
 # A pipe has no width: what reads it wants whole lines.
 _PIPE_WIDTH = 10_000

@@ -284,7 +284,6 @@ def file_system(url: str, options: Mapping[str, Any]) -> Any:
 
 
 def _found_remote(url: str, options: Mapping[str, Any]) -> list[DataFile]:
-    """Files of another file system that a URL or a glob names."""
     fs = file_system(url, options)
     path = fs._strip_protocol(url)
     # What was listed before, in this process or by another one's copy of it, may have changed.

@@ -68,7 +68,6 @@ def _absolute(name: str) -> str:
 
 
 def _check_file(path: str) -> None:
-    """Raise an OSError that says what to do, if a path leads to no file."""
     mode = _mode(path)
     if mode is None:
         raise FileNotFoundError(f"{path} is a link to {os.readlink(path)}, which is not there")
@@ -79,7 +78,6 @@ def _check_file(path: str) -> None:
 
 
 def _is_file(path: str) -> bool:
-    """Whether what a glob has found leads to a file."""
     mode = _mode(path)
     if mode is None and os.path.islink(path):
         _say_left_out(path)
@@ -101,5 +99,4 @@ def _mode(path: str) -> int | None:
 
 @lru_cache(maxsize=256)
 def _say_left_out(path: str) -> None:
-    """Say once that a link leads nowhere."""
     _logger.warning("%s is left out: it is a link to what is not there", path)

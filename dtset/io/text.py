@@ -94,8 +94,6 @@ class TextSource:
 
 
 class _Bounded(io.RawIOBase):
-    """The next so many bytes of a file."""
-
     def __init__(self, file: Any, length: int) -> None:
         self._file = file
         self._left = length
@@ -111,7 +109,6 @@ class _Bounded(io.RawIOBase):
 
 
 def _only_member(file: Any, archive: DataFile) -> Any:
-    """Open the one member of a zip archive that stands for a file."""
     members = zipfile.ZipFile(file)
     names = [each for each in members.namelist() if not each.endswith("/")]
     if len(names) != 1:

@@ -85,7 +85,6 @@ def zarr_source(url: Any, options: Mapping[str, Any]) -> ZarrSource:
 
 
 def _opened(url: str, options: Mapping[str, Any]) -> Any:
-    """Open an array for reading."""
     import zarr
     from zarr.errors import NodeTypeValidationError
 

@@ -179,10 +179,7 @@ def through_links(node: Node) -> Node:
 
 
 def topological(*targets: Node, until: Callable[[Node], bool] | None = None) -> list[Node]:
-    """Nodes that the targets depend on, and the targets, each after its inputs and once.
-
-    Nothing above a node of which `until` says so is wanted.
-    """
+    """Nodes that the targets depend on, and the targets, each once and after its inputs; none above one of which `until` is true."""
     ordered: dict[Mark, Node] = {}
     visited: set[Mark] = set()
     stack: list[tuple[Node, bool]] = [(target, False) for target in reversed(targets)]
@@ -237,7 +234,6 @@ def merged(ends: Sequence[Node]) -> list[Node]:
 
 
 def _is_stored(node: Node) -> bool:
-    """Whether what a node gives is kept."""
     return isinstance(node, Stored)
 
 

@@ -126,7 +126,6 @@ def label_of(function: object) -> str:
 
 
 def _plural(count: int) -> str:
-    """Say a number of parameters."""
     return f"{count} parameter" if count == 1 else f"{count} parameters"
 
 

@@ -6,22 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from dtset.operators.aggregates import (
-    COUNT_AND_SUM,
-    FOLD,
-    MAX,
-    MERGE_COUNTS,
-    MERGE_MOMENTS,
-    MIN,
-    MOMENTS,
-    SUM,
-    TAKE_ORDERED,
-    TOP,
-    ZERO,
-    Stats,
-    stats_of,
-    zero_of,
-)
+from dtset.operators import aggregates
+from dtset.operators.aggregates import Stats
 from dtset.operators.by_key import COUNT_BY_VALUE
 from dtset.operators.operator import Mover, Step, function_of
 from dtset.operators.reductions import REDUCE
@@ -46,22 +32,22 @@ class Aggregations(Handle[T]):
         >>> numbers.sum(), numbers.min(), numbers.max(), numbers.mean()
         (45, 0, 9, 4.5)
         """
-        total: T | int = self._gathered(SUM)[0]
+        total: T | int = self._gathered(aggregates.SUM)[0]
         return total
 
     def min(self) -> T:
         """Return the least element; if there are none, it is an EmptyTSetError, a ValueError."""
-        least: T = self._gathered(MIN)[0]
+        least: T = self._gathered(aggregates.MIN)[0]
         return least
 
     def max(self) -> T:
         """Return the greatest element; if there are none, it is an EmptyTSetError, a ValueError."""
-        greatest: T = self._gathered(MAX)[0]
+        greatest: T = self._gathered(aggregates.MAX)[0]
         return greatest
 
     def mean(self) -> float:
         """Return the mean of the elements: the exact one, rounded, if they are ints; 0.0 if there are none."""
-        ((count, total),) = self._gathered(MERGE_COUNTS, COUNT_AND_SUM)
+        ((count, total),) = self._gathered(aggregates.MERGE_COUNTS, aggregates.COUNT_AND_SUM)
         return total / count if count else 0.0
 
     def stats(self) -> Stats:
@@ -75,7 +61,9 @@ class Aggregations(Handle[T]):
         >>> found.count(), found.mean(), found.max(), round(found.stdev(), 3)
         (3, 5.0, 9.0, 2.944)
         """
-        return stats_of(next(iter(self._gathered(MERGE_MOMENTS, MOMENTS)), None))
+        return aggregates.stats_of(
+            next(iter(self._gathered(aggregates.MERGE_MOMENTS, aggregates.MOMENTS)), None)
+        )
 
     def fold(self, zero: T, f: Callable[[T, T], T]) -> T:
         """Fold all elements by an associative ``f(a, b)``, with a `zero` that changes nothing.
@@ -88,8 +76,10 @@ class Aggregations(Handle[T]):
         >>> env.parallelize([[1], [2, 3]], 2).fold([], lambda a, b: a + b)
         [1, 2, 3]
         """
-        functions = function_of(FOLD, f)
-        folded = self._over(FOLD, {**functions, ZERO: zero_of(zero)})
+        functions = function_of(aggregates.FOLD, f)
+        folded = self._over(
+            aggregates.FOLD, {**functions, aggregates.ZERO: aggregates.zero_of(zero)}
+        )
         made = Exchange(operator=REDUCE, inputs=(folded,), parallelism=1, functions=functions)
         value: T = self._elements_of(made)[0]
         return value
@@ -103,11 +93,11 @@ class Aggregations(Handle[T]):
         >>> words.top(2, key=len), words.take_ordered(2)
         (['banana', 'pear'], ['banana', 'fig'])
         """
-        return self._first_of(TOP, n, key)
+        return self._first_of(aggregates.TOP, n, key)
 
     def take_ordered(self, n: int, key: Callable[[T], Any] | None = None) -> list[T]:
         """Return the `n` least elements, or those with the least ``key(x)``, in ascending order."""
-        return self._first_of(TAKE_ORDERED, n, key)
+        return self._first_of(aggregates.TAKE_ORDERED, n, key)
 
     def count_by_value(self) -> Counter[T]:
         """Count how often each element occurs; as keys, elements that are equal in Python are one.

@@ -22,7 +22,7 @@ from dtset.tset.checks import check_input, check_sample, of_one_session, partiti
 from dtset.tset.given import Given, GivenEach
 from dtset.tset.handle import Handle
 from dtset.tset.nodes import Partition, applied, exchanged, repartitioned, sorted_by_key
-from dtset.tset.stored import InMemory, InStore
+from dtset.tset.storing import InMemory, InStore
 
 T = TypeVar("T")
 S = TypeVar("S")

@@ -6,20 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Unpack, overload
 
 from dtset.errors import ConfigurationError, UsageError
+from dtset.operators import pairwise
 from dtset.operators.batchwise import MAP_BATCHES
 from dtset.operators.elementwise import FLAT_MAP, MAP, MAP_TO_TUPLE
 from dtset.operators.gathering import COGROUP, KEYED_GATHER
 from dtset.operators.joins import ALGORITHMS, JOIN, KEPT_SIDES, JoinedTuple
 from dtset.operators.kernels.ranking import COMPARATOR
 from dtset.operators.links import with_sources
-from dtset.operators.pairwise import (
-    FLAT_MAP_VALUES,
-    GROUP_BY,
-    KEY_BY,
-    KEYS,
-    MAP_VALUES,
-    VALUES,
-)
 from dtset.operators.partitioning import PARTITION_FUNCTION
 from dtset.operators.partitionwise import COMPUTE, COMPUTE_TO_TUPLE
 from dtset.plan.context import TSetContext
@@ -34,8 +27,7 @@ from dtset.tset.nodes import Partition, aggregated_by_key, applied, indexed, key
 from dtset.tset.pair_actions import PairActions
 from dtset.tset.same_pairs import SamePairs
 from dtset.tset.same_type import SameType
-from dtset.tset.stored import InMemory, InStore
-from dtset.tset.storing import Storing
+from dtset.tset.storing import InMemory, InStore, Storing
 from dtset.tset.writing import Writers
 
 T = TypeVar("T")
@@ -214,7 +206,7 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
     ) -> KeyedTSet[K, T]: ...
     def key_by(self, f: Callable[..., Any], **given: Unpack[Given]) -> KeyedTSet[Any, T]:
         """Give the pair ``(f(x), x)`` for every element."""
-        return KeyedTSet(self._session, applied(KEY_BY, self._node, f, given))
+        return KeyedTSet(self._session, applied(pairwise.KEY_BY, self._node, f, given))
 
     def zip_with_index(self) -> KeyedTSet[T, int]:
         """Give ``(element, place)``, with the place of each among all elements.
@@ -235,7 +227,7 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
         self, f: Callable[..., Any], **given: Unpack[Given]
     ) -> KeyedTSet[Any, Iterator[T]]:
         """Group the elements by ``f(x)``, or ``f(x, ctx)``: ``(key, iterator)`` for each key, as `KeyedTSet.keyed_gather`."""
-        keyed = applied(GROUP_BY, self._node, f, given)
+        keyed = applied(pairwise.GROUP_BY, self._node, f, given)
         return KeyedTSet(self._session, Exchange(operator=KEYED_GATHER, inputs=(keyed,)))
 
     def _plain(self, node: Node) -> TSet[T]:
@@ -371,21 +363,21 @@ class KeyedTSet(SamePairs[K, V], PairActions[K, V], TSet[tuple[K, V]], Generic[K
     ) -> KeyedTSet[K, W]: ...
     def map_values(self, f: Callable[..., Any], **given: Unpack[Given]) -> KeyedTSet[K, Any]:
         """Give ``(key, f(value))`` for every pair."""
-        return KeyedTSet(self._session, applied(MAP_VALUES, self._node, f, given))
+        return KeyedTSet(self._session, applied(pairwise.MAP_VALUES, self._node, f, given))
 
     def flat_map_values(
         self, f: Callable[[V], Iterable[W]], **given: Unpack[Given]
     ) -> KeyedTSet[K, W]:
         """Give ``(key, x)`` for every x of the iterable that ``f(value)`` returns."""
-        return KeyedTSet(self._session, applied(FLAT_MAP_VALUES, self._node, f, given))
+        return KeyedTSet(self._session, applied(pairwise.FLAT_MAP_VALUES, self._node, f, given))
 
     def keys(self) -> TSet[K]:
         """Give the key of every pair."""
-        return TSet(self._session, Apply(operator=KEYS, inputs=(self._node,)))
+        return TSet(self._session, Apply(operator=pairwise.KEYS, inputs=(self._node,)))
 
     def values(self) -> TSet[V]:
         """Give the value of every pair."""
-        return TSet(self._session, Apply(operator=VALUES, inputs=(self._node,)))
+        return TSet(self._session, Apply(operator=pairwise.VALUES, inputs=(self._node,)))
 
     def aggregate_by_key(
         self, zero: U, f: Callable[[U, V], U], g: Callable[[U, U], U], **given: Unpack[Given]
