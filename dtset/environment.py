@@ -10,7 +10,7 @@ from dtset.errors import ConfigurationError, TSetNotFoundError, UsageError
 from dtset.execution.preview import RunPlan
 from dtset.operators.partitioners import Functions
 from dtset.session.arguments import a_number
-from dtset.session.options import checked_options
+from dtset.session.options import Options
 from dtset.session.process import state_after
 from dtset.session.session import Pending, Session
 from dtset.sources import Sources
@@ -94,7 +94,7 @@ class TSetEnvironment(Sources):
         exclusive: bool = False,
         keep_variables: bool | None = None,
     ) -> None:
-        options = checked_options(
+        options = Options(
             name=name,
             job_id=job_id,
             store=store,

@@ -23,10 +23,7 @@ _register_defaults()
 
 
 def setting(key: str) -> Any:
-    """Value of a setting.
-
-    The key is without its ``dtset.`` prefix.
-    """
+    """Value of a setting, named without its ``dtset.`` prefix."""
     return dask.config.get(f"{_PREFIX}.{key}")
 
 

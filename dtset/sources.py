@@ -119,11 +119,7 @@ class Sources:
     def parallelize_dict(
         self, data: Mapping[K, V], parallelism: int = 0, key_comparator: object = None
     ) -> KeyedTSet[K, V]:
-        """Make a KeyedTSet from a mapping's items: Twister2's name for `parallelize`.
-
-        `key_comparator` is taken for Twister2's sake, where it orders keys inside of the JVM; a
-        mapping's items keep their own order here.
-        """
+        """Make a KeyedTSet from a mapping's items, in their own order, whatever Twister2's `key_comparator` says."""
         if not isinstance(data, Mapping):
             raise UsageError(
                 f"parallelize_dict() takes a mapping, and was given a {type(data).__qualname__}"

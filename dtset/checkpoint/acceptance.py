@@ -14,10 +14,7 @@ from dtset.storage.objects import ObjectStore
 
 @dataclass(frozen=True)
 class Acceptance:
-    """A user's word.
-
-    `data` is the fingerprint under which the data lie, `why` in what the program differs from the one that made them.
-    """
+    """A user's word: that what lies under the fingerprint `data` counts, although the program differs in `why`."""
 
     job: str
     fingerprint: str

@@ -18,10 +18,7 @@ _MOST_RUNS = 20
 
 @dataclass(frozen=True)
 class Past:
-    """A TSet that a run persisted, or began to.
-
-    `place` is the how-manieth persist of its run it was, from 0; with `shares_name` its run persisted others of its name.
-    """
+    """A TSet that a run persisted, or began to: the `place` counts a run's persists, of which others may share its name."""
 
     name: str
     place: int

@@ -40,10 +40,7 @@ def write_lineage(
 
 
 def find_lineage(store: ObjectStore, job_id: str, fingerprint: str) -> Lineage | None:
-    """Find what a TSet was made from; None if that is not there, torn, in another format, or from elsewhere.
-
-    Only explanations depend on it, so that none is worth an error.
-    """
+    """Find what a TSet was made from; None if that is not there as it should be: only explanations depend on it."""
     record = find_note(store, lineage_path(job_id, fingerprint))
     if record is None:
         return None

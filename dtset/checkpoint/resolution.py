@@ -19,10 +19,7 @@ FingerprintOf: TypeAlias = Callable[[str, str], str | None]
 
 @dataclass(frozen=True)
 class Hit:
-    """All of it is there, made by the present program or accepted for it.
-
-    `fingerprint` is what it was looked for under: another than the manifest's own if it was accepted.
-    """
+    """All of it is there: made by the present program, or accepted for the `fingerprint` that was looked for."""
 
     manifest: Manifest
     fingerprint: str
@@ -31,10 +28,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Miss:
-    """Some or no partitions are there.
-
-    `classes` says what has become of classes of stored elements, although nothing that made the elements has changed.
-    """
+    """Some or no partitions are there; `classes` says what has become of classes of stored elements since."""
 
     fingerprint: str
     parts: Mapping[int, Part]

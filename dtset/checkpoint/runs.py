@@ -183,10 +183,7 @@ def _is_alive(store: ObjectStore, job_id: str, run: RunRecord, timeout: float) -
 
 
 class Heartbeat:
-    """Says every few seconds, from a thread of its own, that a run is alive.
-
-    A beat that cannot be written is missed; what the run itself writes there fails loudly.
-    """
+    """Says every few seconds, from a thread of its own, that a run is alive; a beat that cannot be written is missed."""
 
     def __init__(self, store: ObjectStore, job_id: str, run_id: str, interval: float) -> None:
         self._store = store

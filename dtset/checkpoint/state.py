@@ -61,10 +61,7 @@ class State:
         self._values[name] = value
 
     def commit(self) -> None:
-        """Commit all variables at once.
-
-        Those of earlier commits that this run has not named stay, as made by the program that made them.
-        """
+        """Commit all variables at once; those of earlier commits that this run has not named stay as they are."""
         if not self.enabled:
             return
         with self._lock:

@@ -96,10 +96,7 @@ def _missed(job_id: str, tset: str, events: list[dict[str, Any]]) -> dict[str, A
 def _older_data(
     store: ObjectStore, job_id: str, missed: dict[str, Any], run_id: str
 ) -> tuple[Manifest, str]:
-    """The data that earlier runs committed for what was missed, and in what their program differs.
-
-    Several TSets of one name are told apart by their places.
-    """
+    """The data that earlier runs committed for what was missed, by name and place, and in what their program differs."""
     from dtset.checkpoint.acceptance import find_accepted
     from dtset.checkpoint.explain import difference_said
     from dtset.checkpoint.history import History

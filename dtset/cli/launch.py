@@ -30,10 +30,7 @@ from types import FrameType
 
 @dataclass(frozen=True)
 class Launch:
-    """A program to be run as a job.
-
-    Without a `store` it is the setting's. The `copy` of the script is run in its place.
-    """
+    """A program to be run as a job, or the `copy` of its script; without a `store`, in the configured one."""
 
     job_id: str
     name: str
@@ -83,10 +80,7 @@ class Launch:
 
 
 def run(launch: Launch) -> int:
-    """Run a program as a job; if it fails, say how to restart it.
-
-    Returned is the program's exit status, or 128 and the number of the signal that killed it.
-    """
+    """Run a program as a job; return its exit status or, if a signal killed it, 128 and that one's number."""
     from dtset.session.process import read_report
 
     with _report_file() as report:
@@ -170,10 +164,7 @@ class _Forwarding:
 
 
 def run_child(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> int:
-    """Run a command to its end; while it runs, signals are the child's affair.
-
-    It is given all of its environment. Its exit status is negative, the number of the signal, if one killed it.
-    """
+    """Run a command to its end, with this environment alone; meanwhile signals are its affair. A killing one is returned negative."""
     forwarding = _Forwarding()
     with _handling(forwarding):
         child = subprocess.Popen(command, cwd=folder, env=dict(environment))

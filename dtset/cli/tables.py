@@ -17,10 +17,7 @@ _PIPE_WIDTH = 10_000
 
 
 def print_table(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table.
-
-    Each column has how its cells stand: ``"left"``, ``"right"``, or ``"whole"`` for those that are not cut up while others can be.
-    """
+    """Print a table; cells of a column stand ``"left"``, ``"right"``, or ``"whole"``: not cut up while others can be."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

@@ -78,11 +78,7 @@ class _Console(logging.Handler):
 
 
 def attach_console(submitted: Mapping[str, Any]) -> None:
-    """Show the banner, and what becomes of each persist, if the command line asked for it.
-
-    Without ``banner`` in what the command line told this process nothing is changed: what a program that was not started by it
-    shows is its own affair.
-    """
+    """Show the banner, and what becomes of each persist, if the command line asked for it; else nothing is changed."""
     logger = logging.getLogger("dtset")
     if not submitted.get("banner") or any(isinstance(each, _Console) for each in logger.handlers):
         return

@@ -18,10 +18,7 @@ from dtset.plan.nodes import Mark, Node
 
 @dataclass(frozen=True)
 class Persisted:
-    """What became of a persist: found whole (`hit` is True), computed (False), or as many partitions were there.
-
-    `accepted_for` is the fingerprint for which the user takes what another program made.
-    """
+    """What became of a persist: a hit, computed, or as many partitions were there; and for which fingerprint it was accepted."""
 
     manifest: Manifest
     hit: bool | int

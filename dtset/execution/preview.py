@@ -61,10 +61,7 @@ class RunPlan:
 
 
 def preview(resolved: Resolved, explain: Callable[..., Reason]) -> RunPlan:
-    """Say what was found of a plan, in words.
-
-    `explain` says why one is missing, given it and, as `ahead`, how many before it are yet to be run.
-    """
+    """Say what was found of a plan; `explain` says why one is missing, given how many are to be run `ahead` of it."""
     persists = (_of_persist(found, explain) for found in resolved.stored if found.node.durable)
     node = resolved.plan
     return RunPlan(node.name or described(through_links(node)), tuple(persists))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,10 +15,10 @@ from dtset.execution.expected_files import ExpectedFiles, unchanged
 from dtset.execution.forwarding.failures import packed
 from dtset.execution.forwarding.logs import forwarded
 from dtset.execution.forwarding.printing import captured
-from dtset.execution.inputs import Input, Opened
+from dtset.execution.inputs import Input
 from dtset.execution.outputs import Output
 from dtset.execution.shipping import Program, Shipment
-from dtset.execution.side_inputs import OpenedSides, SideInput, opened_sides
+from dtset.execution.side_inputs import SideInput, opened_sides
 from dtset.execution.stage import GroupResult, Scope, TaskSettings, place_of, through
 from dtset.execution.workers.worker import running_worker
 from dtset.operators.call import CallSpec
@@ -30,26 +30,13 @@ from dtset.storage.pickling import ClassResolver, present_class
 
 @dataclass(frozen=True)
 class Stage:
-    """Operators fused into one pass over a partition.
-
-    Its upstream results are those of the input, then those of each side input.
-    """
+    """Operators fused into one pass over a partition; upstream are the results for the input, then for each side input."""
 
     input: Input
     steps: tuple[CallSpec[Step], ...]
     output: Output = field(repr=False)
     files: tuple[ExpectedFiles, ...] = ()
     sides: tuple[SideInput, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Begun:
-    """A stage with the user's code and its upstream at hand."""
-
-    program: Program
-    main: Opened
-    sides: OpenedSides
-    deal: str | None
 
 
 _stores_seen: set[tuple[str, str]] = set()
@@ -75,21 +62,21 @@ def partition_results(
 ) -> Iterator[GroupResult]:
     """Run a stage over a group of partitions, the next one each time that its result is asked for."""
     resolver: ClassResolver = present_class
-    begun: _Begun | None = None
+    result_of: Callable[[int], GroupResult] | None = None
     for partition in partitions:
         try:
-            if begun is None:
+            if result_of is None:
                 _check_store(settings)
                 program = program_of(shipment, settings)
                 resolver = program.resolve
-                begun = _begin(stage, program, upstream)
-            result = _result(settings, stage, partition, begun)
+                result_of = _begun(settings, stage, program, upstream)
+            result = result_of(partition)
         except (DealChangedError, StoreNotSharedError):
             raise
         except BaseException as error:
             failure = packed(error, resolver)
         else:
-            yield GroupResult({partition: result}, begun.deal)
+            yield result
             continue
         # Raised here, it has no context: that would travel along, however deep its traceback is.
         raise failure
@@ -103,25 +90,29 @@ def together(*groups: GroupResult) -> GroupResult:
     )
 
 
-def _begin(stage: Stage, program: Program, upstream: Sequence[Any]) -> _Begun:
+def _begun(
+    settings: TaskSettings, stage: Stage, program: Program, upstream: Sequence[Any]
+) -> Callable[[int], GroupResult]:
+    """Open the input of a stage, and its side inputs; return what runs it over a partition."""
     own = len(upstream) - sum(side.count for side in stage.sides)
     main = stage.input.open(upstream[:own])
     sides = opened_sides(stage.sides, upstream[own:])
-    return _Begun(program, main, sides, sides.deal_with(main.deal))
+    deal = sides.deal_with(main.deal)
 
+    def result_of(partition: int) -> GroupResult:
+        scope = sides.seen_from(Scope(settings, program, partition, _worker_id()))
+        with (
+            captured(settings.run_id, enabled=settings.capture),
+            forwarded(settings.run_id, settings.logging),
+        ):
+            batches = through(main.batches(scope), stage.steps, scope)
+            if stage.files:
+                batches = unchanged(batches, stage.files)
+            with Closing(batches.close), _making(stage, scope):
+                result = stage.output.consume(batches, scope, deal)
+        return GroupResult({partition: result}, deal)
 
-def _result(settings: TaskSettings, stage: Stage, partition: int, begun: _Begun) -> Any:
-    """Run a stage over a partition, and close what that opened."""
-    scope = begun.sides.seen_from(Scope(settings, begun.program, partition, _worker_id()))
-    with (
-        captured(settings.run_id, enabled=settings.capture),
-        forwarded(settings.run_id, settings.logging),
-    ):
-        batches = through(begun.main.batches(scope), stage.steps, scope)
-        if stage.files:
-            batches = unchanged(batches, stage.files)
-        with Closing(batches.close), _making(stage, scope):
-            return stage.output.consume(batches, scope, begun.deal)
+    return result_of
 
 
 def _making(stage: Stage, scope: Scope) -> AbstractContextManager[None]:

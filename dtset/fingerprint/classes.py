@@ -38,7 +38,7 @@ _NEVER = frozenset(
 )  # fmt: skip
 _FIELD_GETTER: type = type(vars(namedtuple("_Pair", "one other"))["one"])
 _GENERATED_BY = ("dataclasses", "collections", "typing", "enum")
-_FIELD = [
+_FIELD = (
     "name",
     "type",
     "default",
@@ -49,7 +49,7 @@ _FIELD = [
     "compare",
     "kw_only",
     "metadata",
-]
+)
 
 
 def describe_class(cls: type, context: Context) -> Description:
@@ -92,7 +92,10 @@ def describe_class(cls: type, context: Context) -> Description:
         parts += _defaults_of_generated(cls)
     if Reads.SUBCLASSES in context.reads:
         parts += _subclasses(cls)
-    return Description(label, parts + _registered(cls), "class")
+    for found in registered(cls):
+        name = found.__name__
+        parts.append(Part(f"registered {name}", found, "registered", name))
+    return Description(label, parts, "class")
 
 
 def _annotations(cls: type) -> list[Part]:
@@ -156,10 +159,7 @@ def _is_pythons(name: str, value: object) -> bool:
 
 
 def _is_generated(name: str, value: object) -> bool:
-    """Whether the standard library wrote a method, from fields that count by themselves.
-
-    What was put in its place, or changed in it, later is the user's: other defaults, another class's method.
-    """
+    """Whether the standard library wrote a method, from fields that count, and nobody has put another in its place."""
     function = getattr(value, "__func__", value)
     if not isinstance(function, FunctionType) or function.__name__ != name:
         return False
@@ -253,17 +253,14 @@ def _subclasses(cls: type) -> list[Part]:
     return [Part(f"subclass {each.__name__}", each, "subclass", each.__name__) for each in found]
 
 
-def _registered(cls: type) -> list[Part]:
-    """Virtual subclasses, which `isinstance` sees."""
+def registered(cls: type) -> list[type]:
+    """Virtual subclasses of an abstract class, which `isinstance` sees."""
     if not isinstance(cls, abc.ABCMeta) or "_abc_impl" not in vars(cls):
         return []
     # The registry has no other reader than this one, which cloudpickle uses too.
     references = abc._get_dump(cls)[0]  # type: ignore[attr-defined]
     classes = [found for found in (reference() for reference in references) if found is not None]
-    return [
-        Part(f"registered {found.__name__}", found, "registered", found.__name__)
-        for found in sorted(classes, key=lambda found: (found.__name__, found.__qualname__))
-    ]
+    return sorted(classes, key=lambda found: (found.__name__, found.__qualname__))
 
 
 def describe_field(field: Any, context: Context) -> Description:

@@ -33,10 +33,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class _At:
-    """Where a comparison stands: a thing, and the function, class or operator that it belongs to.
-
-    The owner of a function's parts is the function; values in values share their owner.
-    """
+    """Where a comparison stands: a thing, and the function, class or operator that it belongs to."""
 
     thing: str
     owner: str = ""

@@ -59,20 +59,10 @@ _KNOWN_FROM = (
     ("ntpath.", "os.path."),
 )
 # Modules whose functions and classes may lie outside, or take the names of what they read.
-_LOOKED_AT = frozenset(
-    (
-        "importlib",
-        *(
-            name.partition(".")[0]
-            for name in (
-                *_OUTSIDE,
-                *_OUTSIDE_MODULES,
-                *(own for own, _ in _KNOWN_FROM),
-                "datetime.",
-            )
-        ),
-    )
-) - {"builtins"}
+_LOOKED_AT = {"importlib", "datetime"} | {
+    name.partition(".")[0]
+    for name in (*_OUTSIDE, *_OUTSIDE_MODULES, *(own for own, _ in _KNOWN_FROM))
+} - {"builtins"}
 # As values, these may be given any text or name.
 EVALUATORS = (builtins.eval, builtins.exec, builtins.globals, builtins.__import__)
 REACHES_ANYTHING = frozenset(
@@ -201,10 +191,7 @@ def _unquoted(key: str) -> str:
 
 
 def all_globals(scope: Scope, *, ordered: bool = False) -> AllGlobals:
-    """Take all globals but those that Python itself puts there.
-
-    In the order of definition where code may loop over them, as with ``globals()``; looked up by name, it has none.
-    """
+    """Take all globals but Python's own, `ordered` by definition where code may loop over them."""
     names = [name for name in scope.names if name not in PYTHONS_GLOBALS]
     return AllGlobals({name: scope.names[name] for name in (names if ordered else sorted(names))})
 

@@ -40,10 +40,7 @@ class _Comparison:
 
 
 def reworded(old: SourceText, new: SourceText, *, secret: bool = False) -> str | None:
-    """Say in what the newer text of a function differs: ``"line 12: constant 3 → 4"``.
-
-    Comments, formatting, docstrings, annotations and other names for locals do not count. If it is `secret`, no values are shown.
-    """
+    """Say what else the newer text of a function does: ``"line 12: constant 3 → 4"``; of what is `secret`, no values."""
     trees = (_parsed(old.text), _parsed(new.text))
     if trees[0] is None or trees[1] is None:
         return None

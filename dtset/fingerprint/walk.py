@@ -18,10 +18,7 @@ _IGNORE = "name it in the setting dtset.fingerprint.ignore if it changes no resu
 
 
 class Session:
-    """Objects digested together, each once; they must not change while it is used.
-
-    Left out are the globals in `ignore`, as ``"NAME"`` or ``"module.NAME"``.
-    """
+    """Objects digested together, each once, that must not change meanwhile; without the globals in `ignore`."""
 
     def __init__(self, ignore: Collection[str] = ()) -> None:
         self._ignore = frozenset(ignore)

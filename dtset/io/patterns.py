@@ -44,10 +44,7 @@ def is_matched(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def expanded(folder: str, pattern: Sequence[str]) -> Iterator[str]:
-    """Give what lies below a folder of this machine and is matched, folders apart.
-
-    As in a shell, ``**`` does not follow links to folders; a folder that cannot be listed is an error.
-    """
+    """Give what lies below a folder and is matched, folders apart; as in a shell, ``**`` does not follow links."""
     first, rest = pattern[0], pattern[1:]
     if first == "**" and rest:
         yield from expanded(folder, rest)

@@ -63,10 +63,7 @@ class FunctionFiles(Protocol):
 
 
 class Mark:
-    """Tells a node, and the copies of it, from all others; gone when the last of them is.
-
-    `origin` is the number of the mark whose node a snapshot was taken of.
-    """
+    """Tells a node, its copies included, from all others; the `origin` is that of a snapshot's original."""
 
     __slots__ = ("__weakref__", "number", "origin")
 

@@ -55,6 +55,14 @@ def a_number_of_partitions(what: str, value: object) -> int | None:
     return number
 
 
+def number_of(said: str, value: object, *, least: int) -> int:
+    """Return an integer of at least so much; else what was `said` is the beginning of an error."""
+    number = a_number(value, least=least)
+    if number is None:
+        raise ConfigurationError(f"{said} from {least} on, and was given {value!r}")
+    return number
+
+
 def a_number(value: object, *, least: int) -> int | None:
     """Return an integer of whatever type as Python's, or None for what is not one, or is too small."""
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):

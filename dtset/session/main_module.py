@@ -54,10 +54,7 @@ class _Shown(ModuleType):
 
 
 def show_main() -> Callable[[], None]:
-    """Let ``sys.modules`` have, as ``__main__``, the namespace of the program that calls this.
-
-    What is returned puts back what was there, once all that called `show_main` have called theirs.
-    """
+    """Let ``sys.modules`` have the namespace of the calling program as ``__main__``; what is returned ends that."""
     namespace = _running()
     if namespace is None:
         return lambda: None

@@ -34,10 +34,7 @@ class BegunRun:
 
 
 def submission() -> Mapping[str, Any]:
-    """What the command line told this process, if it started it.
-
-    A process that a submitted one starts in turn inherits the environment, but was told nothing.
-    """
+    """What the command line told this process, if it started it; processes that this one starts were told nothing."""
     return _SUBMITTED if _SUBMITTED.get("by") == _PARENT else {}
 
 

@@ -179,7 +179,7 @@ class Session:
             ),
             run_id,
             self._program,
-            exclusive=options.exclusive,
+            exclusive=bool(options.exclusive),
             interval=options.interval,
             timeout=options.timeout,
             recorded=not process.is_reimported(),
@@ -304,10 +304,6 @@ class Session:
         """What became of a persist, if it was carried out."""
         return self.run.at_hand.persisted.get(node.mark)
 
-    def is_at_hand(self, node: Node) -> bool:
-        """Whether the elements of a node were persisted or cached."""
-        return self.run.at_hand.has(node)
-
     def committed(self, name_or_place: str | int) -> tuple[Node, Manifest] | None:
         """Find the last committed TSet of a name, or of a place in its run, and a node that stands for it."""
         manifest = self._journal.committed(name_or_place)
@@ -356,10 +352,6 @@ class Session:
     def client(self) -> Any:
         """The `distributed.Client`, started if need be; None on Dask's local schedulers."""
         return self.cluster.reached_client(self.run.context.settings.run_id)
-
-    def url_of(self, path: str) -> str:
-        """URL of what lies at a path of the store."""
-        return f"{self.url.rstrip('/')}/{path}"
 
     def described(self) -> dict[str, str]:
         """What the banner and notebooks say."""

@@ -7,18 +7,14 @@ from typing import Any, SupportsFloat
 
 from dtset.errors import ConfigurationError, UsageError
 from dtset.plan.nodes import Node, Stored
-from dtset.session.arguments import a_number
+from dtset.session.arguments import a_number, number_of
 from dtset.tset.handle import Handle, check_name
 
 
 def partitions_of(said: str, given: object, default: int) -> int:
     """Return the number of partitions that an operation was given, or its default."""
-    number = default if given is None else a_number(given, least=1)
-    if number is None:
-        raise ConfigurationError(
-            f"{said} takes a number of partitions from 1 on, and was given {given!r}"
-        )
-    return number
+    number = default if given is None else given
+    return number_of(f"{said} takes a number of partitions", number, least=1)
 
 
 def one_of(said: str, what: str, given: str, known: Sequence[str]) -> str:
@@ -32,12 +28,7 @@ def one_of(said: str, what: str, given: str, known: Sequence[str]) -> str:
 
 def number_of_elements(said: str, given: object) -> int:
     """Return a number of elements that an action was given."""
-    number = a_number(given, least=0)
-    if number is None:
-        raise ConfigurationError(
-            f"{said} takes a number of elements from 0 on, and was given {given!r}"
-        )
-    return number
+    return number_of(f"{said} takes a number of elements", given, least=0)
 
 
 def check_sample(fraction: object, seed: object) -> tuple[float, int]:

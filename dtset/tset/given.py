@@ -10,7 +10,7 @@ from dtset.errors import ConfigurationError, UsageError
 from dtset.operators.operator import Action, Step
 from dtset.plan.attempts import ON_ERROR, Attempts, OnError
 from dtset.plan.user_function import UserFunction
-from dtset.session.arguments import a_number
+from dtset.session.arguments import number_of
 from dtset.settings import whole_number
 
 if TYPE_CHECKING:
@@ -57,15 +57,10 @@ def attempts_of(
     concurrency = trying.get("concurrency")
     if concurrency is None:
         concurrency = whole_number("concurrency", least=1)
-    at_once, retries = a_number(concurrency, least=1), a_number(trying.get("retries", 0), least=0)
-    if at_once is None:
-        raise ConfigurationError(
-            f"{name}(concurrency=…) takes a number of elements from 1 on, and was given {concurrency!r}"
-        )
-    if retries is None:
-        raise ConfigurationError(
-            f"{name}(retries=…) takes a number of calls from 0 on, and was given {trying['retries']!r}"
-        )
+    at_once = number_of(f"{name}(concurrency=…) takes a number of elements", concurrency, least=1)
+    retries = number_of(
+        f"{name}(retries=…) takes a number of calls", trying.get("retries", 0), least=0
+    )
     timeout = trying.get("timeout")
     if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
         raise ConfigurationError(

@@ -229,10 +229,7 @@ class SameType(Handle[T]):
         return self._like(Exchange(operator=DISTINCT, inputs=(self._node,)))
 
     def sample(self: Alike[S], fraction: float, seed: int) -> S:
-        """Keep each element with a probability of `fraction`, from 0 to 1; pairs stay pairs.
-
-        The same seed, partitions and elements give the same sample.
-        """
+        """Keep each element with a probability of `fraction`, from 0 to 1: the same ones for the same seed and partitions."""
         checked, number = check_sample(fraction, seed)
         params = {"fraction": checked, "seed": number}
         return self._like(Apply(operator=SAMPLE, inputs=(self._node,), params=params))

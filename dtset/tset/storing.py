@@ -107,7 +107,7 @@ class InMemory(Handle[T]):
         self._session.prepare(self._node)
 
     def _is_carried_out(self) -> bool:
-        return self._session.is_at_hand(self._node)
+        return self._session.run.at_hand.has(self._node)
 
 
 class InStore(Handle[T]):
@@ -118,7 +118,7 @@ class InStore(Handle[T]):
     @property
     def url(self) -> str:
         """URL of the Zarr group, which ``zarr.open_group`` opens."""
-        return self._session.url_of(self._known.manifest.group)
+        return f"{self._session.url.rstrip('/')}/{self._known.manifest.group}"
 
     @property
     def fingerprint(self) -> str:

@@ -1,8 +1,4 @@
-"""Twister2's programs, unmodified: ``dtset submit --twister2`` lets their imports resolve to dtset.
-
-The folder ``shim`` holds the packages and modules of Twister2's own names. What they give is defined
-elsewhere in dtset, so that pickles name modules that every worker has.
-"""
+"""Twister2's programs, unmodified: the folder ``shim`` has modules of its names, for what dtset defines elsewhere."""
 
 from __future__ import annotations
 

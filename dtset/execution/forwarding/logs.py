@@ -23,10 +23,7 @@ _MOST = 2**63
 
 @dataclass(frozen=True)
 class DriverLogging:
-    """Which process is the driver, and what its logging is set to take.
-
-    The root's level is by an empty name.
-    """
+    """Which process is the driver, and from which levels on its logging takes records; the root's is by an empty name."""
 
     process: str
     levels: Mapping[str, int] = field(repr=False)
@@ -75,10 +72,7 @@ def handled(said: Mapping[str, Any]) -> None:
 
 @contextmanager
 def forwarded(run_id: str, driver: DriverLogging | None) -> Iterator[None]:
-    """Send what is logged inside to the driver at once, where the driver's logging takes it.
-
-    In the driver's own process, its logging sees it anyway.
-    """
+    """Send what is logged inside to the driver at once, where that is another process and its logging takes it."""
     if driver is None or driver.process == _this_process():
         yield
         return

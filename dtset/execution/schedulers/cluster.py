@@ -118,10 +118,7 @@ def choose_cluster(
     resources: Sequence[Mapping[str, Any]] | None,
     told: Mapping[str, Any] | None = None,
 ) -> Cluster:
-    """Choose where a job runs: what is said more closely wins.
-
-    What the command line `told` wins over `resources`, which programs written for another machine have in them.
-    """
+    """Choose where a job runs: what is said more closely wins, and what the command line `told` wins over `resources`."""
     if running_worker() is not None:
         raise UsageError(
             "a TSetEnvironment cannot be opened inside of a function that runs on a worker: it would wait for the "

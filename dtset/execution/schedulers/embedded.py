@@ -229,10 +229,7 @@ class _Memory:
 
 
 class _Flow:
-    """A graph on its way: what is done here, what is running here, what was sent to the workers.
-
-    Its lock guards the moment when a task begins here: from `stop` or `share` on, none does.
-    """
+    """A graph on its way, here and on the workers; under its lock a task begins here, and none from `stop` or `share` on."""
 
     def __init__(self, graph: Graph, keys: Sequence[Key]) -> None:
         self.done: dict[Key, Any] = {}

@@ -170,10 +170,7 @@ class DistributedScheduler:
             _say(event[1])
 
     def _finished(self, graph: Graph, keys: Sequence[Key]) -> list[Future]:
-        """Submit a graph; return the futures of some keys when all are done.
-
-        The first exception is raised at once, and what has not begun by then is cancelled.
-        """
+        """Submit a graph; return futures when all are done, or raise the first exception at once and cancel the rest."""
         waiting = self._waiting(for_tasks=True)
         with self._translated(waiting):
             begun = self._submitted(graph, keys)

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from dtset.execution.shipping.functions import Reduced
 from dtset.execution.shipping.loading import current
+from dtset.fingerprint.classes import registered
 from dtset.fingerprint.origin import HEAP_TYPE
 
 _EARLY = (
@@ -39,7 +40,7 @@ def reduce_class(cls: type, is_present: bool) -> Reduced:
         if name not in early and name not in _ABC_STATE and not _is_own_slot(cls, value)
     }
     arguments = (type(cls), cls.__name__, cls.__bases__, early)
-    return _build, arguments, (late, _registered(cls), is_present), None, None, _fill
+    return _build, arguments, (late, registered(cls), is_present), None, None, _fill
 
 
 def reduce_enum_member(member: enum.Enum) -> Reduced:
@@ -65,14 +66,6 @@ def _new_arguments(member: enum.Enum) -> tuple[Any, ...]:
 def _is_own_slot(cls: type, value: object) -> bool:
     kinds = (MemberDescriptorType, GetSetDescriptorType)
     return isinstance(value, kinds) and value.__objclass__ is cls
-
-
-def _registered(cls: type) -> list[type]:
-    """Virtual subclasses that were registered with an abstract class."""
-    if not isinstance(cls, abc.ABCMeta):
-        return []
-    found = (reference() for reference in abc._get_dump(cls)[0])  # type: ignore[attr-defined]
-    return sorted((kind for kind in found if kind is not None), key=lambda kind: kind.__qualname__)
 
 
 def _build(metaclass: type, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> type:

@@ -94,10 +94,7 @@ class Program:
 
 
 def receive(shipment: Shipment, action: str = "") -> Program:
-    """Load a shipment, or return the program that this process has loaded from it before.
-
-    Each action has a program of its own, so that what one leaves behind in globals is not seen by the next.
-    """
+    """Load a shipment, or return its program if this action has loaded it here: globals are not shared between actions."""
     differences = _differences(shipment.python, tuple(shipment.distributions.items()))
     if differences:
         raise CodeMismatchError(

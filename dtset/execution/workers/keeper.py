@@ -91,10 +91,7 @@ class _Keeper:
 
 
 def end_sessions(leaders: Collection[int]) -> None:
-    """Kill the processes of sessions, and what they started.
-
-    Trackers of resources clean up after the others, and end by themselves.
-    """
+    """Kill the processes of sessions, and what they started; trackers of resources clean up, and end by themselves."""
     family, killed = set(leaders), set[int]()
     # Again, until there is nobody new: what is killed second may have started others meanwhile.
     while True:

@@ -1,7 +1,4 @@
-"""Messages of Dask's connections in this process: sent, and kept no longer.
-
-Each connection keeps its last thousand messages for Dask's developers: whole graphs, with all data in them.
-"""
+"""Messages of Dask's connections in this process, whole graphs among them: sent, and not kept for Dask's developers."""
 
 from __future__ import annotations
 
