@@ -6,9 +6,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dtset.checkpoint.explain import Missed, Reason, explained
+from dtset.checkpoint.explain import Missed, Reason, explained, write_lineage
 from dtset.checkpoint.history import History
-from dtset.checkpoint.lineage import write_lineage
 from dtset.checkpoint.manifest import Manifest
 from dtset.errors import StoreError
 from dtset.storage.objects import ObjectStore

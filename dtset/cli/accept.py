@@ -98,9 +98,8 @@ def _older_data(
 ) -> tuple[Manifest, str]:
     """The data that earlier runs committed for what was missed, by name and place, and in what their program differs."""
     from dtset.checkpoint.acceptance import find_accepted
-    from dtset.checkpoint.explain import difference_said
+    from dtset.checkpoint.explain import difference_said, find_lineage
     from dtset.checkpoint.history import History
-    from dtset.checkpoint.lineage import find_lineage
     from dtset.checkpoint.manifest import find_manifest
     from dtset.errors import ConfigurationError
 

@@ -102,8 +102,8 @@ def read_content(store: ObjectStore, job_id: str, *, names: bool = False) -> Job
 def _unfinished(store: ObjectStore, job_id: str, fingerprint: str) -> Unfinished | None:
     """Look at a TSet without a manifest; None if there is nothing but empty folders."""
     from dtset.checkpoint.acceptance import read_acceptance
+    from dtset.checkpoint.explain import find_lineage
     from dtset.checkpoint.layout import tset_path
-    from dtset.checkpoint.lineage import find_lineage
 
     entries = store.list(tset_path(job_id, fingerprint))
     if not entries:

@@ -1,16 +1,18 @@
-"""Where the elements of a stage come from, an exchange apart."""
+"""Where the elements of a stage come from, an exchange apart, and the side inputs that its functions ask for by name."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from dtset.checkpoint.part import Part, read_elements
 from dtset.exchange.deal import common_deal
 from dtset.execution.stage import GroupResult, Scope, through
 from dtset.operators.call import CallSpec
+from dtset.operators.data_partition import DataPartition
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.failure import Closing
 from dtset.operators.operator import Reader, Step, Zipper
@@ -173,3 +175,66 @@ class ZipInput:
                 yield from self.spec.operator.put(streams, scope.call(self.spec))
 
         return Opened(batches, deal)
+
+
+@dataclass(frozen=True)
+class SideInput:
+    """A side input of one operator of a stage, whose partitions have so many of the stage's `before` them."""
+
+    key: str
+    name: str
+    input: LoadInput | BlockInput
+    parallelism: int
+    count: int
+    before: int = 0
+
+
+@dataclass(frozen=True)
+class OpenedSides:
+    """Side inputs with their upstream at hand."""
+
+    opened: Sequence[tuple[SideInput, Opened]]
+
+    def deal_with(self, main: str | None) -> str | None:
+        """Return the deal that a stage is computed from, its side inputs taken into account."""
+        # By their order, which is the program's: keys count what else a process has made.
+        deals = [
+            (number, side.name, opened.deal)
+            for number, (side, opened) in enumerate(self.opened)
+            if opened.deal
+        ]
+        if not deals:
+            return main
+        return hashlib.sha256(repr((main, deals)).encode()).hexdigest()
+
+    def seen_from(self, scope: Scope) -> Scope:
+        """Return the scope with the partitions that belong to its own."""
+        if not self.opened:
+            return scope
+        sides: dict[str, dict[str, DataPartition[Any]]] = {}
+        for side, opened in self.opened:
+            number = 0 if side.parallelism == 1 else scope.partition - side.before
+            batches = partial(opened.batches, replace(scope, partition=number))
+            sides.setdefault(side.key, {})[side.name] = DataPartition(number, batches)
+        return replace(scope, sides=sides)
+
+
+def opened_sides(sides: Sequence[SideInput], upstream: Sequence[Any]) -> OpenedSides:
+    """Open side inputs, each with its share of the upstream results."""
+    opened = list[tuple[SideInput, Opened]]()
+    for side, results in zip(sides, shared(upstream, [s.count for s in sides]), strict=True):
+        found = side.input.open(results)
+        if side.parallelism == 1 and isinstance(side.input, BlockInput):
+            found = replace(found, deal=_deal_of_all(found.deal, results))
+        opened.append((side, found))
+    return OpenedSides(opened)
+
+
+def _deal_of_all(deal: str | None, results: Sequence[GroupResult]) -> str:
+    """Return the deal of a cache that all partitions see: if it is computed again, it may hold something else."""
+    hasher = hashlib.sha256(f"deal of {deal};".encode())
+    for result in results:
+        for block in result.results[0]:
+            hasher.update(f"{len(block)};".encode())
+            hasher.update(block)
+    return hasher.hexdigest()

@@ -24,6 +24,7 @@ from dtset.execution.inputs import (
     DealInput,
     Input,
     LoadInput,
+    SideInput,
     SourceInput,
     ZipInput,
     deal_of_input,
@@ -31,7 +32,6 @@ from dtset.execution.inputs import (
 from dtset.execution.outputs import BlockOutput, Output
 from dtset.execution.schedulers.scheduler import Graph, Key
 from dtset.execution.shipping import Shipment
-from dtset.execution.side_inputs import SideInput
 from dtset.execution.stage import TaskSettings
 from dtset.execution.tasks import Stage, classes_in, run_group
 from dtset.operators.call import CallSpec

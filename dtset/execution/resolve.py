@@ -9,8 +9,7 @@ from enum import StrEnum
 from functools import cached_property, partial
 from typing import Any
 
-from dtset.checkpoint.explain import Missed
-from dtset.checkpoint.lineage import Lineage
+from dtset.checkpoint.explain import Lineage, Missed
 from dtset.checkpoint.present_classes import present_classes, present_fingerprint
 from dtset.checkpoint.resolution import Hit, Miss, Resolution
 from dtset.checkpoint.resolution import resolve as look_up

@@ -15,10 +15,9 @@ from dtset.execution.expected_files import ExpectedFiles, unchanged
 from dtset.execution.forwarding.failures import packed
 from dtset.execution.forwarding.logs import forwarded
 from dtset.execution.forwarding.printing import captured
-from dtset.execution.inputs import Input
+from dtset.execution.inputs import Input, SideInput, opened_sides
 from dtset.execution.outputs import Output
 from dtset.execution.shipping import Program, Shipment
-from dtset.execution.side_inputs import SideInput, opened_sides
 from dtset.execution.stage import GroupResult, Scope, TaskSettings, place_of, through
 from dtset.execution.workers.worker import running_worker
 from dtset.operators.call import CallSpec

@@ -37,7 +37,6 @@ from dtset.execution.schedulers.cluster import choose_cluster
 from dtset.execution.stage import TaskSettings
 from dtset.execution.submit import Resubmission, RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
-from dtset.execution.workers.parent_watch import end_with
 from dtset.io.writing import Target
 from dtset.operators.data_partition import DataPartition
 from dtset.operators.kernels.event_loop import end_loop
@@ -48,6 +47,7 @@ from dtset.plan.user_function import UserFunction
 from dtset.session import actions, process
 from dtset.session.main_module import show_main
 from dtset.session.options import Options
+from dtset.session.process import end_with
 from dtset.session.writing import write
 from dtset.storage.batch import Batch
 from dtset.storage.local_store import local_path

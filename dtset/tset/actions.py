@@ -14,8 +14,7 @@ from dtset.operators.partitionwise import SINK
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import snapshot_of_sides
 from dtset.session.session import Session
-from dtset.tset.checks import number_of_elements
-from dtset.tset.given import Trying, attempts_of
+from dtset.tset.checks import Trying, attempts_of, number_of_elements
 from dtset.tset.handle import Handle
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ from dtset.operators.sorting import BOUNDARIES, FIND_BOUNDARIES, SAMPLE_KEYS, SO
 from dtset.plan.nodes import Apply, Exchange, Node, Stored, Zip
 from dtset.plan.partition_func import PartitionFunc
 from dtset.plan.user_function import UserFunction
-from dtset.tset.given import Given, GivenEach, attempts_of
+from dtset.tset.checks import Given, GivenEach, attempts_of
 
 T = TypeVar("T")
 Partition: TypeAlias = Callable[[T], int] | PartitionFunc

@@ -12,8 +12,7 @@ from dtset.operators.partitioning import KEYED_PARTITION, PARTITION_FUNCTION
 from dtset.operators.reductions import KEYED_REDUCE
 from dtset.plan.nodes import Apply
 from dtset.session.arguments import a_boolean
-from dtset.tset.checks import partitions_of
-from dtset.tset.given import Given
+from dtset.tset.checks import Given, partitions_of
 from dtset.tset.nodes import Partition, exchanged, keyed_exchange, sorted_by_key
 from dtset.tset.same_type import Alike
 

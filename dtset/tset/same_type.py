@@ -18,8 +18,15 @@ from dtset.operators.unions import CONCAT, UNION
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import BEFORE, Apply, Exchange, Node, Zip
 from dtset.session.arguments import a_boolean
-from dtset.tset.checks import check_input, check_sample, of_one_session, partitions_of, zipped
-from dtset.tset.given import Given, GivenEach
+from dtset.tset.checks import (
+    Given,
+    GivenEach,
+    check_input,
+    check_sample,
+    of_one_session,
+    partitions_of,
+    zipped,
+)
 from dtset.tset.handle import Handle
 from dtset.tset.nodes import Partition, applied, exchanged, repartitioned, sorted_by_key
 from dtset.tset.storing import InMemory, InStore

@@ -20,9 +20,8 @@ from dtset.plan.nodes import Apply, Exchange, Node, Stored
 from dtset.session.arguments import a_boolean
 from dtset.tset.actions import Actions
 from dtset.tset.aggregations import Aggregations
-from dtset.tset.checks import one_of, with_right
+from dtset.tset.checks import Given, GivenEach, one_of, with_right
 from dtset.tset.exports import Exports
-from dtset.tset.given import Given, GivenEach
 from dtset.tset.nodes import Partition, aggregated_by_key, applied, indexed, keyed_exchange
 from dtset.tset.pair_actions import PairActions
 from dtset.tset.same_pairs import SamePairs

@@ -8,8 +8,7 @@ import types
 
 import pytest
 
-from dtset.checkpoint.explain import difference_said
-from dtset.checkpoint.lineage import Lineage
+from dtset.checkpoint.explain import Lineage, difference_said
 from dtset.fingerprint import fingerprint_tree
 from dtset.fingerprint.difference import below_secrets
 from dtset.fingerprint.sources import sources_of
