@@ -27,15 +27,6 @@ def shown_url(url: str) -> str:
 
     A password may hold any of the characters that end a host (``user:a/b@host``). Where what stands there could
     be read as a secret in one way or the other, it is left out. A path stays as it is.
-
-    Examples
-    --------
-    >>> shown_url("simplecache::s3://key:se/cr@et@bucket/x"), shown_url("s3://bucket/data@v1")
-    ('simplecache::s3://bucket/x', 's3://bucket/data@v1')
-    >>> shown_url("https://host:8080/a.txt?sig=secret#top"), shown_url("ftp://user:1/2@host/x")
-    ('https://host:8080/a.txt?…', 'ftp://…')
-    >>> shown_url("/data/q?.txt")
-    '/data/q?.txt'
     """
     if "://" not in url:
         return url
@@ -55,11 +46,6 @@ def redacted(text: str, url: str = "", options: object = None) -> str:
 
     What is secret in any URL in it is left out, and what is secret in the `url` that was asked for, or a text in the
     `options` of its file system, wherever it stands.
-
-    Examples
-    --------
-    >>> redacted("GET https://host/a?sig=secret failed for user ann", "ftp://ann:1234@host")
-    'GET https://host/a?… failed for user ***'
     """
     shown = shown_url(url)
     if url and url != shown:
@@ -78,13 +64,7 @@ def redacted(text: str, url: str = "", options: object = None) -> str:
 
 
 def redacted_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
-    """Take secrets out of a script's arguments: of URLs, and the values of options whose names say so.
-
-    Examples
-    --------
-    >>> redacted_arguments(["--api-token=x", "--password", "y", "s3://key:secret@bucket/a", "s3://bucket/a-?.txt"])
-    ('--api-token=***', '--password', '***', 's3://bucket/a', 's3://bucket/a-?.txt')
-    """
+    """Take secrets out of a script's arguments: of URLs, and the values of options whose names say so."""
     shown: list[str] = []
     for argument in arguments:
         name, given, value = argument.partition("=")

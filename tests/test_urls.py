@@ -167,3 +167,20 @@ def test_errors_show_no_secret_of_a_source(env):
     with pytest.raises(ConfigurationError) as caught:
         env.range(1).map(abs, depends_on=["s3://u:hunter2@h/x", 5])
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("simplecache::s3://key:se/cr@et@bucket/x", "simplecache::s3://bucket/x"),
+        ("https://host:8080/a.txt?sig=secret#top", "https://host:8080/a.txt?…"),
+        ("ftp://user:1/2@host/x", "ftp://…"),
+    ],
+)
+def test_what_is_left_of_a_url(url, shown):
+    assert shown_url(url) == shown
+
+
+def test_what_is_left_of_a_text():
+    said = redacted("GET https://host/a?sig=secret failed for user ann", "ftp://ann:1234@host")
+    assert said == "GET https://host/a?… failed for user ***"

@@ -28,11 +28,9 @@ class Past:
 
 
 class History:
-    """What a job has persisted so far, the present run's part of it noted as it goes.
+    """What a job has persisted so far, the present run's part of it noted as it goes; its ID is empty if there is none.
 
     Several threads may use it: a place is given away once, and each earlier run is read once.
-
-    Earlier runs are read; the present one is not, and its ID is empty if there is none.
     """
 
     def __init__(self, store: ObjectStore, job_id: str, run_id: str = "") -> None:

@@ -8,13 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dtset.checkpoint.job import check_job
-from dtset.checkpoint.layout import (
-    generation_path,
-    group_path,
-    manifest_path,
-    part_path,
-    tset_path,
-)
+from dtset.checkpoint.layout import generation_path, group_path, manifest_path, part_path, tset_path
 from dtset.checkpoint.part import Part
 from dtset.checkpoint.placed import FORMAT, commit_placed, find_placed
 from dtset.errors import CorruptCheckpointError, StoreError

@@ -35,12 +35,9 @@ _logger = logging.getLogger("dtset")
 class RunRecorder:
     """Keeps the records of one run, from its beginning to its end.
 
-    In a store that one may only read there are none, if it has the job; that is said once.
-
-    With `exclusive`, another run of the job that is alive is an error. One elsewhere that has said nothing for
-    `timeout` seconds counts as interrupted. What is not `recorded` is no run of the job: what a spawned process makes while it imports its parent's script is
-    part of the parent's run, which is alive as long, and has no say in how the job ended or is restarted.
-
+    In a store that one may only read there are none, if it has the job; that is said once. With `exclusive`, another run
+    of the job that is alive is an error; one elsewhere that has said nothing for `timeout` seconds counts as interrupted.
+    What is not `recorded`, as what a spawned process makes while it imports its parent's script, is part of another run.
     When it began, there were of each run of the job the objects in `runs`; one `has_died` if it ended without a word, and none has
     completed since.
     """

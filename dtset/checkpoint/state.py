@@ -111,11 +111,7 @@ class State:
         number = commits[0][0] if commits else 0
         for each in () if self.keep is False else commits:
             found = read_commit(
-                self.store,
-                self.job_id,
-                each,
-                noted=each in noted,
-                allow_pickle=self.allow_pickle,
+                self.store, self.job_id, each, noted=each in noted, allow_pickle=self.allow_pickle
             )
             if found is not None:
                 if each not in noted:

@@ -1,5 +1,4 @@
 """The command line: ``dtset``, also as ``dask dtset``.
 
-Its modules import what they need inside of the commands, so that ``dtset --help`` is quick and ``dask``,
-which imports this package whenever it is called, stays so.
+Commands import what they need when they run: ``dask`` imports this package whenever it is called.
 """

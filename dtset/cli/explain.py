@@ -46,11 +46,7 @@ def last_run(store: Any, job_id: str) -> tuple[str | None, list[dict[str, Any]]]
     found: dict[int, dict[str, Any]] = {}
     for event in read_events(store, job_id, runs[-1]):
         # What a miss says stays: the persist that follows it adds that it was computed.
-        found[event["place"]] = {
-            **event,
-            **found.get(event["place"], {}),
-            "last": event["event"],
-        }
+        found[event["place"]] = {**event, **found.get(event["place"], {}), "last": event["event"]}
     return runs[-1], [found[place] for place in sorted(found)]
 
 

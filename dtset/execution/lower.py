@@ -260,8 +260,7 @@ class _Lowering:
         reading = self.reading(stored)
         upstream = reading.upstream_of(own)
         found = reading.input_of(own)
-        if not isinstance(found, LoadInput | BlockInput):
-            raise AssertionError(f"{described(stored)} is not stored, and is a side input")
+        assert isinstance(found, LoadInput | BlockInput)
         return SideInput(key, name, found, stored.parallelism, len(upstream), before), upstream
 
     def reading(self, node: Node) -> _Reading:

@@ -76,8 +76,7 @@ class Index:
         cached = at_hand.cached[node.mark]
         if isinstance(cached.tree, FingerprintError):
             raise anew(cached.tree)
-        if cached.tree is None:
-            raise AssertionError("a cache without a fingerprint, and checkpointing is on")
+        assert cached.tree is not None
         names = (f"{module}:{name}" for module, name in cached.classes)
         return stored_tree("cache", cached.tree.digest, present_classes(names, self.ignore))
 
@@ -262,10 +261,7 @@ class _Walk:
             found = self._looked_up(node)
         dealt = self._is_dealt(node)
         found = replace(
-            found,
-            ahead=self._ahead,
-            dealt=dealt,
-            generation=None if dealt else FIRST_GENERATION,
+            found, ahead=self._ahead, dealt=dealt, generation=None if dealt else FIRST_GENERATION
         )
         self._ahead += 1
         if found.persisted is None:

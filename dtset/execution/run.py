@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from dtset.checkpoint.manifest import Manifest
 from dtset.errors import DTSetError
-from dtset.execution.at_hand import AtHand, Persisted
+from dtset.execution.at_hand import AtHand
 from dtset.execution.cache import keep
 from dtset.execution.lower import Target, Want
 from dtset.execution.outputs import Output
@@ -82,10 +81,6 @@ class Run:
     def plan(self, node: Node, *, to_run: bool = False) -> Resolved:
         """Look up what a node depends on."""
         return resolve(node, self.at_hand, self.context.index, to_run=to_run)
-
-    def adopt(self, node: Node, manifest: Manifest) -> None:
-        """Take a committed TSet for what a node stands for."""
-        self.at_hand.take(node, Persisted(manifest, True))
 
     def _submit(self, target: Target, carry_out: Callable[[Target, int], _T]) -> _T:
         """Carry out what is packed, and again what was lost."""

@@ -7,14 +7,12 @@ from typing import Any
 from dtset.operators.call import CallSpec, Signature
 from dtset.operators.operator import Action
 from dtset.plan.attempts import Attempts
-from dtset.plan.nodes import Content, Node, Source, Stored, described, through_links
+from dtset.plan.nodes import Content, Node, Source, described, through_links
 from dtset.plan.user_function import UserFunction
 
 
 def spec_of(node: Node, job_id: str, digest: str) -> CallSpec[Any]:
     """Spec of an operator; what its functions see of it is the same in every run of the same program."""
-    if isinstance(node, Stored):
-        raise AssertionError(f"{described(node)} was not run before what depends on it was lowered")
     name = node.operator.name
     return CallSpec(
         operator=node.operator,

@@ -106,10 +106,7 @@ class Submit(Protocol):
 
 
 def packed(
-    run: RunContext,
-    resolved: Resolved,
-    *wants: Want,
-    functions: Mapping[str, object] | None = None,
+    run: RunContext, resolved: Resolved, *wants: Want, functions: Mapping[str, object] | None = None
 ) -> Target:
     """What is wanted, with the user's code as it is now: what is submitted again is the same."""
     at_hand = run.at_hand

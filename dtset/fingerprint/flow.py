@@ -1,8 +1,7 @@
 """The flow of a code object in a form that does not depend on how its source is laid out.
 
-The compiler threads jumps and copies short exits only where line numbers allow, so that the same
-expression on two lines compiles to other jumps than on one. Here jumps are followed, equal ways on to
-an exit are one, and steps are numbered as they are first come to from the entry.
+The compiler threads jumps and copies short exits only where line numbers allow. Here jumps are followed, equal
+ways on to an exit are one, and steps are numbered as they are first come to from the entry.
 """
 
 from __future__ import annotations

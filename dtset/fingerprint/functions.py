@@ -23,13 +23,7 @@ from dtset.fingerprint.naming import by_name, hidden_instance, module_of
 from dtset.fingerprint.origin import is_user_module, is_users_file
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.references import Reference
-from dtset.fingerprint.resolving import (
-    EVALUATORS,
-    REACHES_ANYTHING,
-    Scope,
-    all_globals,
-    resolve,
-)
+from dtset.fingerprint.resolving import EVALUATORS, REACHES_ANYTHING, Scope, all_globals, resolve
 from dtset.fingerprint.version import word_of
 
 _OWN_ATTRIBUTES = frozenset(("__dtset_version__", "__final__", "__override__"))

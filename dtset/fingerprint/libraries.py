@@ -1,7 +1,6 @@
 """Objects of other libraries whose pickled form is no measure of what they are.
 
-Each entry names what a library keeps that is no content: caches that fill as an object is used, numbers of
-the process, what was generated from parts that count by themselves.
+They keep what is no content: caches, numbers of the process, what was generated from parts that count themselves.
 """
 
 from __future__ import annotations

@@ -297,11 +297,7 @@ def _own_attribute(module: ModuleType, name: str, root: str) -> Any:
 
 
 def _value(
-    base: Any,
-    chain: tuple[str, ...],
-    reference: Reference,
-    code: CodeType,
-    root: str,
+    base: Any, chain: tuple[str, ...], reference: Reference, code: CodeType, root: str
 ) -> object:
     """Tell what a name stands for; `root` is the installed module it was taken from, if it was."""
     if base is os.environ or base is os.getenv:

@@ -19,11 +19,6 @@ def local_name(name: str, protocols: frozenset[str]) -> str | None:
     """Return the absolute path that a name means; None if it is a URL.
 
     What exists as it stands is no URL, nor has it a ``~``.
-
-    Examples
-    --------
-    >>> local_name("/data/a::b.txt", frozenset({"zip"})), local_name("zip::b.zip", frozenset({"zip"}))
-    ('/data/a::b.txt', None)
     """
     for scheme in _SCHEMES:
         if name.startswith(scheme) and "::" not in name:

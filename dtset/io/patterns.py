@@ -10,13 +10,7 @@ from glob import escape, has_magic
 
 
 def pattern_of(path: str, exists: Callable[[str], bool]) -> list[str]:
-    """Split a path into its parts, of which the leading ones that exist as they are have no wildcards.
-
-    Examples
-    --------
-    >>> pattern_of("/run[1]/*.txt", {"/run[1]"}.__contains__)
-    ['', 'run[[]1]', '*.txt']
-    """
+    """Split a path into its parts, of which the leading ones that exist as they are have no wildcards."""
     parts = path.split("/")
     for number, part in enumerate(parts):
         if has_magic(part) and not exists("/".join(parts[: number + 1])):
@@ -25,15 +19,7 @@ def pattern_of(path: str, exists: Callable[[str], bool]) -> list[str]:
 
 
 def is_matched(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path is matched: by no wildcard where a part of it begins with a dot, ``**`` being any folders.
-
-    Examples
-    --------
-    >>> is_matched(["a", "b.txt"], ["**", "*.txt"]), is_matched(["a", ".b.txt"], ["**", "*.txt"])
-    (True, False)
-    >>> is_matched([".a", ".b.txt"], [".a", ".b*"])
-    True
-    """
+    """Whether a path is matched: by no wildcard where a part of it begins with a dot, ``**`` being any folders."""
     if not pattern:
         return not parts
     if pattern[0] == "**":

@@ -128,11 +128,7 @@ def _line_start(file: Any, offset: int, size: int) -> int:
 
 
 def text_source(
-    urlpath: Urls,
-    partitions: int,
-    encoding: str,
-    errors: str,
-    storage_options: Mapping[str, Any],
+    urlpath: Urls, partitions: int, encoding: str, errors: str, storage_options: Mapping[str, Any]
 ) -> TextSource:
     """Find text files, and cut them into partitions."""
     try:

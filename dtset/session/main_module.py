@@ -1,7 +1,6 @@
 """Programs that tools run as ``__main__`` while ``sys.modules`` has the tool under that name.
 
-`cProfile`, `trace` and ``runpy.run_module`` execute a program in a namespace of its own. What is looked
-up by module and name, as classes in pickles are, would be looked for in the profiler.
+What is looked up by module and name, as classes in pickles are, would be looked for in the profiler.
 """
 
 from __future__ import annotations

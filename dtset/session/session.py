@@ -147,10 +147,7 @@ class Session:
         self._process = os.getpid()
         atexit.register(self._close_at_exit)
         said = banner(
-            self.described(),
-            self.job_id,
-            checkpointing=self.checkpointing,
-            has_id=options.has_id,
+            self.described(), self.job_id, checkpointing=self.checkpointing, has_id=options.has_id
         )
         _logger.info("%s", said)
 
@@ -310,7 +307,7 @@ class Session:
         if manifest is None:
             return None
         node = Stored(durable=True, inputs=(), parallelism=manifest.partitions, name=manifest.name)
-        self.run.adopt(node, manifest)
+        self.run.at_hand.take(node, Persisted(manifest, True))
         return node, manifest
 
     def release(self, node: Node) -> None:

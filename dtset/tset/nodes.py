@@ -28,11 +28,7 @@ Partition: TypeAlias = Callable[[T], int] | PartitionFunc
 
 
 def applied(
-    operator: Step,
-    node: Node,
-    f: Callable[..., Any],
-    given: GivenEach | Given,
-    **params: object,
+    operator: Step, node: Node, f: Callable[..., Any], given: GivenEach | Given, **params: object
 ) -> Apply:
     """Return the node of an operation over each partition."""
     functions = function_of(operator, f)

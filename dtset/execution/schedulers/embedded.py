@@ -1,9 +1,8 @@
 """The default: begins in this process at once, and goes over to worker processes when there is much to do.
 
-Partitions run here one at a time, in the thread that asks for them. A second thread looks on: when there is
-more to do than a moment's work, it has workers started; when these are up, it sends them what does not
-depend on the partition that runs here. After a second of work, or near half of the memory that was free,
-no further partition begins here. What is done by then is not done again.
+Partitions run here one at a time, in the thread that asks for them. A second thread looks on, has workers started
+where there is more to do than a moment's work, and sends them what does not depend on the partition that runs
+here. After a second, or near half of the memory that was free, no further partition begins here.
 """
 
 from __future__ import annotations

@@ -18,9 +18,8 @@ _T = TypeVar("_T")
 def undisturbed(call: Callable[[], _T]) -> _T:
     """Call something that runs functions of the user's; put back what they may change of this process.
 
-    That is the working directory, the variables of the environment, context variables and decimals' context, and
-    the states of Python's and NumPy's global random generators. The event loop of a notebook, in which
-    this may be called, is out of their sight: as on a worker, they may run one of their own.
+    Working directory, environment, context variables, decimals' context, Python's and NumPy's global random
+    generators. The event loop of a notebook is out of their sight: as on a worker, they may run one of their own.
     """
     folder, variables, state = working_folder(), dict(os.environ), random.getstate()
     numpy_random: Any = sys.modules.get("numpy.random")

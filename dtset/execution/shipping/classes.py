@@ -1,8 +1,7 @@
 """Classes by value: made empty, without running any code of theirs, then filled.
 
-Neither a metaclass's `__new__` nor `__init_subclass__`, `__set_name__` or a decorator of the
-user's runs again on the worker. What they did on the driver shows in the class's namespace, and
-that is what travels: registries and generated methods are the driver's, not made twice.
+What a metaclass, `__init_subclass__`, `__set_name__` or a decorator did on the driver shows in the class's
+namespace, and that is what travels: registries and generated methods are the driver's, not made twice.
 """
 
 from __future__ import annotations
@@ -18,13 +17,7 @@ from dtset.execution.shipping.loading import current
 from dtset.fingerprint.classes import registered
 from dtset.fingerprint.origin import HEAP_TYPE
 
-_EARLY = (
-    "__module__",
-    "__slots__",
-    "__orig_bases__",
-    "__firstlineno__",
-    "__static_attributes__",
-)
+_EARLY = ("__module__", "__slots__", "__orig_bases__", "__firstlineno__", "__static_attributes__")
 _ABC_STATE = frozenset({"_abc_impl", "__dict__", "__weakref__", "__annotate_func__"})
 _LATE = "__init_subclass__"
 

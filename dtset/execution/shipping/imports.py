@@ -17,13 +17,9 @@ from dtset.fingerprint.origin import is_user_module
 class Imports:
     """The `__import__` of one program, which knows the modules shipped with it.
 
-    Shipped modules never enter `sys.modules`, so two programs that hold different versions of a
-    module run side by side in one process. A module of the user's that lies on the worker but was
-    not shipped may be last week's: it is treated as not there.
-
-    Where the program looks modules up by itself, it gets stand-ins: an `importlib` whose
-    `import_module` is this, and, if it reads `sys.modules`, a `sys` in whose `modules` its own
-    modules hide those of the process.
+    These never enter `sys.modules`, so that two programs with different versions of a module run in one process. A
+    module of the user's that was not shipped may be last week's: it is not there. Where the program looks modules up
+    by itself, it gets stand-ins for `importlib` and, if it reads `sys.modules`, for `sys`.
     """
 
     def __init__(self, modules: Mapping[str, ModuleType], reads_modules: bool = False) -> None:

@@ -67,11 +67,8 @@ def _refuse_file(file: io.TextIOWrapper) -> Reduced:
 class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
     """Pickles one shipment; may dump several objects that share what they refer to.
 
-    Functions come without their globals, which the survey lists and the caller dumps as
-    bindings: so nothing recurses from function to function however long the chain of calls.
-    Builds on cloudpickle's table of reducers for objects without a class of the user's; its
-    own handling of functions, classes and modules, which tracks classes for the whole process,
-    is not used.
+    Functions come without their globals, which the survey lists and the caller dumps as bindings: so nothing recurses
+    along a chain of calls. Of cloudpickle, only its table of reducers is used: it tracks classes for the whole process.
     """
 
     dispatch_table: ClassVar[Any] = ChainMap(

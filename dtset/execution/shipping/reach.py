@@ -1,7 +1,6 @@
 """What a code object reads from outside itself: global names, attributes of them, imports.
 
-The names are those that fingerprints see (`fingerprint.references`), so that what travels is what counts. Only
-annotations and the like, which no fingerprint needs and Python evaluates all the same, are left in.
+They are those that fingerprints see, so that what travels is what counts, and annotations and the like.
 """
 
 from __future__ import annotations

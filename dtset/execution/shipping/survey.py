@@ -1,9 +1,7 @@
 """What of the driver's namespaces the shipped functions reach.
 
-A *space* is a dictionary of globals of the user's code, nearly always a module's. The survey
-follows what functions read (see `reach`) into the spaces and lists every binding that must
-travel. Where a module itself escapes into a value, all its bindings are listed, but those are
-not required: what cannot be pickled among them is left behind.
+A *space* is a dictionary of globals of the user's code, nearly always a module's. Every binding that functions
+read must travel. Of a module that escapes into a value, all bindings do that can be pickled.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The process that keeps the workers which dtset starts: none outlives the driver, or its memory limit.
 
-It imports what workers need, once, and forks them: the second worker costs some milliseconds, and another in
-the place of one that has died no more. The driver says on its standard input what to start or to kill, a JSON
-a line, and is told on another pipe of what has started or ended. The driver decides; the keeper acts even when
-the driver cannot: when it was killed, or is held up.
+It imports what workers need, once, and forks them in milliseconds. The driver says on its standard input what to
+start or to kill, a JSON a line, and is told on another pipe of what has started or ended. The driver decides; the
+keeper acts even when the driver was killed, or is held up.
 """
 
 from __future__ import annotations
