@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
@@ -13,13 +14,8 @@ from dtset.errors import ConfigurationError
 _PREFIX = "dtset"
 
 
-def _register_defaults() -> None:
-    """Make the keys of ``dtset.yaml`` known to Dask, below whatever the user has set."""
-    defaults = yaml.safe_load((files("dtset") / "dtset.yaml").read_text(encoding="utf-8"))
-    dask.config.update_defaults(defaults)
-
-
-_register_defaults()
+# The keys of `dtset.yaml` are below whatever the user has set.
+dask.config.update_defaults(yaml.safe_load((files("dtset") / "dtset.yaml").read_text("utf-8")))
 
 
 def setting(key: str) -> Any:
@@ -31,33 +27,29 @@ def seconds(key: str) -> float:
     """Value of a setting that is a length of time, in seconds."""
     from dask.utils import parse_timedelta
 
-    value = setting(key)
-    try:
-        return float(parse_timedelta(value))
-    except (ValueError, TypeError, KeyError) as error:
-        raise ConfigurationError(
-            f"{_PREFIX}.{key} is {value!r}, which is no length of time: give one such as '10s'"
-        ) from error
+    return _parsed(key, parse_timedelta, "no length of time: give one such as '10s'")
 
 
 def size(key: str) -> int:
     """Value of a setting that is a number of bytes."""
     from dask.utils import parse_bytes
 
-    value = setting(key)
-    try:
-        found = parse_bytes(value)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise _no_size(key, value) from error
+    said = "not a number of bytes: give one such as '64 MiB'"
+    found = int(_parsed(key, parse_bytes, said))
     if found < 0:
-        raise _no_size(key, value)
-    return int(found)
+        raise _refused(key, said)
+    return found
 
 
-def _no_size(key: str, value: object) -> ConfigurationError:
-    return ConfigurationError(
-        f"{_PREFIX}.{key} is {value!r}, which is not a number of bytes: give one such as '64 MiB'"
-    )
+def _parsed(key: str, parse: Callable[[Any], Any], said: str) -> float:
+    try:
+        return float(parse(setting(key)))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _refused(key, said) from error
+
+
+def _refused(key: str, said: str) -> ConfigurationError:
+    return ConfigurationError(f"{_PREFIX}.{key} is {setting(key)!r}, which is {said}")
 
 
 def ignored_globals() -> tuple[str, ...]:

@@ -54,20 +54,12 @@ def cluster_options(command: _F) -> _F:
     return cluster(workers(command))
 
 
-def store_option(command: _F) -> _F:
-    """Add ``--store URL``."""
-    option = click.option(
-        "--store",
-        metavar="URL",
-        help="Checkpoint store: an fsspec URL or a path.  [default: the setting dtset.store]",
-    )
-    return option(command)
-
-
-def json_option(command: _F) -> _F:
-    """Add ``--json``."""
-    option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-    return option(command)
+store_option = click.option(
+    "--store",
+    metavar="URL",
+    help="Checkpoint store: an fsspec URL or a path.  [default: the setting dtset.store]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def configured_store(url: str | None, *, create: bool = False) -> ObjectStore:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from dtset.fingerprint.plain import SECRET, show
@@ -32,10 +32,11 @@ class _Change:
 
 @dataclass
 class _Comparison:
-    """Two texts while they are compared: which locals go by which other names."""
+    """Two texts while they are compared: which locals go by which other names, and whether values may be shown."""
 
     locals_old: frozenset[str]
     locals_new: frozenset[str]
+    secret: bool
     renamed: dict[str, str] = field(default_factory=dict)
 
 
@@ -44,8 +45,8 @@ def reworded(old: SourceText, new: SourceText, *, secret: bool = False) -> str |
     trees = (_parsed(old.text), _parsed(new.text))
     if trees[0] is None or trees[1] is None:
         return None
-    comparison = _Comparison(_locals(trees[0]), _locals(trees[1]))
-    change = _of_nodes(trees[0], trees[1], comparison, secret=secret)
+    comparison = _Comparison(_locals(trees[0]), _locals(trees[1]), secret)
+    change = _of_nodes(trees[0], trees[1], comparison)
     return None if change is None else f"line {new.line + change.line - 1}: {change.words}"
 
 
@@ -73,40 +74,37 @@ def _locals(tree: ast.Module) -> frozenset[str]:
     return frozenset(bound - kept)
 
 
-def _of_nodes(
-    old: ast.AST, new: ast.AST, comparison: _Comparison, *, secret: bool
-) -> _Change | None:
+def _of_nodes(old: ast.AST, new: ast.AST, comparison: _Comparison) -> _Change | None:
     if type(old) is not type(new):
-        return _replaced(old, new, secret=secret)
+        return _replaced(old, new, comparison)
     if isinstance(old, ast.Name) and isinstance(new, ast.Name):
         return _of_names(old, new, comparison)
     if isinstance(old, ast.Constant) and isinstance(new, ast.Constant):
-        return _of_constants(old, new, secret=secret)
-    secret = secret or _names_secret(new) or _names_secret(old)
-    found = list(islice(_in_fields(old, new, comparison, secret=secret), 2))
+        return _of_constants(old, new, comparison)
+    if _names_secret(new) or _names_secret(old):
+        comparison = replace(comparison, secret=True)
+    found = list(islice(_in_fields(old, new, comparison), 2))
     if len(found) == 2 and isinstance(new, ast.expr):
         # More than one thing in one expression: the whole of it says more than the first of them.
-        return _replaced(old, new, secret=secret)
+        return _replaced(old, new, comparison)
     if not found:
         return None
     return found[0] if found[0].line else _Change(getattr(new, "lineno", 0), found[0].words)
 
 
-def _in_fields(
-    old: ast.AST, new: ast.AST, comparison: _Comparison, *, secret: bool
-) -> Iterator[_Change]:
+def _in_fields(old: ast.AST, new: ast.AST, comparison: _Comparison) -> Iterator[_Change]:
     for name in new._fields:
         if name in ("annotation", "returns", "type_comment", "kind", "ctx", "type_params"):
             continue
         was, now = getattr(old, name, None), getattr(new, name, None)
         if isinstance(now, list) and isinstance(was, list):
-            yield from _of_lists(old, new, name, comparison, secret=secret)
+            yield from _of_lists(old, new, name, comparison)
         elif isinstance(now, ast.AST) and isinstance(was, ast.AST):
-            found = _of_nodes(was, now, comparison, secret=secret)
+            found = _of_nodes(was, now, comparison)
             if found is not None:
                 yield found
         elif was != now and not (name == "name" and isinstance(new, _DEFINITIONS)):
-            yield _of_fields(new, name, was, now, secret=secret)
+            yield _of_fields(new, name, was, now, comparison)
 
 
 def _of_names(old: ast.Name, new: ast.Name, comparison: _Comparison) -> _Change | None:
@@ -118,16 +116,18 @@ def _of_names(old: ast.Name, new: ast.Name, comparison: _Comparison) -> _Change 
     return _Change(new.lineno, f"name {old.id} → {new.id}")
 
 
-def _of_constants(old: ast.Constant, new: ast.Constant, *, secret: bool) -> _Change | None:
+def _of_constants(old: ast.Constant, new: ast.Constant, comparison: _Comparison) -> _Change | None:
     if type(old.value) is type(new.value) and repr(old.value) == repr(new.value):
         return None
     was, now = show(old.value), show(new.value)
-    if secret or was is None or now is None or SECRET.search(was) or SECRET.search(now):
+    if comparison.secret or was is None or now is None or SECRET.search(was) or SECRET.search(now):
         return _Change(new.lineno, "constant changed")
     return _Change(new.lineno, f"constant {was} → {now}")
 
 
-def _of_fields(new: ast.AST, name: str, was: object, now: object, *, secret: bool) -> _Change:
+def _of_fields(
+    new: ast.AST, name: str, was: object, now: object, comparison: _Comparison
+) -> _Change:
     """Two fields that are no nodes of the same kind: names of attributes, parts that are there or not."""
     line = getattr(new, "lineno", 0)
     if isinstance(was, str) and isinstance(now, str):
@@ -139,26 +139,24 @@ def _of_fields(new: ast.AST, name: str, was: object, now: object, *, secret: boo
     if there is None:
         return _Change(line, f"{name} {was} → {now}")
     verb = "added" if isinstance(now, ast.AST) else "removed"
-    return _Change(line, f"{_written(there, secret=secret)} {verb}")
+    return _Change(line, f"{_written(there, comparison)} {verb}")
 
 
-def _of_lists(
-    old: ast.AST, new: ast.AST, name: str, comparison: _Comparison, *, secret: bool
-) -> Iterator[_Change]:
+def _of_lists(old: ast.AST, new: ast.AST, name: str, comparison: _Comparison) -> Iterator[_Change]:
     olds, news = list(_counting(old, name)), list(_counting(new, name))
     if len(olds) != len(news):
-        yield _longer(olds, news, secret=secret)
+        yield _longer(olds, news, comparison)
         return
     for was, now in zip(olds, news, strict=True):
         if isinstance(was, ast.AST) and isinstance(now, ast.AST):
-            found = _of_nodes(was, now, comparison, secret=secret)
+            found = _of_nodes(was, now, comparison)
             if found is not None:
                 yield found
         elif was != now:
             yield _Change(0, f"{name} {was} → {now}")
 
 
-def _longer(olds: list[object], news: list[object], *, secret: bool) -> _Change:
+def _longer(olds: list[object], news: list[object], comparison: _Comparison) -> _Change:
     """Say what is there in one of two lists only."""
     same = 0
     while same < min(len(olds), len(news)) and _dump(news[same]) == _dump(olds[same]):
@@ -166,7 +164,7 @@ def _longer(olds: list[object], news: list[object], *, secret: bool) -> _Change:
     longer, verb = (news, "added") if len(news) > len(olds) else (olds, "removed")
     line = getattr(news[min(same, len(news) - 1)], "lineno", 0) if news else 0
     there = longer[same]
-    said = _written(there, secret=secret) if isinstance(there, ast.AST) else str(there)
+    said = _written(there, comparison) if isinstance(there, ast.AST) else str(there)
     return _Change(line, f"{said} {verb}")
 
 
@@ -193,12 +191,12 @@ def _is_text(node: object) -> bool:
     )
 
 
-def _replaced(old: ast.AST, new: ast.AST, *, secret: bool) -> _Change:
+def _replaced(old: ast.AST, new: ast.AST, comparison: _Comparison) -> _Change:
     """A node of another kind in the place of one."""
     was, now = type(old).__name__, type(new).__name__
     if was in _SYMBOLS and now in _SYMBOLS:
         return _Change(0, f"operator {_SYMBOLS[was]} → {_SYMBOLS[now]}")
-    words = f"{_written(old, secret=secret)} → {_written(new, secret=secret)}"
+    words = f"{_written(old, comparison)} → {_written(new, comparison)}"
     return _Change(getattr(new, "lineno", 0), words)
 
 
@@ -216,9 +214,9 @@ def _names_secret(node: ast.AST) -> bool:
     return False
 
 
-def _written(node: ast.AST, *, secret: bool) -> str:
+def _written(node: ast.AST, comparison: _Comparison) -> str:
     """Code as text, if it is short and says nothing that should not be shown; else its kind."""
     text = " ".join(ast.unparse(node).split())
-    if secret or SECRET.search(text) or re.search(r"[\x00-\x1f]", text):
+    if comparison.secret or SECRET.search(text) or re.search(r"[\x00-\x1f]", text):
         return "a statement" if isinstance(node, ast.stmt) else "an expression"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

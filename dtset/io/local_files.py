@@ -7,6 +7,7 @@ import logging
 import os
 import stat
 from functools import lru_cache
+from os.path import lexists
 from urllib.parse import unquote
 
 from dtset.io.patterns import expanded, pattern_of
@@ -25,10 +26,10 @@ def local_name(name: str, protocols: frozenset[str]) -> str | None:
             rest = name[len(scheme) :].removeprefix("localhost")
             # pathlib's as_uri() writes %20 for a space; other programs write the space itself.
             return _absolute(
-                unquote(rest) if not _exists(rest) and _exists(unquote(rest)) else rest
+                unquote(rest) if not lexists(rest) and lexists(unquote(rest)) else rest
             )
     if "://" in name or (
-        name.partition("::")[0] in protocols and "::" in name and not _exists(name)
+        name.partition("::")[0] in protocols and "::" in name and not lexists(name)
     ):
         return None
     return _absolute(name)
@@ -40,10 +41,10 @@ def find_local(path: str) -> list[str]:
     A link that leads nowhere, and what is neither a file nor a folder, is an error if it is named,
     and left out of a glob.
     """
-    if os.path.lexists(path):
+    if lexists(path):
         _check_file(path)
         return [path]
-    parts = pattern_of(path, os.path.lexists)
+    parts = pattern_of(path, lexists)
     return [found for found in sorted(set(expanded("/", parts[1:]))) if _is_file(found)]
 
 
@@ -54,12 +55,8 @@ def local_state(path: str) -> tuple[int, str]:
     return found.st_size, f"{times};size={found.st_size};inode={found.st_ino}"
 
 
-def _exists(name: str) -> bool:
-    return os.path.lexists(name)
-
-
 def _absolute(name: str) -> str:
-    return os.path.abspath(name if _exists(name) else os.path.expanduser(name))
+    return os.path.abspath(name if lexists(name) else os.path.expanduser(name))
 
 
 def _check_file(path: str) -> None:

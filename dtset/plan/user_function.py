@@ -102,8 +102,9 @@ def user_function(operator: str, accepted: Accepted, function: object) -> UserFu
         # Defaults decide nothing but may fill up: f(*args) and f(x=1) take one element.
         fitting = [n for n in sorted(accepted.forms) if required <= n <= most]
         if not fitting:
+            plural = "" if required == 1 else "s"
             raise UsageError(
-                f"{operator} takes {accepted.said}; {label} has {_plural(required)} without a default"
+                f"{operator} takes {accepted.said}; {label} has {required} parameter{plural} without a default"
             )
         form, takes_ctx = accepted.forms[fitting[0]]
     if form is Form.VALUE and inspect.isgeneratorfunction(_routine(function)):
@@ -123,10 +124,6 @@ def label_of(function: object) -> str:
     if isinstance(name, str):
         return name.rpartition("<locals>.")[2]
     return f"{type(function).__qualname__} object"
-
-
-def _plural(count: int) -> str:
-    return f"{count} parameter" if count == 1 else f"{count} parameters"
 
 
 def _object_methods(form: Form | None, function: object) -> tuple[str, ...]:

@@ -209,8 +209,9 @@ class DistributedScheduler:
             for future in futures:
                 future.add_done_callback(events.put)
             while pending:
-                event = _next(events)
-                if event is None:
+                try:
+                    event = events.get(timeout=_LOOKING)
+                except Empty:
                     waiting.look()
                     continue
                 waiting.progressed()
@@ -271,10 +272,3 @@ def _say(said: Said) -> None:
         write_out(said)
     else:
         handled(said)
-
-
-def _next(events: SimpleQueue[Any]) -> Any:
-    try:
-        return events.get(timeout=_LOOKING)
-    except Empty:
-        return None
