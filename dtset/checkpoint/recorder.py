@@ -8,19 +8,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
+from dtset.checkpoint import runs as run_records
 from dtset.checkpoint.job import Job, Program, find_job, open_job, save_script
 from dtset.checkpoint.layout import job_path, run_path
 from dtset.checkpoint.processes import processes_here
-from dtset.checkpoint.runs import (
-    Heartbeat,
-    RunRecord,
-    begin_run,
-    end_run,
-    list_runs,
-    note_all_events,
-    note_event,
-    read_runs,
-)
+from dtset.checkpoint.runs import RunRecord
 from dtset.errors import JobRunningError, ReadOnlyStoreError
 from dtset.storage.objects import ObjectStore, check_writable
 
@@ -62,8 +54,8 @@ class RunRecorder:
         self._timeout = timeout
         self._refused: ReadOnlyStoreError | None = None
         self._probed = False
-        self._heartbeat: Heartbeat | None = None
-        self.runs = list_runs(store, job.job_id)
+        self._heartbeat: run_records.Heartbeat | None = None
+        self.runs = run_records.list_runs(store, job.job_id)
         self.has_died = False
         if not recorded:
             open_job(store, job)
@@ -88,12 +80,12 @@ class RunRecorder:
                 error,
             )
         else:
-            self._heartbeat = Heartbeat(store, job.job_id, run_id, interval)
+            self._heartbeat = run_records.Heartbeat(store, job.job_id, run_id, interval)
 
     def _begin(self, job: Job, program: Program, *, exclusive: bool) -> None:
         counts = open_job(self._store, job)
         program = save_script(self._store, self._job_id, program)
-        run = begin_run(self._store, counts, self._run_id, program)
+        run = run_records.begin_run(self._store, counts, self._run_id, program)
         if self.has_died:
             self._store.put(run_path(self._job_id, self._run_id, _AFTER_DEATH), b"")
         if exclusive:
@@ -102,12 +94,14 @@ class RunRecorder:
             this = (run.started, run.run_id)
             earlier = [each for each in alive if (each.started, each.run_id) < this]
             if earlier:
-                end_run(self._store, self._job_id, self._run_id, "failed")
+                run_records.end_run(self._store, self._job_id, self._run_id, "failed")
                 self._greet(earlier, exclusive=True)
 
     def _unfinished(self, runs: Mapping[str, Collection[str]]) -> list[RunRecord]:
         """Runs of the job that have not ended: alive, or interrupted."""
-        return read_runs(self._store, self._job_id, self._timeout, ended=False, listed=runs)
+        return run_records.read_runs(
+            self._store, self._job_id, self._timeout, ended=False, listed=runs
+        )
 
     def _clean_up(self, unfinished: Sequence[RunRecord]) -> None:
         """Note which runs were interrupted, so that nobody asks again, and remove what dies with a run.
@@ -117,7 +111,7 @@ class RunRecorder:
         gone = (run for run in unfinished if run.state == "interrupted")
         dead = {run.run_id for run in gone if run.processes == processes_here()}
         for run_id in dead:
-            end_run(self._store, self._job_id, run_id, "interrupted")
+            run_records.end_run(self._store, self._job_id, run_id, "interrupted")
         for run_id, names in self.runs.items():
             if run_id in dead or "end.json" in names:
                 for folder in {name.partition("/")[0] for name in names} & _MORTAL:
@@ -147,14 +141,16 @@ class RunRecorder:
         return [run for run in self._alive() if run.run_id != self._run_id]
 
     def _alive(self) -> list[RunRecord]:
-        return _running(self._unfinished(list_runs(self._store, self._job_id)))
+        return _running(self._unfinished(run_records.list_runs(self._store, self._job_id)))
 
     def note(self, **event: Any) -> None:
         """Write something that happened."""
         if self._heartbeat is not None:
             event["time"] = time.time()
             self._events.append(event)
-            note_event(self._store, self._job_id, self._run_id, next(self._numbers), event)
+            run_records.note_event(
+                self._store, self._job_id, self._run_id, next(self._numbers), event
+            )
 
     def end(self, state: str) -> None:
         """Write how the run ended, and remove what dies with it."""
@@ -164,10 +160,10 @@ class RunRecorder:
         for folder in _MORTAL:
             self._store.delete(run_path(self._job_id, self._run_id, folder))
         if self._events:
-            note_all_events(self._store, self._job_id, self._run_id, self._events)
+            run_records.note_all_events(self._store, self._job_id, self._run_id, self._events)
         if self.has_died and state == "completed":
             self._store.delete(run_path(self._job_id, self._run_id, _AFTER_DEATH))
-        end_run(self._store, self._job_id, self._run_id, state)
+        run_records.end_run(self._store, self._job_id, self._run_id, state)
 
     def _greet(self, others: Sequence[RunRecord], *, exclusive: bool) -> None:
         if not others:

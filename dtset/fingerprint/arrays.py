@@ -6,14 +6,7 @@ import hashlib
 import sys
 from typing import Any
 
-from dtset.fingerprint.description import (
-    Context,
-    Description,
-    NoFingerprint,
-    Part,
-    class_part,
-    library,
-)
+from dtset.fingerprint.description import Context, Description, Mark, NoFingerprint, Part
 from dtset.fingerprint.functions import describe_mark
 
 
@@ -51,7 +44,7 @@ def _array(numpy: Any, array: Any) -> Description:
         label += ("F",)
     parts: list[Part] = []
     if type(array) is not numpy.ndarray and type(array) is not numpy.memmap:
-        parts.append(class_part(array))
+        parts.append(Part.of_class(array))
         parts += [
             Part(f"state {name}", part, "attribute", name)
             for name, part in sorted(getattr(array, "__dict__", {}).items())
@@ -92,7 +85,7 @@ def _padding(numpy: Any, dtype: Any) -> int:
 
 def _masked(numpy: Any, array: Any) -> Description:
     parts = [
-        class_part(array),
+        Part.of_class(array),
         Part("data", numpy.asarray(array.data), "data"),
         Part("mask", numpy.ma.getmaskarray(array), "mask"),
         Part("fill value", numpy.asarray(array.fill_value), "fill value"),
@@ -106,5 +99,5 @@ def _ufunc(ufunc: Any) -> Description:
     for module_name in ("numpy", "scipy.special"):
         module = sys.modules.get(module_name)
         if module is not None and getattr(module, name, None) is ufunc:
-            return describe_mark(library(module_name, f"{module_name}.{name}"))
+            return describe_mark(Mark.library(module_name, f"{module_name}.{name}"))
     raise NoFingerprint(f"the ufunc {name!r} was made at run time, from code that cannot be seen")

@@ -11,15 +11,7 @@ from enum import EnumType
 from types import DynamicClassAttribute, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
-from dtset.fingerprint.description import (
-    Context,
-    Description,
-    Mark,
-    Part,
-    class_part,
-    library,
-    parts_of,
-)
+from dtset.fingerprint.description import Context, Description, Mark, Part
 from dtset.fingerprint.functions import describe_mark
 from dtset.fingerprint.libraries import is_generated_elsewhere
 from dtset.fingerprint.naming import by_name
@@ -58,7 +50,7 @@ def describe_class(cls: type, context: Context) -> Description:
         named = by_name(cls, cls.__module__)
         if named is None and not cls.__flags__ & HEAP_TYPE:
             # Written in C, and not kept under its name: `types.FunctionType` is `builtins.function`.
-            named = library(cls.__module__, f"{cls.__module__}.{cls.__qualname__}")
+            named = Mark.library(cls.__module__, f"{cls.__module__}.{cls.__qualname__}")
         if named is not None:
             return describe_mark(named)
     bases = [
@@ -304,8 +296,8 @@ def describe_descriptor(value: Any, context: Context) -> Description | None:
     if is_users_class(type(value)):
         # One of the user's own kind: its class and what it holds besides count too.
         own = {name: part for name, part in vars(value).items() if name not in _DESCRIPTORS}
-        parts += parts_of(sorted(own.items()), "attribute")
-        parts.append(class_part(value))
+        parts += Part.named(sorted(own.items()), "attribute")
+        parts.append(Part.of_class(value))
     return Description(label, parts, "helper")
 
 

@@ -24,6 +24,16 @@ class Part:
     noun: str = ""
     text: str = ""
 
+    @staticmethod
+    def of_class(value: object) -> Part:
+        """Make the part that says of which class an object is."""
+        return Part("class", type(value), "global", type(value).__name__)
+
+    @staticmethod
+    def named(named: Iterable[tuple[str, object]], noun: str) -> list[Part]:
+        """Make parts of names and values, in the order given."""
+        return [Part(name, value, noun, name) for name, value in named]
+
 
 @dataclass(slots=True)
 class Description:
@@ -36,6 +46,11 @@ class Description:
     shown: str | None = None
     sees: Reads = Reads.NOTHING
     raw: bytes = b""
+
+    @staticmethod
+    def of(label: str, noun: str, value: object, /, **parts: object) -> Description:
+        """Describe an object by its class and named parts."""
+        return Description((label,), [Part.of_class(value), *Part.named(parts.items(), noun)])
 
     def encoded(self) -> bytes:
         """Write the label as bytes that no other label gives."""
@@ -60,26 +75,11 @@ class Mark:
     shown: str | None = None
     value: str = ""
 
-
-def library(module_name: str, qualified: str) -> Mark:
-    """Mark a thing that an installed distribution defines: by name and version."""
-    distribution = distribution_of(module_name)
-    if distribution is not None and distribution.name == "python":
-        # The Python minor version is a leaf of every fingerprint.
-        distribution = None
-    return Mark("library", qualified, distribution)
-
-
-def class_part(value: object) -> Part:
-    """Make the part that says of which class an object is."""
-    return Part("class", type(value), "global", type(value).__name__)
-
-
-def described(label: str, noun: str, value: object, /, **parts: object) -> Description:
-    """Describe an object by its class and named parts."""
-    return Description((label,), [class_part(value), *parts_of(parts.items(), noun)])
-
-
-def parts_of(named: Iterable[tuple[str, object]], noun: str) -> list[Part]:
-    """Make parts of names and values, in the order given."""
-    return [Part(name, value, noun, name) for name, value in named]
+    @staticmethod
+    def library(module_name: str, qualified: str) -> Mark:
+        """Mark a thing that an installed distribution defines: by name and version."""
+        distribution = distribution_of(module_name)
+        if distribution is not None and distribution.name == "python":
+            # The Python minor version is a leaf of every fingerprint.
+            distribution = None
+        return Mark("library", qualified, distribution)

@@ -7,9 +7,9 @@ import sys
 from functools import partial
 from typing import Any
 
-from dtset.fingerprint.description import Context, Description, described
+from dtset.fingerprint.description import Context, Description
 
-_described = partial(described, "frame", "part")
+_described = partial(Description.of, "frame", "part")
 
 
 def describe_frame(value: Any, context: Context) -> Description | None:

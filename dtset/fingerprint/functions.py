@@ -9,16 +9,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, Modul
 from typing import Any
 
 from dtset.fingerprint.code import analyse, seen_by_names
-from dtset.fingerprint.description import (
-    Context,
-    Description,
-    Mark,
-    NoFingerprint,
-    Part,
-    class_part,
-    library,
-    parts_of,
-)
+from dtset.fingerprint.description import Context, Description, Mark, NoFingerprint, Part
 from dtset.fingerprint.naming import by_name, hidden_instance, module_of
 from dtset.fingerprint.origin import is_user_module, is_users_file
 from dtset.fingerprint.pruning import Reads
@@ -77,7 +68,7 @@ def describe_function(function: FunctionType, context: Context) -> Description:
     if ordered or Reads.OWN_GLOBALS in analysis.sees:
         parts.append(Part("all globals", all_globals(scope, ordered=ordered), "all globals"))
     if Reads.ANNOTATIONS in context.reads:
-        parts += parts_of(sorted(function.__annotations__.items()), "annotation")
+        parts += Part.named(sorted(function.__annotations__.items()), "annotation")
     label = ("function", analysis.digest, *_visible(function, context.reads))
     return Description(label, parts, "helper", sees=analysis.sees)
 
@@ -129,7 +120,7 @@ def _visible(function: FunctionType, reads: Reads) -> tuple[Any, ...]:
 def _held(function: FunctionType, free: tuple[str, ...]) -> list[Part]:
     """What a function holds: defaults, captured values, attributes."""
     own = {name: value for name, value in vars(function).items() if name not in _OWN_ATTRIBUTES}
-    attributes = parts_of(sorted(own.items()), "attribute")
+    attributes = Part.named(sorted(own.items()), "attribute")
     return _defaults(function) + _captured(function, free) + attributes
 
 
@@ -164,7 +155,7 @@ def _describe_installed(function: FunctionType, module_name: str) -> Description
         registry: dict[type, Any] = dict(function.registry)  # type: ignore[attr-defined]
         pairs = [Part("case", pair, "case", pair[0].__name__) for pair in registry.items()]
         own = {name: value for name, value in vars(function).items() if name not in _DISPATCH_OWN}
-        pairs += parts_of(own.items(), "attribute")
+        pairs += Part.named(own.items(), "attribute")
         return Description(("singledispatch",), pairs, "helper", unordered=True)
     named = by_name(function, module_name)
     if named is not None:
@@ -177,7 +168,7 @@ def _describe_installed(function: FunctionType, module_name: str) -> Description
     qualified = f"{module_name}.{code.co_qualname}"
     analysis = analyse(code)
     parts = _held(function, analysis.free)
-    parts.append(Part("code", library(module_name, qualified), "global", qualified))
+    parts.append(Part("code", Mark.library(module_name, qualified), "global", qualified))
     # One module may hold many lambdas of one name.
     return Description(("closure", qualified, analysis.digest), parts, "helper")
 
@@ -204,7 +195,7 @@ def describe_method(method: MethodType, context: Context) -> Description:
     """A bound method is its function and what it is bound to."""
     hidden = hidden_instance(method.__self__)
     if hidden is not None:
-        return describe_mark(library(hidden, f"{hidden}.{method.__func__.__name__}"))
+        return describe_mark(Mark.library(hidden, f"{hidden}.{method.__func__.__name__}"))
     parts = [
         Part("function", method.__func__, "method", getattr(method.__func__, "__name__", "")),
         Part("instance", method.__self__, "instance", type(method.__self__).__name__),
@@ -227,10 +218,10 @@ def describe_partial(partial: functools.partial[Any], context: Context) -> Descr
     for number, value in enumerate(partial.args):
         said = names[number] if number < len(names) else str(number)
         parts.append(Part(f"argument {number}", value, "argument", said))
-    parts += parts_of(partial.keywords.items(), "argument")
+    parts += Part.named(partial.keywords.items(), "argument")
     if type(partial) is not functools.partial:
-        parts.append(class_part(partial))
-    parts += parts_of(sorted(vars(partial).items()), "attribute")
+        parts.append(Part.of_class(partial))
+    parts += Part.named(sorted(vars(partial).items()), "attribute")
     return Description(("partial", len(partial.args)), parts, "helper")
 
 
@@ -243,7 +234,7 @@ def describe_cached(cached: Any, context: Context) -> Description:
     wrapped = cached.__wrapped__
     parts = [Part("function", wrapped, "global", getattr(wrapped, "__name__", "function"))]
     own = {name: value for name, value in vars(cached).items() if name not in _CACHED_OWN}
-    parts += parts_of(sorted(own.items()), "attribute")
+    parts += Part.named(sorted(own.items()), "attribute")
     return Description(
         ("lru_cache", *(part for pair in parameters for part in pair)), parts, "helper"
     )
@@ -262,10 +253,10 @@ def describe_builtin(builtin: BuiltinFunctionType, context: Context) -> Descript
             raise NoFingerprint(
                 f"{builtin.__name__} as a value may be given any text, so what it reads cannot be told; call it by its name"
             )
-        mark = library(module_name, f"{module_name}.{builtin.__qualname__}")
+        mark = Mark.library(module_name, f"{module_name}.{builtin.__qualname__}")
         return _reader(mark, module_name, builtin.__name__)
     hidden = hidden_instance(owner)
     if hidden is not None:
-        return describe_mark(library(hidden, f"{hidden}.{builtin.__name__}"))
+        return describe_mark(Mark.library(hidden, f"{hidden}.{builtin.__name__}"))
     part = Part("instance", owner, "instance", type(owner).__name__)
     return Description(("builtin method", builtin.__name__), [part], "helper")

@@ -13,16 +13,7 @@ from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
-from dtset.fingerprint.description import (
-    Context,
-    Description,
-    Mark,
-    NoFingerprint,
-    Part,
-    class_part,
-    described,
-    library,
-)
+from dtset.fingerprint.description import Context, Description, Mark, NoFingerprint, Part
 from dtset.fingerprint.functions import describe_mark
 from dtset.fingerprint.naming import hidden_instance
 from dtset.fingerprint.origin import is_user_module
@@ -44,7 +35,7 @@ _PYDANTIC = ("__pydantic_", "__signature__", "__class_vars__", "_abc_impl")
 _PYDANTIC_COUNTS = {f"__pydantic_{name}__" for name in ("fields", "computed_fields", "decorators")}
 # Dask's own handlers pickle what they do not know, and sort dicts and sets by `str`.
 _TOO_LOOSE = ("dask.", "tlz", "toolz", "cytoolz", "functools")
-_described = functools.partial(described, "library object", "attribute")
+_described = functools.partial(Description.of, "library object", "attribute")
 
 
 def describe_library_object(value: Any, context: Context) -> Description | None:
@@ -121,7 +112,7 @@ def _entry_point(value: Any) -> Description:
             f"it loads {value.value!r}, which is code of your own that no fingerprint sees; load it at the top of the program"
         )
     said = (value.name, value.value, value.group)
-    return _described(value, said=said, loads=library(value.module, value.value))
+    return _described(value, said=said, loads=Mark.library(value.module, value.value))
 
 
 _DESCRIBED: dict[str, Callable[[Any], Description]] = {
@@ -208,7 +199,7 @@ def describe_by_token(value: Any, context: Context) -> Description | None:
         token = handler(value)
     else:
         return None
-    return Description(("token",), [class_part(value), Part("token", token, "token")])
+    return Description(("token",), [Part.of_class(value), Part("token", token, "token")])
 
 
 def _registered(cls: type) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dtset.fingerprint.description import Mark, library
+from dtset.fingerprint.description import Mark
 from dtset.fingerprint.origin import is_user_module
 
 _LOGGER_STATE = frozenset(
@@ -57,7 +57,7 @@ def by_name(obj: Any, module_name: str | None = None) -> Mark | None:
     for part in qualified.split("."):
         found = getattr(found, part, None)
     if found is obj or (found is not None and getattr(found, "__func__", None) is obj):
-        return library(module_name, f"{module_name}.{qualified}")
+        return Mark.library(module_name, f"{module_name}.{qualified}")
     return None
 
 

@@ -8,31 +8,21 @@ from typing import Any
 
 from dtset.fingerprint import Session, environment_leaves, fingerprint_tree
 from dtset.fingerprint.tree import OPERATOR, Tree, branch, leaf, own_mark
-from dtset.plan.nodes import (
-    FunctionFiles,
-    Mark,
-    Node,
-    Source,
-    SourceData,
-    Stored,
-    described,
-    is_link,
-    topological,
-)
+from dtset.plan import nodes
 from dtset.plan.user_function import UserFunction
 
 
 def plan_tree(
-    node: Node,
-    stored: Mapping[Mark, Tree],
+    node: nodes.Node,
+    stored: Mapping[nodes.Mark, Tree],
     *,
     config: Mapping[str, Any],
     ignore: Collection[str] = (),
 ) -> Tree:
     """Fingerprint of the elements of a node, with the Python version and the format of fingerprints as leaves."""
-    trees: dict[Mark, Tree] = dict(stored)
+    trees: dict[nodes.Mark, Tree] = dict(stored)
     session = Session(ignore)
-    for needed in topological(node, until=lambda above: above.mark in stored):
+    for needed in nodes.topological(node, until=lambda above: above.mark in stored):
         if needed.mark not in stored:
             trees[needed.mark] = node_tree(needed, trees, config, session)
     return rooted_tree(trees[node.mark])
@@ -61,7 +51,7 @@ def stored_tree(name: str, digest: str, classes: Mapping[str, Tree]) -> Tree:
     return replace(made, name=f"persisted {name}", own=own_mark(b"data"), place=OPERATOR)
 
 
-def files_tree(files: FunctionFiles) -> Tree:
+def files_tree(files: nodes.FunctionFiles) -> Tree:
     """Tree of files that a function reads by itself, as they are now."""
     leaves = []
     for name, identity in sorted(files.identity().items()):
@@ -72,16 +62,16 @@ def files_tree(files: FunctionFiles) -> Tree:
 
 
 def node_tree(
-    node: Node, trees: Mapping[Mark, Tree], config: Mapping[str, Any], session: Session
+    node: nodes.Node, trees: Mapping[nodes.Mark, Tree], config: Mapping[str, Any], session: Session
 ) -> Tree:
     """Tree of a node whose inputs have theirs."""
-    if isinstance(node, Stored) or is_link(node):
+    if isinstance(node, nodes.Stored) or nodes.is_link(node):
         return trees[node.inputs[0].mark]
     operator = node.operator.name
     parts: dict[str, Tree] = {}
     for index, above in enumerate(node.inputs):
         parts["input" if len(node.inputs) == 1 else f"input {index}"] = trees[above.mark]
-    if isinstance(node, Source) and node.data is not None:
+    if isinstance(node, nodes.Source) and node.data is not None:
         parts.update(_data_trees(node.data, session))
     for role, function in node.functions.items():
         parts[role] = _function_tree(function, config, session, node.name, operator)
@@ -101,10 +91,10 @@ def node_tree(
     ).digest
     partitions = leaf("partitions", parallelism, shown=parallelism)
     own = own_mark(operator.encode())
-    return Tree(described(node), digest, None, (*parts.values(), partitions), own, OPERATOR)
+    return Tree(nodes.described(node), digest, None, (*parts.values(), partitions), own, OPERATOR)
 
 
-def _data_trees(data: SourceData, session: Session) -> Iterator[tuple[str, Tree]]:
+def _data_trees(data: nodes.SourceData, session: Session) -> Iterator[tuple[str, Tree]]:
     """Trees of what a source's data depend on, by role."""
     identity = data.identity()
     if isinstance(identity, Mapping):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from dtset.fingerprint.description import Context, Mark, NoFingerprint, library
+from dtset.fingerprint.description import Context, Mark, NoFingerprint
 from dtset.fingerprint.naming import PYTHONS_GLOBALS, hidden_instance, module_of
 from dtset.fingerprint.origin import is_user_module, is_users_module
 from dtset.fingerprint.plain import ATOMS, show
@@ -109,7 +109,7 @@ def _plainly(name: str, value: Any) -> Any:
     module_name = module_of(value) or type(value).__module__
     if module_name.partition(".")[0] not in ("IPython", "ipykernel", "_sitebuiltins"):
         return value
-    return builtins.open if name == "open" else library("builtins", f"builtins.{name}")
+    return builtins.open if name == "open" else Mark.library("builtins", f"builtins.{name}")
 
 
 def resolve(reference: Reference, scope: Scope, context: Context, code: CodeType) -> object:
@@ -208,7 +208,7 @@ def _named_import(reference: Reference, scope: Scope, code: CodeType) -> object:
         )
     found = _imported(Reference(name), scope, code)
     if isinstance(found, ModuleType) and not is_users_module(found):
-        return library(found.__name__, found.__name__)
+        return Mark.library(found.__name__, found.__name__)
     return found
 
 
@@ -225,7 +225,7 @@ def _imported(reference: Reference, scope: Scope, code: CodeType) -> Any:
         return sys.modules[name]
     if not is_user_module(name):
         _note_outside(".".join((name, *reference.chain)), code)
-        return library(name, name)
+        return Mark.library(name, name)
     return _import_users(name)
 
 
@@ -258,7 +258,7 @@ def _attribute(
             root = base.__name__
         attribute, chain = chain[0], chain[1:]
         if attribute == "":
-            return library(root, root) if root else Mark("module")
+            return Mark.library(root, root) if root else Mark("module")
         if context.ignore and f"{base.__name__}.{attribute}" in context.ignore:
             return None
         found = _own_attribute(base, attribute, root)
@@ -272,7 +272,9 @@ def _attribute(
         base = found
     if isinstance(base, ModuleType):
         return (
-            base if is_users_module(base) else library(root or base.__name__, root or base.__name__)
+            base
+            if is_users_module(base)
+            else Mark.library(root or base.__name__, root or base.__name__)
         )
     return _value(base, chain, reference, code, root)
 
@@ -288,7 +290,7 @@ def _own_attribute(module: ModuleType, name: str, root: str) -> Any:
     if below in sys.modules:
         return sys.modules[below]
     if root:
-        return library(root, root)
+        return Mark.library(root, root)
     if "__path__" in own:
         found = _import_users(below)
         if not isinstance(found, Mark):
@@ -305,7 +307,7 @@ def _value(
         if reference.key and direct:
             return _environment(_unquoted(reference.key))
         _note_outside("os.environ", code)
-        return library("os", "os.environ")
+        return Mark.library("os", "os.environ")
     if isinstance(base, BuiltinFunctionType) and base in EVALUATORS:
         return base
     if isinstance(base, FunctionType) and f"{base.__module__}.{base.__name__}" in REACHES_ANYTHING:
@@ -315,12 +317,12 @@ def _value(
     if base is importlib.import_module or base is importlib.__import__ or base is sys.modules:
         if chain[-1:] == ("",):
             # An import statement, of which the uses are followed.
-            return library(root or "importlib", root or "importlib")
+            return Mark.library(root or "importlib", root or "importlib")
         return _named_import(reference, Scope({}, {}, ""), code)
     for name in sorted(_names_of(base, chain)):
         _note_outside(name, code)
     if root and base is not sys.argv and not _is_users(base):
-        return library(root, root)
+        return Mark.library(root, root)
     return base
 
 

@@ -17,16 +17,7 @@ from dtset.fingerprint import functions
 from dtset.fingerprint.arrays import describe_numpy
 from dtset.fingerprint.classes import describe_class, describe_descriptor, describe_field
 from dtset.fingerprint.code import seen_in_data
-from dtset.fingerprint.description import (
-    Context,
-    Description,
-    Mark,
-    NoFingerprint,
-    Part,
-    class_part,
-    library,
-    parts_of,
-)
+from dtset.fingerprint.description import Context, Description, Mark, NoFingerprint, Part
 from dtset.fingerprint.frames import describe_frame
 from dtset.fingerprint.functions import describe_mark
 from dtset.fingerprint.libraries import describe_by_token, describe_library_object, without_caches
@@ -90,7 +81,7 @@ def _set(value: Any, context: Context) -> Description:
 def _module(module: types.ModuleType, context: Context) -> Description:
     """A module of the user's that code may read in any way is all that is in it."""
     if not is_users_module(module):
-        return describe_mark(library(module.__name__, module.__name__))
+        return describe_mark(Mark.library(module.__name__, module.__name__))
     own = {
         name: part
         for name, part in vars(module).items()
@@ -195,16 +186,16 @@ def _log(value: Any, context: Context) -> Description | None:
     if not is_log(value):
         return None
     # What the user added to it can be read back: a class with methods, attributes, an adapter's extra.
-    parts = parts_of(sorted(added_to_log(value).items()), "attribute")
+    parts = Part.named(sorted(added_to_log(value).items()), "attribute")
     if is_users_class(type(value)):
-        parts.append(class_part(value))
+        parts.append(Part.of_class(value))
     return Description(("log",), parts)
 
 
 def _enum_member(value: Any, context: Context) -> Description | None:
     if not isinstance(value, Enum):
         return None
-    parts = [class_part(value)]
+    parts = [Part.of_class(value)]
     if value._name_ is None or value._name_ not in type(value).__members__:
         parts.append(Part("value", value._value_, "value"))
     shown = f"{type(value).__name__}.{value._name_}"
@@ -231,7 +222,7 @@ def _numba(value: Any, context: Context) -> Description | None:
     parts = [
         Part("function", function, "global", function.__name__),
         Part("options", dict(getattr(compiled, "targetoptions", {})), "options"),
-        class_part(value),
+        Part.of_class(value),
     ]
     if compiled is not value:
         # Loops that are compiled as they are needed are a cache; those that the user asked for are not.
@@ -271,9 +262,9 @@ def _set_like(value: Any, context: Context) -> Description | None:
     if not isinstance(value, (set, frozenset)):
         return None
     parts = [
-        class_part(value),
+        Part.of_class(value),
         Part("elements", frozenset(value), "elements"),
-        *parts_of(sorted(getattr(value, "__dict__", {}).items()), "attribute"),
+        *Part.named(sorted(getattr(value, "__dict__", {}).items()), "attribute"),
     ]
     return Description(("set like",), parts)
 
@@ -312,14 +303,14 @@ def _reduced(value: Any, context: Context) -> Description:
         said = f"an object of type {cls.__module__}.{cls.__qualname__}"
         raise NoFingerprint(f"{said} has no content that can be told ({error})") from error
     if isinstance(reduced, str):
-        parts = [class_part(value)]
+        parts = [Part.of_class(value)]
         if is_user_module(str(getattr(value, "__module__", cls.__module__))):
             own = getattr(value, "__dict__", {})
             own = {name: own[name] for name in own if name not in _PLACE}
             parts += _state(value, own, context)
         return Description(("global", reduced), parts)
     make, arguments, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
-    parts = [class_part(value)]
+    parts = [Part.of_class(value)]
     rest = tuple(arguments)
     if make is getattr(copyreg, "__newobj__", None) and rest[:1] == (cls,):
         rest = rest[1:]

@@ -14,12 +14,18 @@ from dtset.operators.kernels.ranking import COMPARATOR
 from dtset.operators.links import GATHER
 from dtset.operators.operator import Mover, Step, function_of
 from dtset.operators.partitioners import PARTITIONERS
-from dtset.operators.partitioning import LENGTHS, PARTITIONER, REPARTITION
+from dtset.operators.partitioning import (
+    LENGTHS,
+    PARTITION_FUNCTION,
+    PARTITIONER,
+    REPARTITION,
+)
 from dtset.operators.places import LENGTH, STARTS, ZIP_WITH_INDEX
 from dtset.operators.sorting import BOUNDARIES, FIND_BOUNDARIES, SAMPLE_KEYS, SORT_BY_KEY
 from dtset.plan.nodes import Apply, Exchange, Node, Stored, Zip
 from dtset.plan.partition_func import PartitionFunc
 from dtset.plan.user_function import UserFunction
+from dtset.session.arguments import a_boolean
 from dtset.tset.checks import Given, GivenEach, attempts_of
 
 T = TypeVar("T")
@@ -75,6 +81,21 @@ def keyed_exchange(
         params=params,
         files=function_files(given.get("depends_on")),
     )
+
+
+def grouping(
+    operator: Mover,
+    inputs: tuple[Node, ...],
+    partition_func: Partition[Any] | None,
+    key_comparator: Callable[[Any, Any], int] | None,
+    use_disk: bool,
+    given: Given,
+    **params: object,
+) -> Exchange:
+    """Return the node of an operation that brings keys together."""
+    by_role = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
+    params["use_disk"] = a_boolean("use_disk", use_disk)
+    return keyed_exchange(operator, inputs, inputs[0].parallelism, by_role, given, **params)
 
 
 def sorted_by_key(

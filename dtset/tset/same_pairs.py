@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Generic, TypeVar, Unpack
 
 from dtset.operators.gathering import KEYED_GATHER_UNGROUPED
-from dtset.operators.kernels.ranking import COMPARATOR
 from dtset.operators.links import DIRECT, PIPE
 from dtset.operators.partitioning import KEYED_PARTITION, PARTITION_FUNCTION
 from dtset.operators.reductions import KEYED_REDUCE
 from dtset.plan.nodes import Apply
 from dtset.session.arguments import a_boolean
 from dtset.tset.checks import Given, partitions_of
-from dtset.tset.nodes import Partition, exchanged, keyed_exchange, sorted_by_key
+from dtset.tset.nodes import Partition, exchanged, grouping, keyed_exchange, sorted_by_key
 from dtset.tset.same_type import Alike
 
 K = TypeVar("K")
@@ -58,16 +57,8 @@ class SamePairs(Generic[K, V]):
         **given: Unpack[Given],
     ) -> S:
         """Put the pairs of each key together, one after the other, as `keyed_gather` groups their values."""
-        by_role = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
-        node = keyed_exchange(
-            KEYED_GATHER_UNGROUPED,
-            (self._node,),
-            self.parallelism,
-            by_role,
-            given,
-            use_disk=a_boolean("use_disk", use_disk),
-        )
-        return self._like(node)
+        asked = (partition_func, key_comparator, use_disk)
+        return self._like(grouping(KEYED_GATHER_UNGROUPED, (self._node,), *asked, given))
 
     def sort_by_key(
         self: Alike[S],

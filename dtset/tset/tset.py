@@ -11,18 +11,15 @@ from dtset.operators.batchwise import MAP_BATCHES
 from dtset.operators.elementwise import FLAT_MAP, MAP, MAP_TO_TUPLE
 from dtset.operators.gathering import COGROUP, KEYED_GATHER
 from dtset.operators.joins import ALGORITHMS, JOIN, KEPT_SIDES, JoinedTuple
-from dtset.operators.kernels.ranking import COMPARATOR
 from dtset.operators.links import with_sources
-from dtset.operators.partitioning import PARTITION_FUNCTION
 from dtset.operators.partitionwise import COMPUTE, COMPUTE_TO_TUPLE
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import Apply, Exchange, Node, Stored
-from dtset.session.arguments import a_boolean
 from dtset.tset.actions import Actions
 from dtset.tset.aggregations import Aggregations
 from dtset.tset.checks import Given, GivenEach, one_of, with_right
 from dtset.tset.exports import Exports
-from dtset.tset.nodes import Partition, aggregated_by_key, applied, indexed, keyed_exchange
+from dtset.tset.nodes import Partition, aggregated_by_key, applied, grouping, indexed
 from dtset.tset.pair_actions import PairActions
 from dtset.tset.same_pairs import SamePairs
 from dtset.tset.same_type import SameType
@@ -290,15 +287,8 @@ class KeyedTSet(SamePairs[K, V], PairActions[K, V], TSet[tuple[K, V]], Generic[K
         >>> sorted((word, sum(numbers)) for word, numbers in words.keyed_gather().collect())
         [('a', 4), ('b', 2)]
         """
-        by_role = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
-        node = keyed_exchange(
-            KEYED_GATHER,
-            (self._node,),
-            self.parallelism,
-            by_role,
-            given,
-            use_disk=a_boolean("use_disk", use_disk),
-        )
+        inputs = (self._node,)
+        node = grouping(KEYED_GATHER, inputs, partition_func, key_comparator, use_disk, given)
         return KeyedTSet(self._session, node)
 
     def cogroup(self, other: KeyedTSet[K, W]) -> KeyedTSet[K, tuple[Iterator[V], Iterator[W]]]:
@@ -341,17 +331,12 @@ class KeyedTSet(SamePairs[K, V], PairActions[K, V], TSet[tuple[K, V]], Generic[K
         bob 27 None
         eve None Bonn
         """
-        by_role = {PARTITION_FUNCTION: partition_func, COMPARATOR: key_comparator}
-        node = keyed_exchange(
-            JOIN,
-            with_right("join()", self, right),
-            self.parallelism,
-            by_role,
-            given,
-            how=one_of("join()", "how", how, tuple(KEPT_SIDES)),
-            algorithm=one_of("join()", "algorithm", algorithm, ALGORITHMS),
-            use_disk=a_boolean("use_disk", use_disk),
-        )
+        inputs = with_right("join()", self, right)
+        params = {
+            "how": one_of("join()", "how", how, tuple(KEPT_SIDES)),
+            "algorithm": one_of("join()", "algorithm", algorithm, ALGORITHMS),
+        }
+        node = grouping(JOIN, inputs, partition_func, key_comparator, use_disk, given, **params)
         return TSet(self._session, node)
 
     @overload
