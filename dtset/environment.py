@@ -54,20 +54,16 @@ class TSetEnvironment(Sources):
     config : mapping, optional
         What user functions see as ``ctx.config``; part of the fingerprint of those that take a ``ctx``.
     exclusive : bool
-        Whether to raise, rather than warn, if another run of this job is alive.
+        Whether to raise a JobRunningError, rather than warn, if another run of this job is alive.
     keep_variables : bool, optional
         What to do with driver state that a changed program committed: True keeps, False resets it.
         Default: StaleVariablesError.
 
     Raises
     ------
-    ConfigurationError
-        An argument's value cannot be used.
     StoreError
         The store cannot be reached, or cannot be written to. One that may only be read serves the jobs that are
         in it: what they persisted is found, and a persist that has to be computed raises this before it is.
-    JobRunningError
-        With `exclusive`: another run of this job is alive.
 
     Examples
     --------
@@ -229,7 +225,6 @@ class TSetEnvironment(Sources):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
         >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-plan", job_id="j") as env:
         ...     for limit in (3, 4):
         ...         numbers = env.range(9, parallelism=2).filter(lambda i, limit=limit: i < limit)
@@ -259,7 +254,6 @@ class TSetEnvironment(Sources):
 
         Examples
         --------
-        >>> from dtset import TSetEnvironment
         >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-by-name", job_id="j") as env:
         ...     squares = env.range(3, parallelism=1).map(lambda i: i * i).persist("squares")
         >>> with TSetEnvironment(cluster="synchronous", store="memory://doctest-by-name", job_id="j") as env:

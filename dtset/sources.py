@@ -40,7 +40,11 @@ SourceFunction: TypeAlias = SourceObject[T] | Callable[..., Iterable[T]]
 
 
 class Sources:
-    """Makes TSets in a session; in examples, `env` is a `TSetEnvironment`."""
+    """Makes TSets in a session; in examples, `env` is a `TSetEnvironment`.
+
+    `parallelism` is the number of partitions, 0 the environment's default; `storage_options` are passed to fsspec, and
+    never written anywhere.
+    """
 
     _session: Session
 
@@ -58,8 +62,6 @@ class Sources:
         source_func : SourceFunc or callable
             An object with ``has_next()`` and ``next()``, and perhaps ``prepare(ctx)`` and ``close()``; or
             ``f()`` or ``f(ctx)`` returning an iterable. Every partition works on a fresh copy of it.
-        parallelism : int
-            Number of partitions; 0: the environment's default.
         depends_on : path or sequence of path, optional
             Files that the source reads by itself, as of `TSet.map`.
 
@@ -91,14 +93,10 @@ class Sources:
     def parallelize(
         self, data: Iterable[Any] | Mapping[Any, Any], parallelism: int = 0
     ) -> TSet[Any]:
-        """Make a TSet from elements in the driver's memory.
+        """Make a TSet from elements in the driver's memory, in contiguous partitions of about the same length.
 
-        Parameters
-        ----------
-        data : iterable or mapping
-            The elements; a mapping gives a KeyedTSet of its items, a pandas DataFrame its rows as named tuples. What is changed in it later is not seen.
-        parallelism : int
-            Number of partitions, contiguous and of about the same length; 0: the environment's default.
+        A mapping gives a KeyedTSet of its items, a pandas DataFrame its rows as named tuples. What is changed in it
+        later is not seen.
 
         Examples
         --------
@@ -129,14 +127,7 @@ class Sources:
     def range(
         self, start: int, stop: int | None = None, step: int = 1, parallelism: int = 0
     ) -> TSet[int]:
-        """Make a TSet of integers, as Python's ``range`` and PySpark's.
-
-        Parameters
-        ----------
-        start, stop, step : int
-            As of ``range``; one number is the stop.
-        parallelism : int
-            Number of partitions, contiguous; 0: the environment's default.
+        """Make a TSet of integers, in contiguous partitions, as Python's ``range`` and PySpark's: one number is the stop.
 
         Examples
         --------
@@ -169,12 +160,10 @@ class Sources:
             files and folders, ``**`` any folders below; links that lead nowhere are left out, with a warning.
             Files in archives are named ``zip://*.txt::a.zip``. Compressed files are known by their ending.
         parallelism : int
-            Number of partitions, of about the same number of bytes; 0: the environment's default. Large
-            files are cut at ends of lines, small ones put together.
+            Partitions are of about the same number of bytes: large files are cut at ends of lines, small ones put
+            together.
         encoding, errors : str
             As of ``open``.
-        storage_options : mapping, optional
-            Passed to fsspec; never written anywhere.
 
         Examples
         --------
@@ -202,14 +191,7 @@ class Sources:
     ) -> TSet[Any]:
         """Make a TSet of the rows of a Zarr array: its elements or, of one with more dimensions, an array a row.
 
-        Parameters
-        ----------
-        url : str
-            fsspec URL or path of the array, of format 2 or 3.
-        parallelism : int
-            Number of partitions, cut between chunks where there are as many; 0: the environment's default.
-        storage_options : mapping, optional
-            Passed to fsspec; never written anywhere.
+        It is of format 2 or 3, at an fsspec URL or path. Partitions are cut between chunks where there are as many.
 
         Examples
         --------
@@ -251,16 +233,11 @@ class Sources:
         return TSet(self._session, self._source(sources.FROM_NUMPY, taken, partitions))
 
     def from_bag(self, bag: Any, *, version: object = None) -> TSet[Any]:
-        """Make a TSet of the elements of a `dask.bag.Bag`, with its partitions.
+        """Make a TSet of the elements of a `dask.bag.Bag`, with its partitions: its graph becomes part of those that read it.
 
-        Parameters
-        ----------
-        bag : dask.bag.Bag
-            Its graph becomes part of those that read it.
-        version : object, optional
-            Your word for what its elements are, to be changed when they change. Default: the functions and arguments
-            of all its tasks are fingerprinted. What your functions read by themselves, from files say, is not looked at;
-            tasks of libraries that read files are refused.
+        `version` is your word for what its elements are, to be changed when they change. Default: the functions and
+        arguments of all its tasks are fingerprinted. What your functions read by themselves, from files say, is not
+        looked at; tasks of libraries that read files are refused.
 
         Examples
         --------
@@ -281,12 +258,7 @@ class Sources:
     ) -> TSet[Any]:
         """Make a TSet of the rows of a DataFrame, as named tuples, without its index.
 
-        Parameters
-        ----------
-        frame : DataFrame
-            Of pandas, cut into `parallelism` partitions; or of `dask.dataframe`, with its own partitions.
-        version : object, optional
-            Of one of `dask.dataframe`: as of `from_bag`.
+        One of `dask.dataframe` keeps its own partitions, and may have a `version`, as of `from_bag`.
         """
         if isinstance(getattr(frame, "npartitions", None), int):
             return self._collections(sources.FROM_DATAFRAME, [frame], version)

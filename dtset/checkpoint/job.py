@@ -69,7 +69,6 @@ def find_job(store: ObjectStore, job_id: str) -> Job | None:
 
 
 def _recorded(store: ObjectStore, job_id: str) -> Job | None:
-    """A job as its own record tells of it."""
     path = job_path(job_id)
     record = find_whole(store, path)
     if record is None:

@@ -98,7 +98,6 @@ class RunRecorder:
                 self._greet(earlier, exclusive=True)
 
     def _unfinished(self, runs: Mapping[str, Collection[str]]) -> list[RunRecord]:
-        """Runs of the job that have not ended: alive, or interrupted."""
         return run_records.read_runs(
             self._store, self._job_id, self._timeout, ended=False, listed=runs
         )

@@ -1,16 +1,18 @@
-"""What the store has of a persisted TSet: all of it, some partitions, or nothing."""
+"""What the store has of a persisted TSet: all of it, some partitions, or what counts for it by the user's word."""
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
-from dtset.checkpoint.acceptance import find_accepted
-from dtset.checkpoint.layout import generation_path, tset_path
+from dtset.checkpoint.layout import accepted_path, generation_path, is_fingerprint, tset_path
 from dtset.checkpoint.manifest import Manifest, find_manifest
 from dtset.checkpoint.part import Part, read_parts
+from dtset.checkpoint.placed import find_placed, placed
+from dtset.errors import CorruptCheckpointError
 from dtset.fingerprint.difference import CODE_CHANGED
 from dtset.storage.objects import ObjectStore
 
@@ -103,3 +105,50 @@ def _with_classes(fingerprint: str, classes: Mapping[str, str | None]) -> str:
     for name, each in sorted(classes.items()):
         hasher.update(f"{name}={each};".encode())
     return hasher.hexdigest()
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A user's word: that what lies under the fingerprint `data` counts, although the program differs in `why`."""
+
+    job: str
+    fingerprint: str
+    name: str
+    data: str
+    why: str
+    by: str
+    created: float
+
+
+def accept(
+    store: ObjectStore, job_id: str, fingerprint: str, data: str, *, name: str, why: str, by: str
+) -> Acceptance:
+    """Record that data count for another fingerprint than their own, from now on."""
+    acceptance = Acceptance(job_id, fingerprint, name, data, why, by, time.time())
+    path = accepted_path(job_id, fingerprint)
+    store.put(path, placed(path, asdict(acceptance)), durable=True)
+    return acceptance
+
+
+def read_acceptance(store: ObjectStore, job_id: str, fingerprint: str) -> Acceptance | None:
+    """Read the user's word for a TSet; None if there is none, or a torn one. One that is not of its path is an error."""
+    path = accepted_path(job_id, fingerprint)
+    record = find_placed(
+        store,
+        path,
+        said=f"what was accepted for job {job_id}, TSet {fingerprint[:12]}",
+        way_out="remove it",
+    )
+    if record is None:
+        return None
+    if set(record) != set(Acceptance.__dataclass_fields__) or not is_fingerprint(record["data"]):
+        raise CorruptCheckpointError(
+            f"{store.url}/{path}: expected what was accepted, found other fields: {sorted(record)}. Remove it, and accept again"
+        )
+    return Acceptance(**record)
+
+
+def find_accepted(store: ObjectStore, job_id: str, fingerprint: str) -> Manifest | None:
+    """Find the data that the user accepted for a TSet, if they are still there."""
+    acceptance = read_acceptance(store, job_id, fingerprint)
+    return None if acceptance is None else find_manifest(store, job_id, acceptance.data)

@@ -157,7 +157,6 @@ def read_runs(
 def _read_run(
     store: ObjectStore, job_id: str, run_id: str, *, ended: bool, timeout: float
 ) -> RunRecord | None:
-    """Read a run; None if its record is torn, or another run's."""
     record = find_note(store, run_path(job_id, run_id))
     if record is None:
         return None

@@ -33,8 +33,8 @@ def accept(job_id: str, tset: str, store: str | None) -> None:
     accept. Any later change of the program is a miss again. Your word is recorded in the store, and shown
     wherever the data are.
     """
-    from dtset.checkpoint.acceptance import accept as record
     from dtset.checkpoint.job import read_job
+    from dtset.checkpoint.resolution import accept as record
     from dtset.cli.explain import last_run
     from dtset.diagnostics.amounts import bytes_text, moment_text
 
@@ -67,7 +67,6 @@ def _user() -> str:
 
 
 def _missed(job_id: str, tset: str, events: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the last run looked for under a name, and did not find."""
     from dtset.errors import ConfigurationError
 
     named = [event for event in events if event["name"] == tset]
@@ -97,10 +96,10 @@ def _older_data(
     store: ObjectStore, job_id: str, missed: dict[str, Any], run_id: str
 ) -> tuple[Manifest, str]:
     """The data that earlier runs committed for what was missed, by name and place, and in what their program differs."""
-    from dtset.checkpoint.acceptance import find_accepted
     from dtset.checkpoint.explain import difference_said, find_lineage
     from dtset.checkpoint.history import History
     from dtset.checkpoint.manifest import find_manifest
+    from dtset.checkpoint.resolution import find_accepted
     from dtset.errors import ConfigurationError
 
     if find_manifest(store, job_id, missed["fingerprint"]) is not None:

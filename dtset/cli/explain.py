@@ -20,7 +20,7 @@ def explain(job_id: str, store: str | None, as_json: bool) -> None:
     surroundings differ from what made the TSet before.
     """
     from dtset.checkpoint.job import read_job
-    from dtset.cli.tables import print_json
+    from dtset.cli.options import print_json
     from dtset.diagnostics.amounts import printable
 
     opened = configured_store(store)

@@ -17,8 +17,8 @@ def jobs(ctx: click.Context, store: str | None, as_json: bool) -> None:
     A job whose records cannot be read is named on stderr; the exit status is 2 then, after the others.
     """
     from dtset.checkpoint.job import find_job
+    from dtset.cli.options import print_json, print_table, timestamp
     from dtset.cli.stored import job_folders, read_content
-    from dtset.cli.tables import print_json, print_table, timestamp
     from dtset.diagnostics.amounts import bytes_text, moment_text
     from dtset.errors import CorruptCheckpointError
 

@@ -27,8 +27,8 @@ def show(job_id: str, store: str | None, as_json: bool) -> None:
     """
     from dtset.checkpoint.job import read_job
     from dtset.cli.explain import last_run
+    from dtset.cli.options import print_json
     from dtset.cli.stored import read_content
-    from dtset.cli.tables import print_json
 
     opened = configured_store(store)
     job = read_job(opened, job_id)
@@ -43,7 +43,7 @@ def show(job_id: str, store: str | None, as_json: bool) -> None:
 
 
 def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
-    from dtset.cli.tables import timestamp
+    from dtset.cli.options import timestamp
 
     return {
         "id": job.job_id,
@@ -87,7 +87,7 @@ def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
 
 
 def _print(job: Job, content: JobContent, found: Any) -> None:
-    from dtset.cli.tables import print_table
+    from dtset.cli.options import print_table
     from dtset.diagnostics.amounts import bytes_text, moment_text, printable, seconds_text
 
     click.echo(f"Job {job.job_id}: {content.state}")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from dtset.checkpoint.acceptance import Acceptance
     from dtset.checkpoint.manifest import Manifest
+    from dtset.checkpoint.resolution import Acceptance
     from dtset.checkpoint.runs import RunRecord
     from dtset.storage.objects import ObjectStore
 
@@ -101,9 +101,9 @@ def read_content(store: ObjectStore, job_id: str, *, names: bool = False) -> Job
 
 def _unfinished(store: ObjectStore, job_id: str, fingerprint: str) -> Unfinished | None:
     """Look at a TSet without a manifest; None if there is nothing but empty folders."""
-    from dtset.checkpoint.acceptance import read_acceptance
     from dtset.checkpoint.explain import find_lineage
     from dtset.checkpoint.layout import tset_path
+    from dtset.checkpoint.resolution import read_acceptance
 
     entries = store.list(tset_path(job_id, fingerprint))
     if not entries:

@@ -75,7 +75,6 @@ def submit(
 
 
 def _checked_script(script: str) -> str:
-    """Absolute path of something that Python runs."""
     path = Path(script).absolute()
     if not path.exists() or (path.is_dir() and not (path / "__main__.py").is_file()):
         what = "is a folder without a __main__.py" if path.is_dir() else "does not exist"

@@ -163,7 +163,6 @@ def _committed(
 
 
 def _parts(run: RunContext, target: Target, attempt: int) -> list[tuple[str, dict[int, Part]]]:
-    """Compute and commit partitions: for each persist, the generation they belong to, and their records."""
     found = []
     for committed in computed(run, target, attempt):
         generations = {each.generation for each in committed.values()}

@@ -251,7 +251,6 @@ class _Walk:
         return Found(node, State.MISS, self._ahead, tree=whole, dealt=dealt)
 
     def _persist(self, node: Stored) -> Found:
-        """Look up a persist, if it is known what to look for."""
         waits, name = self._names(node.inputs), title(node)
         if not self.index.checkpointing:
             found = Found(node, State.MISS, depends_on=waits)
@@ -289,7 +288,6 @@ class _Walk:
         return Found(node, state, tree=whole, resolution=resolution)
 
     def _take_fingerprint(self, node: Node) -> None:
-        """Take the fingerprint of a node, or note why it or one above it has none."""
         known: dict[Mark, Tree] = {}
         for each in upstream(node):
             tree = self.trees[each.mark]
@@ -307,7 +305,6 @@ class _Walk:
             self.trees[node.mark] = error
 
     def _names(self, nodes: Iterable[Node]) -> tuple[str, ...]:
-        """Names of what nodes depend on that is not known yet."""
         return tuple(
             dict.fromkeys(name for node in nodes for name in self._waits.get(node.mark, ()))
         )

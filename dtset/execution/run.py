@@ -83,8 +83,6 @@ class Run:
         return resolve(node, self.at_hand, self.context.index, to_run=to_run)
 
     def _submit(self, target: Target, carry_out: Callable[[Target, int], _T]) -> _T:
-        """Carry out what is packed, and again what was lost."""
-
         def attempt(number: int) -> _T:
             self._bring_back(*(want.node for want in target.wants))
             return carry_out(target, number)

@@ -129,7 +129,6 @@ def classes_in(result: GroupResult) -> frozenset[tuple[str, str]]:
 
 
 def _worker_id() -> int | str:
-    """Name of the worker that runs this; 0 in the driver's own process."""
     worker = running_worker()
     if worker is None:
         return 0

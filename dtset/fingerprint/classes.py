@@ -230,7 +230,6 @@ def _is_written(value: object) -> bool:
 
 
 def _is_sunder(name: str) -> bool:
-    """Whether an attribute is the machinery's of enums: ``_member_map_``."""
     return name.startswith("_") and name.endswith("_") and not name.startswith("__")
 
 

@@ -174,7 +174,6 @@ def _of_operators(old: Tree, new: Tree) -> Difference | None:
 
 
 def _chain(tree: Tree) -> list[Tree]:
-    """The operators that lead to one, from the first source on, and itself."""
     chain = [tree]
     while (above := [part for part in chain[-1].children if part.place == OPERATOR]) != []:
         chain.append(above[0])

@@ -98,7 +98,6 @@ def show(value: object) -> str | None:
 
 
 def _is_short(value: object, depth: int) -> bool:
-    """Whether a value is plain, and small enough to be written out."""
     kind = type(value)
     if isinstance(value, int):
         # Python refuses to write out very long ones.

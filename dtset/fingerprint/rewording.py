@@ -157,7 +157,6 @@ def _of_lists(old: ast.AST, new: ast.AST, name: str, comparison: _Comparison) ->
 
 
 def _longer(olds: list[object], news: list[object], comparison: _Comparison) -> _Change:
-    """Say what is there in one of two lists only."""
     same = 0
     while same < min(len(olds), len(news)) and _dump(news[same]) == _dump(olds[same]):
         same += 1

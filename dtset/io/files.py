@@ -298,7 +298,6 @@ def _found_remote(url: str, options: Mapping[str, Any]) -> list[DataFile]:
 
 
 def _listed(fs: Any, path: str, shown: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Files that a path or a glob names, with what the file system says of them."""
     try:
         info = fs.info(path)
     except FileNotFoundError:

@@ -119,7 +119,6 @@ def _only_member(file: Any, archive: DataFile) -> Any:
 
 
 def _line_start(file: Any, offset: int, size: int) -> int:
-    """Where the first line begins that begins at an offset or after it."""
     if offset in (0, size):
         return offset
     file.seek(offset - 1)

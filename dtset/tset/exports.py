@@ -75,7 +75,6 @@ class Exports(Handle[T]):
         return xarray_of(self.to_dask_array())
 
     def _lengths(self) -> list[int] | None:
-        """How many elements each partition has, where that is known."""
         found = self._session.persisted(self._node)
         return None if found is None else [part.summary.rows for part in found.manifest.parts]
 

@@ -73,17 +73,7 @@ class SamePairs(Generic[K, V]):
         Partitions become about as large as each other, after a first pass over the keys; those of one key are in one.
         Where the pairs cost much to compute, `cache` or `persist` them before.
 
-        Parameters
-        ----------
-        ascending : bool
-            Whether the smallest key comes first.
-        key_comparator : callable, optional
-            ``f(a, b)``: a number below, equal to or above 0 if key `a` is smaller than, equal to or larger than `b`.
-            Default: as ``<`` says.
-        parallelism : int, optional
-            Number of partitions. Default: as many as there are.
-        use_disk : bool
-            Whether pairs move through the store, whatever their number.
+        Without a `key_comparator`, keys are compared by ``<``; without a `parallelism`, there are as many partitions as now.
 
         Examples
         --------

@@ -61,8 +61,6 @@ class Storing:
         FingerprintError
             Something that the elements depend on cannot be fingerprinted; the message names the path
             to it. Nothing was computed.
-        StoreError
-            The store cannot be written to.
 
         Examples
         --------

@@ -33,12 +33,10 @@ class Writers(Handle[T]):
         Parameters
         ----------
         url : str
-            fsspec URL or path of a folder.
+            fsspec URL or path of a folder; `storage_options` are passed to fsspec, and never written anywhere.
         overwrite : bool
             Whether to remove files named ``part-…`` that another program, or another version of this one, left in
             the folder. Else any file of another program is an error before anything is computed.
-        storage_options : mapping, optional
-            Passed to fsspec; never written anywhere.
 
         Examples
         --------

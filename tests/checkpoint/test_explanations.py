@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dtset import CorruptCheckpointError, TSetEnvironment
-from dtset.checkpoint.acceptance import accept
+from dtset.checkpoint.resolution import accept
 from dtset.checkpoint.runs import read_events
 from dtset.storage.opening import open_store
 from dtset.storage.records import seal, unseal

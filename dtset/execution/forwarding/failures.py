@@ -101,7 +101,6 @@ def packed(error: BaseException, resolver: ClassResolver) -> TaskFailedError:
 
 
 def _reachable(error: BaseException) -> list[BaseException]:
-    """An exception, and what it refers to as cause, as context and as members of a group."""
     errors: dict[int, BaseException] = {}
     waiting: list[BaseException | None] = [error]
     while waiting and len(errors) < _MOST_ERRORS:
@@ -196,7 +195,6 @@ def _parameters(error: BaseException) -> tuple[object, ...] | None:
 
 
 def _group_recipes(error: BaseException) -> Iterator[_Recipe]:
-    """Ways to make a group again; its members come by themselves."""
     message = error.args[0] if error.args else _said(error)
     state = _Sending(present_class).attributes(vars(error))
     yield BaseExceptionGroup.__new__, (type(error), message), None, state, None
@@ -241,7 +239,6 @@ def _may_be_derived_from(cls: type) -> bool:
 
 
 def _is_like(made: BaseException, error: BaseException) -> bool:
-    """Whether an exception that was made is as the first, and can be printed."""
     traceback.format_exception_only(made)
     # What the interpreter asks an uncaught one for.
     for asked in ("__notes__", "print_file_and_line"):
@@ -308,7 +305,6 @@ class _Again:
 
 
 def _shortened(found: TracebackType | None) -> TracebackType | None:
-    """A traceback without the middle of a recursion."""
     frames = []
     while found is not None:
         frames.append(found)

@@ -176,7 +176,6 @@ def _given(cluster: Any) -> Cluster:
 
 
 def _of_dask(scheduler: Any) -> Cluster:
-    """A scheduler of Dask's that needs no cluster."""
     from dask.base import get_scheduler, named_schedulers
 
     kind = scheduler if isinstance(scheduler, str) else type(scheduler).__name__
@@ -275,7 +274,6 @@ def _counted(count: int) -> str:
 
 @contextmanager
 def _reaching(kind: str) -> Iterator[None]:
-    """Say what could not be started or reached."""
     try:
         yield
     except (OSError, RuntimeError) as error:

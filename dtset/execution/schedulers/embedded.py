@@ -74,7 +74,6 @@ class StartedWorkers:
         self._processes.close(timeout)
 
     def _run(self, started: Future[DistributedScheduler]) -> None:
-        """Start them; what is raised is raised again by all who wait."""
         try:
             started.set_result(self._start())
         except BaseException as error:
@@ -368,7 +367,6 @@ class _Flow:
         return self.done[name] if name in self.done else self._graph[name].value
 
     def _left(self, wanted: Sequence[Key] | None = None) -> list[Key]:
-        """Tasks that are neither done nor sent, in an order in which they can be run."""
         order: list[Key] = []
         seen: set[Key] = set()
         stack = [(key, False) for key in reversed(self._keys if wanted is None else wanted)]
@@ -399,6 +397,5 @@ def _read_by(node: Any) -> list[Key]:
 
 
 def _partitions(node: Any) -> Sequence[int]:
-    """The partitions of a group; none of what is another task."""
     is_group = isinstance(node, Task) and node.func is run_group
     return node.args[2] if is_group else ()

@@ -114,7 +114,7 @@ class DistributedScheduler:
     def __init__(
         self, kind: str, client: Client, run_id: str, workers: LocalWorkers | None = None
     ) -> None:
-        from dtset.execution.workers.messages import keep_no_messages
+        from dtset.execution.workers.unix_sockets import keep_no_messages
 
         keep_no_messages(client)
         self.kind = kind
@@ -230,7 +230,6 @@ class DistributedScheduler:
             self._actions = [each for each in self._actions if each is not events]
 
     def _waiting(self, *, for_tasks: bool) -> Waiting:
-        """What to look at while something is waited for, once the cluster is there."""
         if os.getpid() != self._process:
             raise UsageError(
                 "this process is a fork of the one that made the environment, whose connection it does not have: make "

@@ -120,7 +120,6 @@ class Waiting:
             self._answer = asked(self.client, self._why_idle)
 
     async def _why_idle(self) -> str | None:
-        """Why nothing is done on the cluster, None if something is."""
         scheduler: Any = self.client.scheduler
         more = f"`dask worker {scheduler.address}` starts one"
         if self.workers is not None:

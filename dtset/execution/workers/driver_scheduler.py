@@ -24,7 +24,7 @@ from tornado.ioloop import IOLoop
 
 from dtset.execution.forwarding.silence import silenced
 from dtset.execution.workers import unix_sockets
-from dtset.execution.workers.messages import keep_no_messages
+from dtset.execution.workers.unix_sockets import keep_no_messages
 
 # Dask draws from Python's global generator, here in the driver, where the user may have seeded it.
 for _module in (utils_comm, comm_core, dask_scheduler):

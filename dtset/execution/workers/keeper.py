@@ -50,7 +50,6 @@ class _Keeper:
                 self._kill(worker, argument)
 
     def look(self) -> None:
-        """Kill what holds too much memory; report what has ended."""
         for number, worker in list(self._workers.items()):
             if (
                 worker.limit is not None

@@ -291,8 +291,6 @@ class LocalProcesses:
 
 
 class _Keeper:
-    """The keeper's process, as the driver sees it."""
-
     def __init__(
         self, folders: Iterable[str], working_folder: str | None, variables: Mapping[str, str]
     ) -> None:
@@ -321,7 +319,6 @@ class _Keeper:
             self._commands.flush()
 
     def reports(self) -> Iterator[tuple[int, str, Any]]:
-        """Follow what it says of workers."""
         with self._reports:
             for line in self._reports:
                 number, event, argument = json.loads(line)

@@ -1,4 +1,4 @@
-"""Unix-domain sockets as a transport of Dask's, for processes of one user on one machine.
+"""Dask's connections: Unix-domain sockets, for processes of one user on one machine; and messages that are not kept.
 
 Addresses are ``unix:///folder/name``. Who may not enter the folder cannot connect: it is the only lock
 there is, and the only one that is needed.
@@ -10,10 +10,12 @@ import asyncio
 import functools
 import socket
 import weakref
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import dask.config
+from distributed import Client, batched, client, scheduler
 from distributed.comm.core import BaseListener, Comm, CommClosedError, Connector
 from distributed.comm.registry import Backend, backends
 from distributed.comm.tcp import MAX_BUFFER_SIZE, TCP, _close_comm
@@ -145,3 +147,19 @@ class _UnixBackend(Backend):  # type: ignore[misc]
 
     def get_local_address_for(self, loc: str) -> str:
         return loc
+
+
+class _Sender(batched.BatchedSend):  # type: ignore[misc]
+    """A connection's sender that keeps nothing of what it has sent."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.recent_message_log: deque[Any] = deque(maxlen=0)
+
+
+def keep_no_messages(connected: Client | None = None) -> None:
+    """Let connections of this process keep no messages: those that are made from now on, and a client's."""
+    client.BatchedSend = scheduler.BatchedSend = _Sender
+    sender = None if connected is None else connected.scheduler_comm
+    if sender is not None:
+        sender.recent_message_log = deque(maxlen=0)
