@@ -11,8 +11,7 @@ from typing import Any
 from dtset.checkpoint import runs as run_records
 from dtset.checkpoint.job import Job, Program, find_job, open_job, save_script
 from dtset.checkpoint.layout import job_path, run_path
-from dtset.checkpoint.processes import processes_here
-from dtset.checkpoint.runs import RunRecord
+from dtset.checkpoint.runs import RunRecord, processes_here
 from dtset.errors import JobRunningError, ReadOnlyStoreError
 from dtset.storage.objects import ObjectStore, check_writable
 

@@ -10,12 +10,12 @@ import time
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from dtset.checkpoint.job import Job, Program
 from dtset.checkpoint.layout import is_fingerprint, run_path
 from dtset.checkpoint.placed import find_note, placed
-from dtset.checkpoint.processes import process_started, processes_here
 from dtset.errors import StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.urls import redacted_arguments
@@ -203,3 +203,34 @@ class Heartbeat:
                 self._store.put(self._path, placed(self._path, {"at": time.time()}))
             except StoreError as error:
                 _logger.warning("the heartbeat of this run could not be written: %s", error)
+
+
+def process_started(pid: int) -> str:
+    """When a process was started, in the system's own unit; empty if there is none of this number."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return _process_started_elsewhere(pid)
+    fields = stat.rpartition(")")[2].split()
+    # A killed process whose parent has not yet asked for its status is a zombie: it runs no more.
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def _process_started_elsewhere(pid: int) -> str:
+    """As `process_started`, where there is no /proc."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return "" if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())
+    except psutil.Error:
+        return ""
+
+
+def processes_here() -> str:
+    """What tells the processes that can be seen from here from those of other machines and containers."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()

@@ -17,7 +17,6 @@ from dtset.execution.code import StoredShipment
 from dtset.execution.data.graph_source import GraphInput, GraphSource
 from dtset.execution.exchange.receiving import ReceiveInput, split_group
 from dtset.execution.exchange.sending import SendOutput, is_dealt
-from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.inputs import (
     BlockInput,
     Branch,
@@ -32,7 +31,7 @@ from dtset.execution.inputs import (
 from dtset.execution.outputs import BlockOutput, Output
 from dtset.execution.schedulers.scheduler import Graph, Key
 from dtset.execution.shipping import Shipment
-from dtset.execution.stage import TaskSettings
+from dtset.execution.stage import ExpectedFiles, TaskSettings
 from dtset.execution.tasks import Stage, classes_in, run_group
 from dtset.operators.call import CallSpec
 from dtset.operators.operator import Step

@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 
 from dtset.errors import DTSetError
 from dtset.execution.at_hand import AtHand
-from dtset.execution.cache import keep
 from dtset.execution.lower import Target, Want
 from dtset.execution.outputs import Output
-from dtset.execution.persist import persist, persist_together
+from dtset.execution.persist import keep, persist, persist_together
 from dtset.execution.resolve import Resolved, resolve
 from dtset.execution.submit import RunContext, computed, packed
 from dtset.plan.nodes import Node, described, topological

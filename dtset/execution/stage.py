@@ -1,4 +1,4 @@
-"""Stages: what runs in one pass over a partition, as data that travels to a worker, and what it runs in there."""
+"""Stages: what runs in one pass over a partition, as data that travels to a worker, what it runs in there, and the files that it reads."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ from dtset.storage.objects import ObjectStore
 
 if TYPE_CHECKING:
     from dtset.execution.shipping import Program
+
+
+from dtset.errors import SourceChangedError
+from dtset.fingerprint.node import files_tree
+from dtset.fingerprint.tree import Tree
+from dtset.plan.nodes import FunctionFiles
 
 # A function that pulls runs inside of its consumer's: some five frames deeper, and as much as it takes itself.
 _PULLS_IN_A_STACK = 30
@@ -122,3 +128,35 @@ def through(batches: Batches, steps: Sequence[CallSpec[Step]], scope: Scope) -> 
         if pulls % _PULLS_IN_A_STACK == 0:
             batches = relayed(batches)
     return driven(batches, handlers)
+
+
+@dataclass(frozen=True)
+class ExpectedFiles:
+    """Files, and the state in which they were fingerprinted."""
+
+    files: FunctionFiles
+    expected: Tree
+
+    def check(self) -> None:
+        """Make sure that the files are as they were."""
+        before, now = _states(self.expected), _states(files_tree(self.files))
+        changed = sorted(
+            name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
+        )
+        if changed:
+            raise SourceChangedError(
+                f"{', '.join(changed)}, named in depends_on=, changed while what depends on it was computed: "
+                "run again, to read it as it is now"
+            )
+
+
+def _states(tree: Tree) -> dict[str, str]:
+    """Digests of files' states by their names, without what is another on each machine."""
+    return {each.name: each.digest for each in tree.children if each.name.startswith("file ")}
+
+
+def unchanged(batches: Batches, files: Sequence[ExpectedFiles]) -> Batches:
+    """Pass batches on; when all have been used, and before they are committed, look at the files again."""
+    yield from batches
+    for each in files:
+        each.check()

@@ -16,7 +16,6 @@ from dtset.execution.code import sent
 from dtset.execution.data.graph_source import GraphSource
 from dtset.execution.data.inline import SequenceSource, inlined
 from dtset.execution.exchange.stretches import forget_exchanges
-from dtset.execution.expected_files import ExpectedFiles
 from dtset.execution.forwarding.failures import TaskFailedError
 from dtset.execution.forwarding.logs import driver_logging
 from dtset.execution.inputs import BlockInput, LoadInput
@@ -26,7 +25,7 @@ from dtset.execution.schedulers.scheduler import Scheduler, WorkersLostError
 from dtset.execution.schedulers.waiting import SchedulerLostError, WorkersGoneError
 from dtset.execution.shipping import ship
 from dtset.execution.specs import function_key, spec_of
-from dtset.execution.stage import GroupResult, TaskSettings
+from dtset.execution.stage import ExpectedFiles, GroupResult, TaskSettings
 from dtset.fingerprint.graph import reached_distributions
 from dtset.operators.call import CallSpec
 from dtset.plan.nodes import Mark, Node, Source, Stored, topological

@@ -11,14 +11,21 @@ from typing import Any
 from dtset.errors import StoreNotSharedError
 from dtset.exchange.deal import DealChangedError, common_deal
 from dtset.execution.code import StoredShipment, program_of
-from dtset.execution.expected_files import ExpectedFiles, unchanged
 from dtset.execution.forwarding.failures import packed
 from dtset.execution.forwarding.logs import forwarded
 from dtset.execution.forwarding.printing import captured
 from dtset.execution.inputs import Input, SideInput, opened_sides
 from dtset.execution.outputs import Output
 from dtset.execution.shipping import Program, Shipment
-from dtset.execution.stage import GroupResult, Scope, TaskSettings, place_of, through
+from dtset.execution.stage import (
+    ExpectedFiles,
+    GroupResult,
+    Scope,
+    TaskSettings,
+    place_of,
+    through,
+    unchanged,
+)
 from dtset.execution.workers.worker import running_worker
 from dtset.operators.call import CallSpec
 from dtset.operators.kernels.failure import Closing

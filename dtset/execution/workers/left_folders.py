@@ -11,7 +11,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from dtset.checkpoint.processes import process_started, processes_here
+from dtset.checkpoint.runs import process_started, processes_here
 
 _NAME = re.compile(r"dtset-(?P<pid>\d+)-(?P<started>[\d.]+)-(?P<where>[0-9a-f]{8})-.*")
 
