@@ -36,7 +36,8 @@ from dtset.plan.source_func import SourceFunc
 
 if TYPE_CHECKING:
     from dtset.environment import TSetEnvironment
-    from dtset.functions import DataObject, DataPartition, JoinedTuple
+    from dtset.operators.data_partition import DataObject, DataPartition
+    from dtset.operators.joins import JoinedTuple
     from dtset.tset.tset import CachedTSet, KeyedTSet, PersistedTSet, TSet
 
 __version__ = "0.1.0"
@@ -76,7 +77,8 @@ __all__ = [
 
 _LATER = {
     "dtset.environment": ("TSetEnvironment",),
-    "dtset.functions": ("DataObject", "DataPartition", "JoinedTuple"),
+    "dtset.operators.data_partition": ("DataObject", "DataPartition"),
+    "dtset.operators.joins": ("JoinedTuple",),
     "dtset.tset.tset": ("CachedTSet", "KeyedTSet", "PersistedTSet", "TSet"),
 }
 

@@ -169,11 +169,8 @@ class TSetEnvironment(Sources):
     def run(self, *tsets: TSet[Any] | LazyAction) -> None:
         """Carry out what was prepared by the lazy forms; what persists next to one another have in common is computed once.
 
-        Parameters
-        ----------
-        *tsets : TSet or LazyAction
-            What `lazy_persist`, `lazy_cache`, `lazy_for_each` and `lazy_sink` gave. Default: all that is
-            waiting, in the order in which it was prepared.
+        That is what `lazy_persist`, `lazy_cache`, `lazy_for_each` and `lazy_sink` gave; by default all that is
+        waiting, in the order in which it was prepared.
         """
         self._session.check_open()
         for tset in tsets:
@@ -244,13 +241,8 @@ class TSetEnvironment(Sources):
 
         What was committed last under the name counts, by this run or else by an earlier one, *whatever
         program made it*: to have only what the present program would make, call `TSet.persist`. Fingerprints
-        below it depend on what its data are.
-
-        Parameters
-        ----------
-        name : str or int
-            The name given to ``persist``, else that of its last operator and function, as listings show it; or its
-            place: 0 for the first persist of a run.
+        below it depend on what its data are. The name is the one given to ``persist``, else that of its last operator
+        and function, as listings show it; or its place: 0 for the first persist of a run.
 
         Examples
         --------

@@ -1,7 +1,4 @@
-"""For tests: a suite that every store has to pass, and a store that fails where it is told to.
-
-Subclass `StoreTests`, with a fixture ``store``, and pytest runs the suite against your store.
-"""
+"""For tests: a suite that every store has to pass, and a store that fails where it is told to."""
 
 from __future__ import annotations
 

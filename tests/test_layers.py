@@ -26,7 +26,7 @@ LAYERS = (
     {"session"},
     {"tset"},
     {"sources"},
-    {"environment", "functions", "__init__", "testing"},
+    {"environment", "__init__", "testing"},
     {"cli", "twister2"},
 )
 OWNERS = {

@@ -100,7 +100,6 @@ def _said(name: str, present: str | None) -> str:
 
 
 def _with_classes(fingerprint: str, classes: Mapping[str, str | None]) -> str:
-    """Fingerprint of elements whose classes have changed although nothing that made them has."""
     hasher = hashlib.sha256(f"classes;{fingerprint};".encode())
     for name, each in sorted(classes.items()):
         hasher.update(f"{name}={each};".encode())

@@ -249,11 +249,7 @@ def check_program(name: str, made_by: Tree, program: Tree) -> None:
 
 
 def changed_parts(old: Tree, new: Tree) -> list[str]:
-    """Say what is not the same in the parts that two programs have in common.
-
-    A part that the present program has not come to yet, and of which there is no file, such as a notebook's
-    later cells, is not counted as changed.
-    """
+    """Say what is not the same in the parts that two programs have in common: one may not have come to others yet."""
     new_parts = {part.name: part for part in new.children}
     pairs = ((part, new_parts[part.name]) for part in old.children if part.name in new_parts)
     found = (first_difference(one, other) for one, other in pairs)

@@ -70,7 +70,6 @@ class Launch:
         return {**environment, "PYTHONPATH": os.pathsep.join(path)} if path else environment
 
     def _import_folders(self) -> list[str]:
-        """Folders that come first where modules are looked for."""
         from dtset.twister2 import SHIM
 
         script = self.program.script

@@ -328,7 +328,6 @@ class _Lowering:
         return _blocks(described(node), made)
 
     def exchange(self, node: Exchange) -> _Reading:
-        """Add the map sides of an exchange, and the tree where its mover merges on the way."""
         spec = self.spec_of(node)
         mover = spec.operator
         self.sides[spec.key] = node.sides

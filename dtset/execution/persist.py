@@ -97,7 +97,6 @@ def _is_as_packed(run: RunContext, found: Found) -> bool:
 def _packed(
     run: RunContext, found: Found, resolved: Resolved
 ) -> tuple[_Work, Target | None] | Persisted:
-    """Pack what is missing of a persist; if what it reads changes meanwhile, it is looked up again."""
     for _ in range(_MOST_TRIES):
         if found.persisted is not None:
             return found.persisted

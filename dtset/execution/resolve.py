@@ -298,7 +298,6 @@ class _Walk:
         self._stands_for(node, partial(node_tree, node, known, self.index.config, self._session))
 
     def _stands_for(self, node: Node, take: Callable[[], Tree]) -> None:
-        """Note what stands for a node, or why nothing can."""
         try:
             self.trees[node.mark] = take()
         except FingerprintError as error:

@@ -140,7 +140,6 @@ def packed(
 
 
 def _brought(run: RunContext, node: Source, data: SequenceSource) -> BlockInput | LoadInput:
-    """Bring a sequence that lies in the driver's memory to where tasks can read it, once."""
     known = run.at_hand.sequences.get(node.mark)
     if known is None:
         settings = run.settings

@@ -235,7 +235,6 @@ class Operands:
 
     @cached_property
     def _depths(self) -> dict[int, int]:
-        """How many values lie on the stack before each instruction that is reached."""
         depths: dict[int, int] = {}
         waiting = [(0, 0)]
         while waiting:

@@ -237,7 +237,6 @@ def _owner(root: Path, path: Path) -> Distribution | None:
 
 @lru_cache(maxsize=4096)
 def _metadata_folders(root: str, top: str) -> tuple[Path, ...]:
-    """Metadata folders of `root`, the likeliest for the top-level name first."""
     wanted = _plain(top)
     return tuple(
         sorted(_all_metadata(root), key=lambda e: _plain(e.name.partition("-")[0]) != wanted)

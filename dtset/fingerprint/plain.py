@@ -40,11 +40,7 @@ _DEEPEST_SHOWN = 3
 
 
 def encode_plain(value: Any) -> bytes | None:
-    """Encode a plain value, exact in type and order; None if it holds anything else.
-
-    The decision depends on the content only, never on what is shared, so that equal values
-    always take the same way.
-    """
+    """Encode a plain value, exact in type and order; None if it holds anything else, whatever is shared in it."""
     kind = type(value)
     if kind in ATOMS:
         return marshal.dumps(value, 2)

@@ -170,7 +170,6 @@ def _observers(
 
 
 def _is_plain_class(found: list[Instruction], made: int) -> bool:
-    """Whether a nested class has neither bases nor keywords nor decorators."""
     called = made + 2
     if called < len(found) and found[called].op == "PRECALL":
         called += 1

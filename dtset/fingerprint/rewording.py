@@ -24,8 +24,6 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 @dataclass
 class _Change:
-    """What differs, and on which line of the newer text."""
-
     line: int
     words: str
 

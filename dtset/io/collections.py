@@ -37,7 +37,6 @@ def _optimized(collection: Any) -> _Parts:
 
 
 def _merged(collections: Sequence[_Parts]) -> tuple[dict[Key, GraphNode], list[Key]]:
-    """Graphs of collections as one, and the keys of their partitions in it."""
     graph: dict[Key, GraphNode] = {}
     keys: list[Key] = []
     for made, ends in collections:

@@ -92,11 +92,7 @@ class DataFile:
 
 
 def find_files(urlpath: Urls, storage_options: Mapping[str, Any]) -> list[DataFile]:
-    """Find the files that URLs and globs name, in the order of the URLs and, in globs, of names.
-
-    What exists by a name is meant by it, also where it could be read as a glob. Wildcards match as in a
-    shell: no hidden files and folders, unless the dot is written.
-    """
+    """Find the files that URLs and globs name, in the order of the URLs and, in globs, of names; what exists by a name is meant by it."""
     files = []
     for name in _names(urlpath):
         found = _found(name, storage_options)

@@ -36,11 +36,7 @@ def local_name(name: str, protocols: frozenset[str]) -> str | None:
 
 
 def find_local(path: str) -> list[str]:
-    """Find the files that a path or a glob names, in the order of their names.
-
-    A link that leads nowhere, and what is neither a file nor a folder, is an error if it is named,
-    and left out of a glob.
-    """
+    """Find the files that a path or a glob names, in order; what leads to no file is an error if it is named, else left out."""
     if lexists(path):
         _check_file(path)
         return [path]

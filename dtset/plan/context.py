@@ -20,8 +20,6 @@ class TSetContext:
 
     Parameters
     ----------
-    index, parallelism, id, config
-        As the properties of these names.
     name : str
         Name given with ``set_name``, else the operator's.
     worker_id : int or str

@@ -68,7 +68,6 @@ def show_main() -> Callable[[], None]:
 
 
 def _running() -> dict[str, Any] | None:
-    """Find the namespace of the program from which this is called."""
     frame = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__") not in _NAMES:
         frame = frame.f_back  # type: ignore[assignment]
@@ -76,7 +75,6 @@ def _running() -> dict[str, Any] | None:
 
 
 def _release(name: str, shown: _Shown) -> None:
-    """Put back what was there, if nobody wants the program's module any more."""
     if shown.use(-1) or sys.modules.get(name) is not shown:
         return
     if shown.instead_of is None:

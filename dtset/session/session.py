@@ -7,16 +7,15 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import groupby
 from typing import Any, Protocol, TypeGuard, TypeVar
 
 from dtset.checkpoint.explain import Missed
 from dtset.checkpoint.job import Job, find_job
-from dtset.checkpoint.journal import Journal
 from dtset.checkpoint.manifest import Manifest, delete_tset
-from dtset.checkpoint.recorder import RunRecorder
+from dtset.checkpoint.recorder import Journal, RunRecorder
 from dtset.checkpoint.runs import new_run_id
 from dtset.checkpoint.state import State
 from dtset.diagnostics.banner import (
@@ -38,17 +37,13 @@ from dtset.execution.stage import TaskSettings
 from dtset.execution.submit import Resubmission, RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
 from dtset.io.writing import Target
-from dtset.operators.data_partition import DataPartition
 from dtset.operators.kernels.event_loop import end_loop
-from dtset.operators.operator import Action
-from dtset.plan.attempts import Attempts
 from dtset.plan.nodes import Node, Stored, snapshot_of_sides
-from dtset.plan.user_function import UserFunction
-from dtset.session import actions, process
+from dtset.session import process
+from dtset.session.actions import write
 from dtset.session.main_module import show_main
 from dtset.session.options import Options
 from dtset.session.process import end_with
-from dtset.session.writing import write
 from dtset.storage.batch import Batch
 from dtset.storage.local_store import local_path
 from dtset.storage.opening import open_store
@@ -238,51 +233,19 @@ class Session:
         size = self.run.context.settings.batch_size
         return snapshot(batch_of, length, parallelism, size, digest)
 
-    def _as_bound(self, node: Node) -> Node:
-        """A plan as its side inputs are bound now; what an action before has carried out waits no more."""
+    def bound(self, node: Node) -> tuple[Run, Node]:
+        """The run, and a plan as its side inputs are bound now; what an action before has carried out waits no more."""
         self.check_open()
         self.cut()
-        return snapshot_of_sides(node)
-
-    def elements(self, node: Node) -> Iterator[Any]:
-        """All elements of a node, in the order of its partitions."""
-        return actions.elements(self.run, self._as_bound(node))
-
-    def partitions(self, node: Node) -> list[DataPartition[Any]]:
-        """The partitions of a node."""
-        return actions.partitions(self.run, self._as_bound(node))
-
-    def take(self, node: Node, n: int) -> list[Any]:
-        """The first elements of a node."""
-        return actions.take(self.run, self._as_bound(node), n)
-
-    def count(self, node: Node) -> int:
-        """Number of elements of a node."""
-        return actions.count(self.run, self._as_bound(node))
-
-    def visit(
-        self,
-        node: Node,
-        action: Action,
-        functions: Mapping[str, UserFunction],
-        attempts: Attempts | None = None,
-    ) -> None:
-        """Carry out an action on the workers, for its effect."""
-        actions.visit(self.run, self._as_bound(node), action, functions, attempts)
+        return self.run, snapshot_of_sides(node)
 
     def write(self, node: Node, target: Target, *, overwrite: bool) -> None:
         """Write the elements of a node to files."""
-        write(
-            self.run,
-            self._as_bound(node),
-            target,
-            overwrite=overwrite,
-            is_alone=lambda: not self._recorder.others(),
-        )
+        write(*self.bound(node), target, overwrite=overwrite, is_alone=self._is_alone)
 
     def export(self, node: Node, known: Export | None) -> Export:
         """Return a node as a Dask graph of its own."""
-        return exported(self.run, self._as_bound(node), known)
+        return exported(*self.bound(node), known)
 
     def kept_elsewhere(self, stored: Stored, entries: Mapping[Any, Any]) -> bool:
         """Take what Dask keeps for a cache's partitions; return whether it does."""
@@ -290,7 +253,8 @@ class Session:
 
     def plan(self, node: Node) -> RunPlan:
         """What the persists that a node depends on would find."""
-        return preview(self.run.plan(self._as_bound(node)), self._journal.reason)
+        run, plan = self.bound(node)
+        return preview(run.plan(plan), self._journal.reason)
 
     def prepare(self, node: Node) -> None:
         """Carry out a persist or a cache, and those that it depends on."""
@@ -329,7 +293,7 @@ class Session:
         others = self.run.at_hand.persisted.values()
         if any(other.manifest.fingerprint == fingerprint for other in others):
             return
-        if self._recorder.others():
+        if not self._is_alone():
             _logger.warning(
                 "the data of %s stay in the store: another run of job %s is alive, and may read them",
                 persisted.manifest.name,
@@ -398,6 +362,9 @@ class Session:
         """Close when the interpreter ends: an uncaught exception is known to it."""
         if os.getpid() == self._process:
             self.close(process.state_after(process.uncaught(self._program)))
+
+    def _is_alone(self) -> bool:
+        return not self._recorder.others()
 
     def _coroutines_noted(self) -> None:
         self._has_loops = True

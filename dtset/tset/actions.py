@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, TypeVar, Unpack, overload
 
 from dtset.errors import EmptyTSetError
@@ -13,6 +12,7 @@ from dtset.operators.operator import Action, function_of
 from dtset.operators.partitionwise import SINK
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import snapshot_of_sides
+from dtset.session.actions import count, elements, partitions, take, visit
 from dtset.session.session import Session
 from dtset.tset.checks import Trying, attempts_of, number_of_elements
 from dtset.tset.handle import Handle
@@ -58,7 +58,7 @@ class Actions(Handle[T]):
         """
         functions = function_of(FOR_EACH, f)
         attempts = attempts_of(FOR_EACH, functions, trying)
-        self._session.visit(self._node, FOR_EACH, functions, attempts)
+        visit(*self._session.bound(self._node), FOR_EACH, functions, attempts)
 
     @overload
     def lazy_for_each(self, f: Callable[[T], object], **trying: Unpack[Trying]) -> LazyAction: ...
@@ -76,7 +76,7 @@ class Actions(Handle[T]):
     def sink(self, f: Callable[[Iterator[T], TSetContext], object]) -> None: ...
     def sink(self, f: Callable[..., object]) -> None:
         """Call ``f(itr)``, or ``f(itr, ctx)``, on every partition, for its effect: as `for_each`, at least once."""
-        self._session.visit(self._node, SINK, function_of(SINK, f))
+        visit(*self._session.bound(self._node), SINK, function_of(SINK, f), None)
 
     @overload
     def lazy_sink(self, f: Callable[[Iterator[T]], object]) -> LazyAction: ...
@@ -88,7 +88,7 @@ class Actions(Handle[T]):
 
     def collect(self) -> list[T]:
         """Compute all elements, in the order of the partitions."""
-        return list(self._session.elements(self._node))
+        return list(elements(*self._session.bound(self._node)))
 
     def get_data(self) -> DataObject[T]:
         """Compute all elements, and return them by partition (Twister2's name).
@@ -99,7 +99,7 @@ class Actions(Handle[T]):
         >>> [(partition.id, list(partition)) for partition in data.get_partitions()]
         [(0, [0, 1]), (1, [2, 3, 4])]
         """
-        return DataObject(self._session.partitions(self._node))
+        return DataObject(partitions(*self._session.bound(self._node)))
 
     def first(self) -> T:
         """Compute the first element, as `take` does; if there is none, it is an EmptyTSetError."""
@@ -110,14 +110,18 @@ class Actions(Handle[T]):
 
     def take(self, n: int) -> list[T]:
         """Compute the first `n` elements, or all, from the first partition and then from ever more at once."""
-        return self._session.take(self._node, number_of_elements("take()", n))
+        number = number_of_elements("take()", n)
+        return take(*self._session.bound(self._node), number)
 
     def count(self) -> int:
         """Compute the number of elements."""
-        return self._session.count(self._node)
+        return count(*self._session.bound(self._node))
 
     def _lazy_visit(self, action: Action, f: Callable[..., Any], trying: Trying) -> LazyAction:
         node, functions = snapshot_of_sides(self._node, lasting=True), function_of(action, f)
         attempts = attempts_of(action, functions, trying)
-        carry_out = partial(self._session.visit, node, action, functions, attempts)
+
+        def carry_out() -> None:
+            visit(*self._session.bound(node), action, functions, attempts)
+
         return self._session.pending(LazyAction(self._session, carry_out, action.name))

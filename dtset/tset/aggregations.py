@@ -13,6 +13,7 @@ from dtset.operators.operator import Mover, Step, function_of
 from dtset.operators.reductions import REDUCE
 from dtset.plan.nodes import Apply, Exchange, Node
 from dtset.plan.user_function import UserFunction
+from dtset.session.actions import elements
 from dtset.session.session import Session
 from dtset.tset.checks import number_of_elements
 from dtset.tset.handle import Handle
@@ -137,10 +138,10 @@ class Aggregations(Handle[T]):
         return Apply(operator=operator, inputs=(self._node,), functions=functions)
 
     def _elements_of(self, node: Node) -> list[Any]:
-        return list(self._session.elements(node))
+        return list(elements(*self._session.bound(node)))
 
 
 def counted_values(session: Session, node: Node) -> Counter[Any]:
     """Count how often each element of a node occurs."""
     counts = Exchange(operator=COUNT_BY_VALUE, inputs=(node,))
-    return Counter(dict(session.elements(counts)))
+    return Counter(dict(elements(*session.bound(counts))))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dtset.plan.nodes import Stored
+from dtset.session.actions import take
 from dtset.tset.handle import Handle
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ class Exports(Handle[T]):
         """
         from dtset.io.exports import array_of
 
-        return array_of(self._exported(), self._session.take(self._node, 1), self._lengths())
+        return array_of(
+            self._exported(), take(*self._session.bound(self._node), 1), self._lengths()
+        )
 
     def to_dataframe(self) -> Any:
         """Return a `dask.dataframe` of named tuples, dicts or tuples; needs pandas and pyarrow; as `to_bag` otherwise.
@@ -63,7 +66,7 @@ class Exports(Handle[T]):
         """
         from dtset.io.exports import frame_of
 
-        return frame_of(self._exported(), self._session.take(self._node, _LOOKED_AT))
+        return frame_of(self._exported(), take(*self._session.bound(self._node), _LOOKED_AT))
 
     def to_xarray(self) -> Any:
         """Return an `xarray.DataArray` of the elements, over a `dask.array`; needs xarray.

@@ -9,6 +9,7 @@ from dtset.exchange.stable_hash import check_hashable
 from dtset.operators.aggregates import zero_of
 from dtset.operators.pairwise import KEY, KEYS, LOOKUP
 from dtset.plan.nodes import Apply, Node
+from dtset.session.actions import elements
 from dtset.session.session import Session
 from dtset.tset.aggregations import counted_values
 
@@ -31,11 +32,11 @@ class PairActions(Generic[K, V]):
         check_hashable(key)
         functions = {KEY: zero_of(key)}
         node = Apply(operator=LOOKUP, inputs=(self._node,), functions=functions)
-        return list(self._session.elements(node))
+        return list(elements(*self._session.bound(node)))
 
     def collect_as_map(self: HasNode) -> dict[K, V]:
         """Compute a dict of all pairs; of a key that occurs again, the last value counts."""
-        return dict(self._session.elements(self._node))
+        return dict(elements(*self._session.bound(self._node)))
 
     def count_by_key(self: HasNode) -> Counter[K]:
         """Count the pairs of each key."""

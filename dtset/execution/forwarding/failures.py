@@ -233,7 +233,6 @@ def _stand_in(
 
 
 def _may_be_derived_from(cls: type) -> bool:
-    """Whether deriving from a class runs nothing of the user's."""
     hooks = (each for each in cls.__mro__ if "__init_subclass__" in vars(each))
     return type(cls) is type and next(hooks) is object
 

@@ -135,7 +135,6 @@ def _this_process() -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """What of a record can be sent, its message and traceback as text."""
     fields = {name: value for name, value in vars(record).items() if isinstance(value, _PLAIN)}
     if record.exc_info:
         fields["exc_text"] = logging.Formatter().formatException(record.exc_info)

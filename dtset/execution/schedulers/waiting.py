@@ -102,7 +102,6 @@ class Waiting:
             time.sleep(0.1)
 
     def _take_answer(self) -> None:
-        """Take the answer to the last question, if there was one, and ask the next."""
         why = None
         if self._answer is not None:
             try:

@@ -322,7 +322,6 @@ class Survey:
             self._along(sys.modules[".".join(parts[:depth])], (parts[depth], ""), space, path)
 
     def _imported(self, name: str, path: Path) -> ModuleType | None:
-        """Import a module of the user's that a function will import; None if there is none."""
         if name not in sys.modules:
             try:
                 if importlib.util.find_spec(name) is None:

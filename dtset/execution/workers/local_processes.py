@@ -235,7 +235,6 @@ class LocalProcesses:
             self._sockets = self._make_folder("/tmp")
 
     def _make_folder(self, where: str | None) -> str:
-        """Make a temporary folder whose name says whose it is, to those who find it after a crash."""
         folder = tempfile.mkdtemp(prefix=folder_prefix(), dir=where)
         self._made.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder

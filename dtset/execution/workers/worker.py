@@ -7,11 +7,7 @@ from typing import Any
 
 
 def running_worker() -> Any:
-    """Return the `distributed.Worker` whose task this is, None where it is no task of one.
-
-    Nothing is imported: to import distributed only to find none costs half a second, and in this
-    process it may be just being imported by another thread.
-    """
+    """Return the `distributed.Worker` whose task this is, if any; distributed, half a second to import, is not imported."""
     get_worker = getattr(sys.modules.get("distributed.worker"), "get_worker", None)
     if get_worker is None:
         return None

@@ -2,7 +2,7 @@
 
 import sys
 
-from dtset.functions import TSetContext
+from dtset import TSetContext
 
 # Programs write `from twister2 import TSetContext`, a module in Twister2, where they mean the class.
 # The class serves as both, and is pickled as dtset's, which every worker has.
