@@ -181,9 +181,6 @@ def _running(runs: Iterable[RunRecord]) -> list[RunRecord]:
     return [run for run in runs if run.state == "running"]
 
 
-_logger = logging.getLogger("dtset")
-
-
 @dataclass(eq=False)
 class Journal:
     """Notes what becomes of each persist of a run, and explains it by what came before."""

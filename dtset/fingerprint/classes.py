@@ -114,7 +114,8 @@ def _namespace(cls: type, context: Context) -> list[Part]:
     for name, value in sorted(vars(cls).items()):
         if _is_pythons(name, value) or _is_generated(name, value):
             continue
-        if name in getters and isinstance(value, _FIELD_GETTER):
+        is_getter = name in getters and isinstance(value, _FIELD_GETTER)
+        if is_getter or isinstance(value, MemberDescriptorType | GetSetDescriptorType):
             continue
         if is_generated_elsewhere(cls, name, value):
             if isinstance(value, FunctionType):
@@ -122,17 +123,12 @@ def _namespace(cls: type, context: Context) -> list[Part]:
             continue
         if name == "__init__" and _is_protocols_init(cls, value):
             continue
-        if isinstance(value, (MemberDescriptorType, GetSetDescriptorType)):
-            continue
         if f"{cls.__name__}.{name}" in context.ignore:
             continue
         # An object with only an identity goes by the name of the attribute that holds it.
         held = Mark("sentinel", name) if type(value) is object else value
-        noun = (
-            "method"
-            if isinstance(value, (FunctionType, staticmethod, classmethod))
-            else "attribute"
-        )
+        is_method = isinstance(value, FunctionType | staticmethod | classmethod)
+        noun = "method" if is_method else "attribute"
         parts.append(Part(f"has {name}", held, noun, name))
     return parts
 

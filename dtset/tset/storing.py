@@ -10,6 +10,7 @@ from dtset.plan.nodes import Node, Stored, snapshot_of_sides
 from dtset.session.session import Pending, Session
 from dtset.tset.handle import Handle, check_name
 
+T = TypeVar("T")
 C = TypeVar("C", bound=Pending)
 P = TypeVar("P", bound=Pending)
 C_co = TypeVar("C_co", covariant=True)
@@ -89,9 +90,6 @@ def _persisted(tset: Storable[Any, P], name: str | None, refresh: bool) -> P:
         check_name("persist()", name)
     inputs = (snapshot_of_sides(tset._node, lasting=True),)
     return tset._in_store(Stored(durable=True, inputs=inputs, name=name, refresh=refresh))
-
-
-T = TypeVar("T")
 
 
 class InMemory(Handle[T]):

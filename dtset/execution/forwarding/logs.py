@@ -1,4 +1,4 @@
-"""What user functions log on a worker process, on its way to the driver's logging."""
+"""What user functions log on a worker process, on its way to the driver's logging; and silence of Dask's own logs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -119,9 +119,13 @@ def _put_in_place(driver: DriverLogging) -> None:
 
 def _put_back() -> None:
     logging.getLogger().removeHandler(_handler)
-    for logger, level in _before.items():
+    _put_back_levels(_before)
+
+
+def _put_back_levels(before: dict[logging.Logger, int]) -> None:
+    for logger, level in before.items():
         logger.setLevel(level)
-    _before.clear()
+    before.clear()
 
 
 _logging = SharedChange(_put_back)
@@ -150,3 +154,23 @@ def _sendable(said: Any) -> Any:
     if isinstance(said, int) and not -_MOST <= said < _MOST:
         return str(said)
     return said
+
+
+_silenced: dict[logging.Logger, int] = {}
+
+
+def silenced() -> AbstractContextManager[None]:
+    """Let Dask log nothing, as its own clusters do: what happens to workers of ours is said in words of ours."""
+    return _silence.made(_be_silent)
+
+
+def _be_silent() -> None:
+    for name in () if _silenced else list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado"):
+            logger = logging.getLogger(name)
+            _silenced[logger] = logger.level
+            if logger.level or name in ("distributed", "tornado"):
+                logger.setLevel(logging.CRITICAL + 1)
+
+
+_silence = SharedChange(partial(_put_back_levels, _silenced))

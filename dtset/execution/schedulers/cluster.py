@@ -16,7 +16,7 @@ import dask.config
 from dask.system import CPU_COUNT
 
 from dtset.errors import ConfigurationError, DTSetError, UsageError
-from dtset.execution.forwarding.silence import silenced
+from dtset.execution.forwarding.logs import silenced
 from dtset.execution.schedulers.embedded import EmbeddedScheduler, StartedWorkers
 from dtset.execution.schedulers.scheduler import (
     SYNCHRONOUS,

@@ -28,6 +28,11 @@ from dtset.execution.tasks import partition_results, run_group, together
 if TYPE_CHECKING:
     from dtset.execution.workers.local_processes import LocalProcesses
 
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
 _MOST_SECONDS = 1.0
 _MOST_OF_MEMORY = 0.5
 _INTERVAL = 0.05
@@ -217,13 +222,10 @@ class _Memory:
     """How much of the memory that was free at first this process has taken since."""
 
     def __init__(self) -> None:
-        from dtset.execution.schedulers.memory import free_memory, used_memory
-
-        self._used = used_memory
         self._most = used_memory() + _MOST_OF_MEMORY * free_memory()
 
     def short(self) -> bool:
-        return self._used() > self._most
+        return used_memory() > self._most
 
 
 class _Flow:
@@ -399,3 +401,36 @@ def _read_by(node: Any) -> list[Key]:
 def _partitions(node: Any) -> Sequence[int]:
     is_group = isinstance(node, Task) and node.func is run_group
     return node.args[2] if is_group else ()
+
+
+def free_memory() -> int:
+    """Return how many bytes this process may still take: of the machine or of its container, the less."""
+    import psutil
+
+    free = psutil.virtual_memory().available
+    for group in _groups():
+        # There is no such file, or no limit in it.
+        with suppress(OSError, ValueError):
+            limit = int((group / "memory.max").read_text())
+            cached = re.search(r"^inactive_file (\d+)", (group / "memory.stat").read_text(), re.M)
+            used = int((group / "memory.current").read_text()) - int(cached[1] if cached else 0)
+            free = min(free, limit - used)
+    return max(0, int(free))
+
+
+def used_memory() -> int:
+    """Return how many bytes of memory this process takes."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def _groups() -> list[Path]:
+    """Folders of the control groups (version 2) that this process is in, itself and all above."""
+    root = Path("/sys/fs/cgroup")
+    try:
+        own = Path("/proc/self/cgroup").read_text().rpartition("0::/")[2].strip()
+    except OSError:
+        return [root]
+    group = root / own
+    return [group, *(parent for parent in group.parents if parent.is_relative_to(root))]

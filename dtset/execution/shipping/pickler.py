@@ -10,12 +10,12 @@ import types
 from collections import ChainMap
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import cloudpickle
 
+from dtset.errors import CodeMismatchError
 from dtset.execution.shipping import loading, wrappers
-from dtset.execution.shipping.absent import Absent
 from dtset.execution.shipping.classes import reduce_class, reduce_enum_member
 from dtset.execution.shipping.functions import Cell, Reduced, reduce_cell, reduce_function
 from dtset.execution.shipping.survey import Binding, Path, Space, Survey
@@ -202,3 +202,42 @@ def _bind_modules(space: types.ModuleType, name: str, system: types.ModuleType) 
 
 def _leave_out(space: types.ModuleType, name: str, module: str, reason: str) -> None:
     loading.bind(space, name, Absent(module, name, reason))
+
+
+_TOUCHES = (
+    "call iter next len bool contains getitem setitem delitem enter exit aenter aexit await aiter "
+    "hash eq ne lt le gt ge add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod "
+    "pow rpow and rand or ror xor rxor lshift rshift matmul neg pos abs invert int float complex "
+    "index str bytes format fspath reduce_ex reduce copy deepcopy instancecheck array"
+)
+
+
+class Absent:
+    """Raises at any touch, naming the module and the attribute whose place it takes."""
+
+    __slots__ = ("_absent_module", "_absent_name", "_absent_reason")
+
+    def __init__(self, module: str, name: str, reason: str) -> None:
+        object.__setattr__(self, "_absent_module", module)
+        object.__setattr__(self, "_absent_name", name)
+        object.__setattr__(self, "_absent_reason", reason)
+
+    def __repr__(self) -> str:
+        return f"<absent {self._absent_module}.{self._absent_name}>"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        _refuse(self)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        _refuse(self)
+
+
+def _refuse(absent: Absent, *_: object, **__: object) -> NoReturn:
+    raise CodeMismatchError(
+        f"{absent._absent_module}.{absent._absent_name} did not travel to this process "
+        f"({absent._absent_reason}). Create it inside the function that uses it, or in prepare(ctx)."
+    )
+
+
+for _touch in _TOUCHES.split():
+    setattr(Absent, f"__{_touch}__", _refuse)

@@ -19,6 +19,7 @@ from dtset.execution.shipping.survey import Binding, Key, Survey
 
 FORMAT = 1
 _OURS = ("dtset", "distributed")
+_PLAIN = (str, bytes, int, float, complex, bool, type(None), ModuleType)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def _survey_escaped(survey: Survey, pickler: ByValuePickler) -> None:
 
 def _try(survey: Survey, pickler: ByValuePickler, binding: Binding) -> None:
     value = binding.value
-    if isinstance(value, PLAIN):
+    if isinstance(value, _PLAIN):
         _dump(pickler, binding)
         return
     if _is_handle(value):
@@ -183,11 +184,10 @@ def load(data: bytes) -> loading.Loader:
     return loader
 
 
-PLAIN = (str, bytes, int, float, complex, bool, type(None), ModuleType)
-
-
 def loading_order(survey: Survey) -> list[Binding]:
     """Plain values, then code, then other values, each after what its classes' code reads."""
+    # Building a dictionary calls its keys' `__hash__`, and an instance its `__setstate__`: code that reads globals. The
+    # order of definition will not do alone, since a name keeps its place when a notebook's cell is run again.
     places = {
         space.index: {name: place for place, name in enumerate(space.globals)}
         for space in survey.spaces.values()
@@ -203,7 +203,7 @@ def loading_order(survey: Survey) -> list[Binding]:
 
 
 def _phase(value: object) -> int:
-    if isinstance(value, PLAIN):
+    if isinstance(value, _PLAIN):
         return 0
     return 1 if isinstance(value, (FunctionType, type)) else 2
 

@@ -22,7 +22,7 @@ from distributed.scheduler import WorkerState
 from distributed.worker_memory import parse_memory_limit
 from tornado.ioloop import IOLoop
 
-from dtset.execution.forwarding.silence import silenced
+from dtset.execution.forwarding.logs import silenced
 from dtset.execution.workers import unix_sockets
 from dtset.execution.workers.unix_sockets import keep_no_messages
 
