@@ -79,7 +79,7 @@ class Launch:
 
 
 def run(launch: Launch) -> int:
-    """Run a program as a job; return its exit status or, if a signal killed it, 128 and that one's number."""
+    """Run a program as a job, and say how to restart it if it fails; return its exit status, or 128 and the signal."""
     from dtset.session.process import read_report
 
     with _report_file() as report:
@@ -163,7 +163,7 @@ class _Forwarding:
 
 
 def run_child(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> int:
-    """Run a command to its end, with this environment alone; meanwhile signals are its affair. A killing one is returned negative."""
+    """Run a command to its end, in this environment alone, passing signals on; return its status, negative for a signal."""
     forwarding = _Forwarding()
     with _handling(forwarding):
         child = subprocess.Popen(command, cwd=folder, env=dict(environment))

@@ -71,7 +71,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def configured_store(url: str | None, *, create: bool = False) -> ObjectStore:
-    """Open the store that was given, else the configured one; a local folder has to be there, or is created."""
+    """Open the store that was given, else the configured one; a local folder has to be there unless `create`."""
     from dtset.settings import setting
     from dtset.storage.opening import open_store
 

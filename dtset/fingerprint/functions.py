@@ -32,8 +32,8 @@ _DISPATCH_OWN = frozenset(
 # What these read hangs on how they are called, or is the class that they make, whose annotations count.
 _READ_LITTLE = frozenset(("vars", "dir", "eval", "exec", "NamedTuple", "TypedDict", "dataclass"))
 _READERS = frozenset(
-    ("builtins", "dataclasses", "functools", "inspect", "pydantic", "pydoc", "sys")
-) | {"traceback", "typing"}
+    ("builtins", "dataclasses", "functools", "inspect", "pydantic", "pydoc", "sys", "traceback", "typing")
+)  # fmt: skip
 
 
 def describe_function(function: FunctionType, context: Context) -> Description:

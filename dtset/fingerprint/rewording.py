@@ -39,7 +39,7 @@ class _Comparison:
 
 
 def reworded(old: SourceText, new: SourceText, *, secret: bool = False) -> str | None:
-    """Say what else the newer text of a function does: ``"line 12: constant 3 → 4"``; of what is `secret`, no values."""
+    """Say in what the newer text of a function differs: ``"line 12: constant 3 → 4"``; if it is `secret`, without values."""
     trees = (_parsed(old.text), _parsed(new.text))
     if trees[0] is None or trees[1] is None:
         return None

@@ -43,7 +43,6 @@ from dtset.session import process
 from dtset.session.actions import write
 from dtset.session.main_module import show_main
 from dtset.session.options import Options
-from dtset.session.process import end_with
 from dtset.storage.batch import Batch
 from dtset.storage.local_store import local_path
 from dtset.storage.opening import open_store
@@ -83,7 +82,7 @@ class Session:
         attach_console(options.submitted)
         if options.submitted:
             # Killed, the command line cannot end what it started.
-            end_with(os.getppid())
+            process.end_with(os.getppid())
         self.name, self.job_id, self.config = options.name, options.job_id, options.config
         self.checkpointing = options.checkpointing
         # Known now: when the interpreter ends, it has forgotten the script.
