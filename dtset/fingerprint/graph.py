@@ -20,7 +20,8 @@ from dtset.fingerprint.plain import SECRET
 from dtset.fingerprint.pruning import Reads
 from dtset.fingerprint.tree import Tree, leaf, own_mark, walk_tree
 
-_MOST_SHOWN = 32
+# Parts of longer sequences are not shown one by one.
+MOST_SHOWN = 32
 # Both often hold secrets under names of their own.
 _NEVER_SHOWN = ("environment ", "global sys.argv", "global argv")
 _SELF_NAMED = frozenset(("helper", "class", "module", "library", "distribution"))
@@ -196,7 +197,7 @@ def _shown(node: Node, name: str) -> str | None:
 
 
 def _trees(node: Node) -> tuple[Tree, ...]:
-    if len(node.edges) > _MOST_SHOWN and node.noun == "value":
+    if len(node.edges) > MOST_SHOWN and node.noun == "value":
         return tuple(
             leaf(f"distribution {known.name}", known.name, known.version, shown=known.version)
             for known in sorted(node.distributions, key=lambda known: known.name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-FORMAT = 3
+FORMAT = 4
 OPERATOR = "operator"
 
 

@@ -20,6 +20,7 @@ from dtset.fingerprint.code import seen_in_data
 from dtset.fingerprint.description import Context, Description, Mark, NoFingerprint, Part
 from dtset.fingerprint.frames import describe_frame
 from dtset.fingerprint.functions import describe_mark
+from dtset.fingerprint.graph import MOST_SHOWN
 from dtset.fingerprint.libraries import describe_by_token, describe_library_object, without_caches
 from dtset.fingerprint.naming import PYTHONS_GLOBALS, added_to_log, by_name, is_log, sentinel_name
 from dtset.fingerprint.origin import Distribution, is_user_module, is_users_class, is_users_module
@@ -55,8 +56,33 @@ def describe(value: Any, context: Context) -> Description:
 
 
 def _sequence(value: Any, context: Context) -> Description:
+    if len(value) > MOST_SHOWN and (found := _in_columns(value, context)) is not None:
+        return found
     parts = [Part(str(number), part, "", f"[{number}]") for number, part in enumerate(value)]
     return Description((type(value).__name__, len(parts)), parts)
+
+
+def _in_columns(value: Any, context: Context) -> Description | None:
+    """Describe many instances of one class of the user's by their parts, a column of each; None if there are no such columns."""
+    first = value[0]
+    if len(set(map(type, value))) > 1 or not is_users_class(type(first)) or callable(first):
+        return None
+    if any(attempt(first, context) is not None for attempt in _BY_KIND):
+        return None
+    try:
+        instances = [_reduced(each, context) for each in value]
+    except NoFingerprint:
+        # To be said of the one that has none.
+        return None
+    kinds = {(each.label, *(part.key for part in each.parts)) for each in instances}
+    if len(kinds) > 1:
+        return None
+    parts = []
+    for one, *others in zip(*(each.parts for each in instances), strict=True):
+        if one.key != "class":
+            one.value = [one.value, *(part.value for part in others)]
+        parts.append(one)
+    return Description((type(value).__name__, len(value), "alike", instances[0].label), parts)
 
 
 def _mapping(value: Any, context: Context) -> Description:

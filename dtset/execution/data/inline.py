@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, reduce
+from hashlib import sha256
 from typing import Any
+
+import numpy as np
 
 from dtset.checkpoint.layout import data_path
 from dtset.checkpoint.part import Part
 from dtset.errors import ReadOnlyStoreError
 from dtset.execution.inputs import BlockInput, LoadInput
 from dtset.execution.stage import TaskSettings
+from dtset.fingerprint.graph import MOST_SHOWN
 from dtset.operators.sources import share
 from dtset.plan.context import TSetContext
 from dtset.storage.batch import Batch, rows_of
 from dtset.storage.blocks import block_classes, decode_block, encode_block
+from dtset.storage.columns import Columns, concatenate, widen
 from dtset.storage.partition_writer import PartitionWriter
 from dtset.storage.pickling import present_class
+from dtset.storage.schema import PICKLED, Schema, classes_of, join
 
 _MOST_BYTES = 2**20
 
@@ -33,7 +41,33 @@ class SequenceSource:
         """Return what the elements depend on: the elements, or what is known to tell them from others."""
         if self.digest is not None:
             return self.digest
-        return [element for partition in sorted(self.blocks) for element in self._of(partition)]
+        if self._typed is None:
+            return [element for partition in sorted(self.blocks) for element in self._of(partition)]
+        schema, digest = self._typed
+        classes = {
+            f"class {name}": present_class(module, name)
+            for module, name in sorted(classes_of(schema))
+        }
+        return {"elements": digest, **classes}
+
+    @cached_property
+    def _typed(self) -> tuple[Schema, str] | None:
+        """Schema and digest of elements that have typed columns; None of those that have none, or are few enough to be shown.
+
+        Neither depends on how the elements were cut into blocks.
+        """
+        batches = [each for number in sorted(self.blocks) for each in self._columns(number)]
+        if sum(map(len, batches)) <= MOST_SHOWN:
+            return None
+        schema = reduce(join, (batch.schema for batch in batches))
+        if schema == PICKLED:
+            return None
+        columns = concatenate([widen(batch, schema) for batch in batches])
+        hashed = sha256(json.dumps([schema.to_json(), len(columns)]).encode())
+        for array in columns.arrays:
+            hashed.update(array.nbytes.to_bytes(8, "little"))
+            hashed.update(np.ascontiguousarray(array).data)
+        return schema, hashed.hexdigest()
 
     def elements(self, ctx: TSetContext) -> Iterator[Any]:
         """Return the elements of one partition."""
@@ -41,6 +75,9 @@ class SequenceSource:
 
     def batches(self, partition: int) -> Iterator[Batch]:
         """Return the elements of one partition, in batches."""
+        return iter(self._columns(partition))
+
+    def _columns(self, partition: int) -> Iterator[Columns]:
         return (batch for block in self.blocks[partition] for batch in decode_block(block))
 
     @property

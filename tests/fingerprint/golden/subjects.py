@@ -221,6 +221,7 @@ SUBJECTS: dict[str, object] = {
         collections.OrderedDict(a=1), collections.Counter("aab"), collections.deque([1], 2),
         collections.defaultdict(list, {1: [2]}), Point(1),
     ),
+    "many instances": [Point(number) for number in range(40)],
     "dates": (
         datetime.datetime(2020, 1, 2, 3, 4, 5, 6, datetime.UTC), datetime.date(2020, 1, 2),
         datetime.timedelta(1, 2, 3),
