@@ -37,18 +37,18 @@ def _receive(elements: Elements, streams: Sequence[Batches], call: Call) -> Batc
 
 def _large(elements: Elements, group: Group, call: Call) -> Batches:
     """Give the element of a large group: what somebody may still read when the next is asked for is kept."""
-    values = [Values(each) for each in group.values]
+    values = [kept(call, iter(each)) for each in group.values]
     seen = [weakref.ref(each) for each in values]
-    yield Rows(list(elements([group.key], [[each] for each in values])))
+    yield Rows(list(elements([group.key], [[Values(each)] for each in values])))
     del values
     for ref in seen:
         if (held := ref()) is not None:
-            held.keep(partial(kept, call))
+            held.complete()
 
 
-def kept(call: Call, rest: Iterator[Any]) -> Kept:
-    """Hold values, so that they can be read again."""
-    return Kept(batched(rest, call.limit), call.memory // 4, call.scratch)
+def kept(call: Call, coming: Iterator[Any]) -> Kept:
+    """Hold values as they come, so that they can be read again."""
+    return Kept(batched(coming, call.limit), call.memory // 4, call.scratch)
 
 
 def _gathered(keys: list[Any], values: Sequence[Iterable[Values[Any]]]) -> Iterable[Any]:

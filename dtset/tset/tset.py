@@ -11,6 +11,7 @@ from dtset.operators.batchwise import MAP_BATCHES
 from dtset.operators.elementwise import FLAT_MAP, MAP, MAP_TO_TUPLE
 from dtset.operators.gathering import COGROUP, KEYED_GATHER
 from dtset.operators.joins import ALGORITHMS, JOIN, KEPT_SIDES, JoinedTuple
+from dtset.operators.kernels.values import Values
 from dtset.operators.links import with_sources
 from dtset.operators.partitionwise import COMPUTE, COMPUTE_TO_TUPLE
 from dtset.plan.context import TSetContext
@@ -212,16 +213,12 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
         return KeyedTSet(self._session, indexed(self._node))
 
     @overload
-    def group_by(
-        self, f: Callable[[T], K], **given: Unpack[Given]
-    ) -> KeyedTSet[K, Iterator[T]]: ...
+    def group_by(self, f: Callable[[T], K], **given: Unpack[Given]) -> KeyedTSet[K, Values[T]]: ...
     @overload
     def group_by(
         self, f: Callable[[T, TSetContext], K], **given: Unpack[Given]
-    ) -> KeyedTSet[K, Iterator[T]]: ...
-    def group_by(
-        self, f: Callable[..., Any], **given: Unpack[Given]
-    ) -> KeyedTSet[Any, Iterator[T]]:
+    ) -> KeyedTSet[K, Values[T]]: ...
+    def group_by(self, f: Callable[..., Any], **given: Unpack[Given]) -> KeyedTSet[Any, Values[T]]:
         """Group the elements by ``f(x)``, or ``f(x, ctx)``: ``(key, iterator)`` for each key, as `KeyedTSet.keyed_gather`."""
         keyed = applied(pairwise.GROUP_BY, self._node, f, given)
         return KeyedTSet(self._session, Exchange(operator=KEYED_GATHER, inputs=(keyed,)))
@@ -275,11 +272,11 @@ class KeyedTSet(SamePairs[K, V], PairActions[K, V], TSet[tuple[K, V]], Generic[K
         key_comparator: Callable[[K, K], int] | None = None,
         use_disk: bool = False,
         **given: Unpack[Given],
-    ) -> KeyedTSet[K, Iterator[V]]:
+    ) -> KeyedTSet[K, Values[V]]:
         """Group the values by key: a pair ``(key, iterator)`` for each key.
 
-        The iterator can be gone through once; in what is collected, cached or persisted it is what was left of it.
-        Values are in the order of the partitions that they came from.
+        The iterator can be gone through any number of times and has a ``len()``, as PySpark's; what ``next()`` has taken of
+        it is no more in it. Values are in the order of the partitions that they came from.
 
         Examples
         --------
@@ -291,7 +288,7 @@ class KeyedTSet(SamePairs[K, V], PairActions[K, V], TSet[tuple[K, V]], Generic[K
         node = grouping(KEYED_GATHER, inputs, partition_func, key_comparator, use_disk, given)
         return KeyedTSet(self._session, node)
 
-    def cogroup(self, other: KeyedTSet[K, W]) -> KeyedTSet[K, tuple[Iterator[V], Iterator[W]]]:
+    def cogroup(self, other: KeyedTSet[K, W]) -> KeyedTSet[K, tuple[Values[V], Values[W]]]:
         """Group the values of two keyed TSets: ``(key, (iterator, iterator))`` for each key of either, as PySpark's.
 
         With as many partitions as this one; an iterator without a value stands for the side that lacks the key.

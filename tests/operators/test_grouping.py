@@ -152,10 +152,35 @@ def test_the_values_of_a_large_group_stream_and_those_that_are_held_are_kept():
 
 
 def test_values_are_pickled_as_what_remains_of_them():
-    values = Values(iter("abc"))
+    values = Values(list("abc"))
     next(values)
     copy = pickle.loads(pickle.dumps(values))
     assert list(copy) == list(values) == ["b", "c"]
+
+
+@pytest.mark.parametrize("memory", [1, 1000, 9000, LARGE])
+def test_values_can_be_gone_through_again_whether_they_fit_the_memory_or_not(memory):
+    numbers = list(range(3000))
+
+    def found(of):
+        pairs = [(0, number) for number in numbers]
+        stream = KEYED_GATHER.receive([batches(pairs, 64, as_columns=True)], call(memory))
+        return [of(values) for _, values in rows_of(stream)]
+
+    def passes(values):
+        taken, begun = next(values), iter(values)
+        return [taken, next(begun), *values, len(values)], list(begun), list(values)
+
+    assert found(passes) == [([0, 1, *numbers[1:], 2999], numbers[2:], numbers[1:])]
+    several = found(lambda values: (sum(values), sum(1 for _ in values), max(values), len(values)))
+    assert several == [(sum(numbers), 3000, 2999, 3000)]
+
+
+def test_a_pass_that_goes_on_when_the_next_key_is_there_misses_nothing():
+    pairs = [(key, i) for key in range(2) for i in range(3000)]
+    elements = rows_of(KEYED_GATHER.receive([batches(pairs, 64, as_columns=True)], call(1000)))
+    begun = [iter(values) for _, values in elements]
+    assert [list(each) for each in begun] == [list(range(3000))] * 2
 
 
 @pytest.mark.parametrize("memory", [1, LARGE])

@@ -190,3 +190,17 @@ def test_a_restart_finds_groups_and_an_edit_of_the_comparator_does_not(store):
     assert run(lambda a, b: a - b)[0] is False
     assert run(lambda a, b: a - b)[0] is True
     assert run(lambda a, b: b - a)[0] is False
+
+
+def test_values_are_read_again_as_in_pyspark(env):
+    pairs = env.parallelize([("a", 1), ("b", 2), ("a", 4)], 2).map_to_tuple(tuple)
+    means = pairs.keyed_gather().map_values(lambda values: sum(values) / len(values))
+    assert means.collect_as_map() == {"a": 2.5, "b": 2}
+    for found in (pairs.group_by(lambda pair: pair[0]), pairs.keyed_gather().persist()):
+        values = dict(found.collect())["a"]
+        assert (len(values), list(values)) == (2, list(values))
+    kept = pairs.cogroup(pairs.filter(lambda pair: pair[0] == "b")).cache()
+    assert {key: (len(left), [*right, *right]) for key, (left, right) in kept.collect()} == {
+        "a": (2, []),
+        "b": (1, [2, 2]),
+    }

@@ -22,6 +22,7 @@ PROGRAM = textwrap.dedent(
         TSetContext,
         TSetEnvironment,
     )
+    from dtset.operators.kernels.values import Values
 
     env = TSetEnvironment(cluster="synchronous")
     numbers = assert_type(env.range(3), TSet[int])
@@ -52,15 +53,15 @@ PROGRAM = textwrap.dedent(
     assert_type(numbers.union(numbers), TSet[int])
     assert_type(numbers.gather(), TSet[int])
     assert_type(numbers.repartition(2).sort_by(str), TSet[int])
-    assert_type(numbers.group_by(str), KeyedTSet[str, Iterator[int]])
+    assert_type(numbers.group_by(str), KeyedTSet[str, Values[int]])
     assert_type(numbers.all_reduce(max).replicate(2), TSet[int])
     assert_type(numbers.concat(numbers, numbers.cache()), TSet[int])
     assert_type(numbers.partition(env.functions.partition.round_robin), TSet[int])
     pairs = assert_type(numbers.map_to_tuple(lambda i: (str(i), i)), KeyedTSet[str, int])
     assert_type(pairs.keyed_reduce(lambda a, b: a + b), KeyedTSet[str, int])
-    assert_type(pairs.keyed_gather(), KeyedTSet[str, Iterator[int]])
+    assert_type(pairs.keyed_gather(), KeyedTSet[str, Values[int]])
     assert_type(pairs.keyed_gather_ungrouped(len), KeyedTSet[str, int])
-    assert_type(pairs.cogroup(pairs), KeyedTSet[str, tuple[Iterator[int], Iterator[int]]])
+    assert_type(pairs.cogroup(pairs), KeyedTSet[str, tuple[Values[int], Values[int]]])
     assert_type(pairs.sort_by_key(False), KeyedTSet[str, int])
     assert_type(pairs.gather(), KeyedTSet[str, int])
     assert_type(pairs.filter(lambda pair: pair[1] > 0), KeyedTSet[str, int])

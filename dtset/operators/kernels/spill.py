@@ -65,20 +65,46 @@ class Spill:
 
 
 class Kept:
-    """Elements that can be read any number of times: in memory, and from a file where they are many."""
+    """Elements that can be read any number of times, while they come: in memory, and from a file where they are many."""
 
     def __init__(self, batches: Iterable[Batch], memory: int, directory: str | None) -> None:
+        self._coming = iter(batches)
+        self._memory = memory
         self._spill = Spill(directory)
+        # What came: the places of what was written, then what is held.
+        self._written: list[tuple[int, int]] = []
         self._held: list[Batch] = []
-        size = 0
-        for batch in batches:
-            self._held.append(batch)
-            size += bytes_of(batch)
-            if size >= memory:
-                self._spill.write(self._held)
-                self._held, size = [], 0
+        self._size = self._length = 0
 
     def __iter__(self) -> Iterator[Any]:
-        for run in self._spill.runs:
-            yield from rows_of(self._spill.read(run))
-        yield from rows_of(self._held)
+        number = 0
+        while number < len(self._written) + len(self._held) or self._take():
+            if number < len(self._written):
+                yield from rows_of(self._spill.read([self._written[number]]))
+            else:
+                yield from self._held[number - len(self._written)].rows()
+            number += 1
+
+    def __len__(self) -> int:
+        """Number of all elements, those that are still to come included."""
+        self.complete()
+        return self._length
+
+    def complete(self) -> None:
+        """Take all that is still to come."""
+        while self._take():
+            pass
+
+    def _take(self) -> bool:
+        """Take the next batch, if there is one."""
+        if self._size >= self._memory:
+            self._spill.write(self._held)
+            self._written += self._spill.runs[-1]
+            self._held, self._size = [], 0
+        batch = next(self._coming, None)
+        if batch is None:
+            return False
+        self._held.append(batch)
+        self._size += bytes_of(batch)
+        self._length += len(batch)
+        return True

@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, Self, TypeVar
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from dtset.operators.kernels.spill import Kept
 
 T_co = TypeVar("T_co", covariant=True)
 
 
 class Values(Iterator[T_co], Generic[T_co]):
-    """An iterator over the values of a key, to be gone through once; pickled, it is what remains of it.
+    """The values of a key, to be gone through any number of times: what ``next()`` has taken is no more among them.
 
     Examples
     --------
     >>> values = Values([1, 2, 3])
+    >>> len(values), sum(values), max(values)
+    (3, 6, 3)
     >>> next(values), list(values), list(values)
-    (1, [2, 3], [])
+    (1, [2, 3], [2, 3])
     """
 
-    __slots__ = ("__weakref__", "_rest")
+    __slots__ = ("_all", "_pass", "_taken")
 
-    def __init__(self, values: Iterable[T_co] = ()) -> None:
-        self._rest = iter(values)
+    def __init__(self, values: Sequence[T_co] | Kept = ()) -> None:
+        self._all = values
+        self._pass: Iterator[T_co] | None = None
+        self._taken = 0
 
-    def __iter__(self) -> Self:
-        return self
+    def __iter__(self) -> Iterator[T_co]:
+        return islice(self._all, self._taken, None)
 
     def __next__(self) -> T_co:
-        return next(self._rest)
+        if self._pass is None:
+            self._pass = iter(self._all)
+        value = next(self._pass)
+        self._taken += 1
+        return value
+
+    def __len__(self) -> int:
+        return len(self._all) - self._taken
 
     def __repr__(self) -> str:
-        return "<values of a key, to be gone through once>"
-
-    def keep(self, kept: Callable[[Iterator[T_co]], Iterable[T_co]]) -> None:
-        """Hold what remains, as where it comes from goes on."""
-        self._rest = iter(kept(self._rest))
+        return "<values of a key>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        rest = list(self._rest)
-        self._rest = iter(rest)
-        return Values, (rest,)
+        return Values, (list(self),)
