@@ -85,6 +85,8 @@ _LATER = {
 
 def __getattr__(name: str) -> object:
     """Import what takes long when it is asked for: every start of ``dask`` imports this module."""
+    if name == "testing":
+        return import_module("dtset.testing")
     for module, names in _LATER.items():
         if name in names:
             return getattr(import_module(module), name)
@@ -93,4 +95,4 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     """What completion offers: also what is not imported yet."""
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "testing"})

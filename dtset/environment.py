@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar, cast
 
 from dtset.errors import ConfigurationError, TSetNotFoundError, UsageError
 from dtset.execution.preview import RunPlan
@@ -19,6 +19,7 @@ from dtset.tset.tset import CachedTSet, PersistedKeyedTSet, PersistedTSet, TSet
 
 __all__ = ["TSetEnvironment"]
 
+_LAZY = (LazyAction, PersistedTSet, CachedTSet)
 _P = TypeVar("_P", bound="TSet[Any] | LazyAction")
 
 
@@ -170,23 +171,28 @@ class TSetEnvironment(Sources):
         """Carry out what was prepared by the lazy forms; what persists next to one another have in common is computed once.
 
         That is what `lazy_persist`, `lazy_cache`, `lazy_for_each` and `lazy_sink` gave; by default all that is
-        waiting, in the order in which it was prepared.
+        waiting, in the order in which it was prepared. Then other TSets, whose elements are computed and let go.
         """
         self._session.check_open()
         for tset in tsets:
             if isinstance(tset, TSet | LazyAction):
                 self._session.check_own(tset, tset._session)
-        prepared: list[Pending] = []
-        for tset in tsets:
-            if not isinstance(tset, LazyAction | PersistedTSet | CachedTSet):
+            else:
                 raise UsageError(
-                    f"run() takes what the lazy forms give, and was given {tset!r}: call an action such as collect()"
+                    f"run() takes TSets and what their lazy forms give, and was given {tset!r}"
                 )
-            prepared.append(tset)
-        self._session.carry_out(*prepared)
+        prepared: list[Pending] = [each for each in tsets if isinstance(each, _LAZY)]
+        if prepared or not tsets:
+            self._session.carry_out(*prepared)
+        for tset in tsets:
+            if isinstance(tset, TSet) and not isinstance(tset, _LAZY):
+                tset.count()
 
     def eval(self, tset: _P) -> _P:
-        """Carry out one lazy persist, cache or action, and return it (Twister2's name)."""
+        """Carry out one lazy persist, cache or action, and return it (Twister2's name); of another TSet, return its `cache`."""
+        if isinstance(tset, TSet) and not isinstance(tset, _LAZY):
+            self._session.check_own(tset, tset._session)
+            return cast(_P, tset.cache())
         self.run(tset)
         return tset
 

@@ -101,6 +101,8 @@ def explained(
             words = difference_said(before, missed.lineage, missed.classes)
             if past.name != missed.name:
                 words = f"no earlier run persisted it by this name; {past.name}, at its place, differs in {words}"
+            elif past.is_own:
+                words = f"{words}, from what this run persisted as {past.name} before"
             return Reason(f"{words}; {_BEGUN}" if begun else words, past.fingerprint)
     return Reason(_BEGUN if begun else "no earlier run persisted it")
 

@@ -18,13 +18,17 @@ _MOST_RUNS = 20
 
 @dataclass(frozen=True)
 class Past:
-    """A TSet that a run persisted, or began to: the `place` counts a run's persists, of which others may share its name."""
+    """A TSet that a run persisted, or began to: the `place` counts a run's persists, of which others may share its name.
+
+    With `is_own` it is the present run's.
+    """
 
     name: str
     place: int
     fingerprint: str
     shares_name: bool = False
     committed: bool = True
+    is_own: bool = False
 
 
 class History:
@@ -64,7 +68,7 @@ class History:
             return place
 
     def _add(self, name: str, fingerprint: str, *, committed: bool = True) -> int:
-        self._own.append(Past(name, len(self._own), fingerprint, committed=committed))
+        self._own.append(Past(name, len(self._own), fingerprint, committed=committed, is_own=True))
         return len(self._own) - 1
 
     def own(self, name: str) -> Past | None:

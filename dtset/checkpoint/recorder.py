@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -170,11 +171,16 @@ class RunRecorder:
     def _greet(self, others: Sequence[RunRecord], *, exclusive: bool) -> None:
         if not others:
             return
+        here = (os.getpid(), processes_here())
+        own = all((run.pid, run.processes) == here for run in others)
         named = ", ".join(f"process {run.pid} on {run.host}" for run in others)
-        message = f"another run of job {self._job_id} is alive: {named}"
+        whose = f"an earlier environment of this process, {os.getpid()}" if own else named
+        message = f"another run of job {self._job_id} is alive: {whose}"
+        way_out = "close() it first" if own else "Wait for it or stop it"
         if exclusive:
-            raise JobRunningError(f"{message}. Wait for it or stop it, or leave out exclusive=True")
-        _logger.warning("%s. Both give right results; work may be done twice", message)
+            raise JobRunningError(f"{message}. {way_out}, or leave out exclusive=True")
+        way_out = f". {way_out}" if own else ""
+        _logger.warning("%s%s. Both give right results; work may be done twice", message, way_out)
 
 
 def _running(runs: Iterable[RunRecord]) -> list[RunRecord]:

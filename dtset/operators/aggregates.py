@@ -173,8 +173,9 @@ def _first_of_order(choose: Callable[..., list[Any]], batches: Iterable[Batch], 
 
 def _extreme(choose: Callable[..., Any], batches: Iterable[Batch], call: Call) -> list[Any]:
     """Keep the least element, or the greatest; among equal ones the first."""
+    chosen = partial(choose, key=call.functions.get(FUNCTION))
     return _by(
-        lambda elements: [choose(chain([each], elements)) for each in elements], batches, call
+        lambda elements: [chosen(chain([each], elements)) for each in elements], batches, call
     )
 
 
@@ -187,8 +188,8 @@ VALUE = Accepted("a value", {})
 _KEY = {FUNCTION: Accepted("key=f(x)", {1: (Form.ELEMENT, False)}, (Form.ELEMENT, False))}
 
 SUM = tree("sum", _sum)
-MIN = tree("min", partial(_extreme, min), of_nothing="min() of a TSet without elements")
-MAX = tree("max", partial(_extreme, max), of_nothing="max() of a TSet without elements")
+MIN = tree("min", partial(_extreme, min), _KEY, of_nothing="min() of a TSet without elements")
+MAX = tree("max", partial(_extreme, max), _KEY, of_nothing="max() of a TSet without elements")
 TOP = tree("top", partial(_first_of_order, heapq.nlargest), _KEY)
 TAKE_ORDERED = tree("take_ordered", partial(_first_of_order, heapq.nsmallest), _KEY)
 COUNT_AND_SUM = aggregating("parts of mean", _counted_sum)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain, repeat
 from typing import Any
@@ -115,7 +116,6 @@ def _receive_sorted(streams: Sequence[Batches], call: Call) -> Batches:
 
 
 SAMPLE_KEYS = Step("sample_keys", _sample)
-FIND_BOUNDARIES = Mover(
-    "boundaries of sort_by_key", _send_on, _receive_samples, {COMPARATOR: COMPARING}
-)
+FIND_BOUNDARIES = Mover("boundaries", _send_on, _receive_samples, {COMPARATOR: COMPARING})
 SORT_BY_KEY = Mover("sort_by_key", _send_by_range, _receive_sorted, {COMPARATOR: COMPARING})
+SORT_ELEMENTS = replace(SORT_BY_KEY, name="sort_by")

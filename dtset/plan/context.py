@@ -110,9 +110,12 @@ class TSetContext:
         `TSet.add_input` bound it to; of another one it is a KeyError.
         """
         if name not in self._inputs:
+            others = (
+                f"; it has {', '.join(map(repr, sorted(self._inputs)))}" if self._inputs else ""
+            )
             raise KeyError(
-                f"{self.name} has no input {name!r}, but {sorted(self._inputs) or 'none'}: bind it with "
-                f"add_input({name!r}, cached_or_persisted)"
+                f"{self.name} has no side input {name!r}{others}: bind one by calling add_input({name!r}, tset) on "
+                f"the result of {self.name}(), with a tset that was cached or persisted"
             )
         return self._inputs[name]
 

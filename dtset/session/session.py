@@ -38,7 +38,7 @@ from dtset.execution.submit import Resubmission, RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
 from dtset.io.writing import Target
 from dtset.operators.kernels.event_loop import end_loop
-from dtset.plan.nodes import Node, Stored, snapshot_of_sides
+from dtset.plan.nodes import Mark, Node, Stored, snapshot_of_sides, topological
 from dtset.session import process
 from dtset.session.actions import write
 from dtset.session.main_module import show_main
@@ -73,6 +73,12 @@ def _is_persist(prepared: Pending) -> TypeGuard[_PendingNode]:
     return isinstance(node, Stored) and node.durable
 
 
+def _mark_of(prepared: Pending) -> Mark | None:
+    """The mark of a persist or a cache; None of an action."""
+    node = getattr(prepared, "_node", None)
+    return node.mark if isinstance(node, Stored) else None
+
+
 class Session:
     """A job's store, cluster, records and run, opened together and closed together; knows nodes, no TSets."""
 
@@ -88,6 +94,7 @@ class Session:
         # Known now: when the interpreter ends, it has forgotten the script.
         self._program = process.this_program(self.job_id)
         self.waiting: list[Pending] = []
+        self._explained: weakref.WeakSet[Mark] = weakref.WeakSet()
         self._has_loops = False
         run_id = new_run_id()
         self.cluster = choose_cluster(options.cluster, options.resources, options.submitted)
@@ -252,6 +259,7 @@ class Session:
 
     def plan(self, node: Node) -> RunPlan:
         """What the persists that a node depends on would find."""
+        self._explained.update(above.mark for above in topological(node))
         run, plan = self.bound(node)
         return preview(run.plan(plan), self._journal.reason)
 
@@ -342,8 +350,10 @@ class Session:
         self._closed = True
         atexit.unregister(self._close_at_exit)
         self.cut()
-        if self.waiting and state == "completed":
-            _logger.warning("closed before these were carried out: %s", self.waiting)
+        # Of what was only to be explained nobody waits for more.
+        waiting = [one for one in self.waiting if _mark_of(one) not in self._explained]
+        if waiting and state == "completed":
+            _logger.warning("closed before these were carried out: %s", waiting)
         try:
             for fingerprint in self.run.at_hand.temporary:
                 delete_tset(self._store, self.job_id, fingerprint)

@@ -21,6 +21,10 @@ from dtset.tset.handle import Handle
 T = TypeVar("T")
 
 
+def _by_key(operator: Mover, key: Callable[[Any], Any] | None) -> dict[str, UserFunction]:
+    return {} if key is None else function_of(operator, key)
+
+
 class Aggregations(Handle[T]):
     """The actions of a TSet that make one value of its elements: of each partition, then in a tree."""
 
@@ -36,14 +40,14 @@ class Aggregations(Handle[T]):
         total: T | int = self._gathered(aggregates.SUM)[0]
         return total
 
-    def min(self) -> T:
-        """Return the least element; if there are none, it is an EmptyTSetError, a ValueError."""
-        least: T = self._gathered(aggregates.MIN)[0]
+    def min(self, key: Callable[[T], Any] | None = None) -> T:
+        """Return the least element, or the first with the least ``key(x)``; if there are none, it is an EmptyTSetError, a ValueError."""
+        least: T = self._gathered(aggregates.MIN, functions=_by_key(aggregates.MIN, key))[0]
         return least
 
-    def max(self) -> T:
-        """Return the greatest element; if there are none, it is an EmptyTSetError, a ValueError."""
-        greatest: T = self._gathered(aggregates.MAX)[0]
+    def max(self, key: Callable[[T], Any] | None = None) -> T:
+        """Return the greatest element, or the first with the greatest ``key(x)``; if there are none, it is an EmptyTSetError, a ValueError."""
+        greatest: T = self._gathered(aggregates.MAX, functions=_by_key(aggregates.MAX, key))[0]
         return greatest
 
     def mean(self) -> float:
@@ -111,7 +115,7 @@ class Aggregations(Handle[T]):
         return counted_values(self._session, self._node)
 
     def _first_of(self, operator: Mover, n: int, key: Callable[[T], Any] | None) -> list[T]:
-        functions = {} if key is None else function_of(operator, key)
+        functions = _by_key(operator, key)
         number = number_of_elements(f"{operator.name}()", n)
         return self._gathered(operator, functions=functions, n=number) if number else []
 

@@ -13,6 +13,7 @@ from dtset.plan.nodes import Node, Stored
 from dtset.plan.user_function import UserFunction
 from dtset.session.arguments import a_number, number_of
 from dtset.settings import whole_number
+from dtset.tset.elsewhere import HOW_TO_KEY
 from dtset.tset.handle import Handle, check_name
 
 if TYPE_CHECKING:
@@ -64,10 +65,7 @@ def of_one_session(said: str, first: object, other: object) -> list[Any]:
 def with_right(said: str, left: Handle[Any], right: object) -> tuple[Node, Node]:
     """Return the nodes of a keyed TSet and of another one."""
     if not isinstance(right, Handle) or not right._is_keyed:
-        raise UsageError(
-            f"{said} takes a KeyedTSet, and was given {right!r}: call map_to_tuple(f) on it first, with an f that "
-            "gives (key, value)"
-        )
+        raise UsageError(f"{said} takes a KeyedTSet, and was given {right!r}: {HOW_TO_KEY}")
     left._session.check_own(right, right._session)
     return left._node, right._node
 

@@ -21,7 +21,7 @@ from dtset.operators.partitioning import (
     REPARTITION,
 )
 from dtset.operators.places import LENGTH, STARTS, ZIP_WITH_INDEX
-from dtset.operators.sorting import BOUNDARIES, FIND_BOUNDARIES, SAMPLE_KEYS, SORT_BY_KEY
+from dtset.operators.sorting import BOUNDARIES, FIND_BOUNDARIES, SAMPLE_KEYS
 from dtset.plan.nodes import Apply, Exchange, Node, Stored, Zip
 from dtset.plan.partition_func import PartitionFunc
 from dtset.plan.user_function import UserFunction
@@ -99,6 +99,7 @@ def grouping(
 
 
 def sorted_by_key(
+    operator: Mover,
     node: Node,
     parallelism: int,
     comparator: Callable[[Any, Any], int] | None,
@@ -107,12 +108,14 @@ def sorted_by_key(
 ) -> Exchange:
     """Return the node of a sort, with boundaries for its partitions that are found before."""
     by_role = {COMPARATOR: comparator}
-    made = keyed_exchange(SORT_BY_KEY, (node,), parallelism, by_role, given, **params)
+    made = keyed_exchange(operator, (node,), parallelism, by_role, given, **params)
     if parallelism == 1:
         return made
     sample = Apply(operator=SAMPLE_KEYS, inputs=(node,))
     params = {"ascending": params["ascending"], "partitions": parallelism}
-    found = keyed_exchange(FIND_BOUNDARIES, (sample,), 1, by_role, given, **params)
+    # Where keys cannot be compared, people see the name of what they called.
+    finding = replace(FIND_BOUNDARIES, name=operator.name)
+    found = keyed_exchange(finding, (sample,), 1, by_role, given, **params)
     return replace(made, sides={BOUNDARIES: Stored(durable=False, late=True, inputs=(found,))})
 
 

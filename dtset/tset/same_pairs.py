@@ -9,6 +9,7 @@ from dtset.operators.gathering import KEYED_GATHER_UNGROUPED
 from dtset.operators.links import DIRECT, PIPE
 from dtset.operators.partitioning import KEYED_PARTITION, PARTITION_FUNCTION
 from dtset.operators.reductions import KEYED_REDUCE
+from dtset.operators.sorting import SORT_BY_KEY
 from dtset.plan.nodes import Apply
 from dtset.session.arguments import a_boolean
 from dtset.tset.checks import Given, partitions_of
@@ -85,4 +86,6 @@ class SamePairs(Generic[K, V]):
             "ascending": a_boolean("ascending", ascending),
             "use_disk": a_boolean("use_disk", use_disk),
         }
-        return self._like(sorted_by_key(self._node, number, key_comparator, given, **params))
+        return self._like(
+            sorted_by_key(SORT_BY_KEY, self._node, number, key_comparator, given, **params)
+        )

@@ -14,6 +14,7 @@ from dtset.operators.pairwise import SORT_BY, VALUES
 from dtset.operators.partitioning import PARTITION
 from dtset.operators.places import SAMPLE
 from dtset.operators.reductions import REDUCE
+from dtset.operators.sorting import SORT_ELEMENTS
 from dtset.operators.unions import CONCAT, UNION
 from dtset.plan.context import TSetContext
 from dtset.plan.nodes import BEFORE, Apply, Exchange, Node, Zip
@@ -164,7 +165,7 @@ class SameType(Handle[T]):
         """
         keyed = applied(SORT_BY, self._node, f, given)
         params = {"ascending": a_boolean("ascending", ascending)}
-        node = sorted_by_key(keyed, self.parallelism, None, {}, **params)
+        node = sorted_by_key(SORT_ELEMENTS, keyed, self.parallelism, None, {}, **params)
         return self._like(Apply(operator=VALUES, inputs=(node,)))
 
     @overload

@@ -19,6 +19,7 @@ from dtset.plan.nodes import Apply, Exchange, Node, Stored
 from dtset.tset.actions import Actions
 from dtset.tset.aggregations import Aggregations
 from dtset.tset.checks import Given, GivenEach, one_of, with_right
+from dtset.tset.elsewhere import ELSEWHERE, HOW_TO_KEY
 from dtset.tset.exports import Exports
 from dtset.tset.nodes import Partition, aggregated_by_key, applied, grouping, indexed
 from dtset.tset.pair_actions import PairActions
@@ -239,15 +240,12 @@ class TSet(SameType[T], Storing, Actions[T], Aggregations[T], Writers[T], Export
 
         def __getattr__(self, name: str) -> NoReturn:
             if not name.startswith("_") and hasattr(KeyedTSet, name):
-                raise AttributeError(
-                    f"{name}() is an operation on pairs, and {self.name} is not a KeyedTSet: call map_to_tuple(f) before, "
-                    "with an f that gives (key, value)",
-                    name=name,
-                    obj=self,
-                )
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
-            )
+                said = f"{name}() is an operation on pairs, and {self.name} is not a KeyedTSet: {HOW_TO_KEY}"
+            else:
+                said = f"{type(self).__name__!r} object has no attribute {name!r}"
+                if name in ELSEWHERE:
+                    said += f": dtset has {ELSEWHERE[name]}"
+            raise AttributeError(said, name=name, obj=self)
 
 
 class KeyedTSet(SamePairs[K, V], PairActions[K, V], TSet[tuple[K, V]], Generic[K, V]):

@@ -149,3 +149,15 @@ def test_what_an_operation_does_not_take_is_refused_before_anything_runs(env):
         env.range(3).compute(lambda itr, ctx: 1, retries=1)
     with pytest.raises(TypeError, match="timeout"):
         env.range(3).reduce(max, timeout=1)
+
+
+@given(st.lists(st.text(max_size=3), min_size=1, max_size=12), st.integers(1, 4))
+@settings(max_examples=examples(20), deadline=None)
+def test_bounds_by_a_key_are_pythons(words, parallelism):
+    with TSetEnvironment(
+        cluster="synchronous", store="memory://by-key", checkpointing=False
+    ) as env:
+        tset = env.parallelize(words, parallelism)
+        assert (tset.max(key=len), tset.min(len)) == (max(words, key=len), min(words, key=len))
+        with pytest.raises(ValueError, match="max"):
+            tset.filter(lambda word: False).max(key=len)

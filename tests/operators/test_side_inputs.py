@@ -135,7 +135,7 @@ def test_an_input_is_seen_as_arrays(env):
 def test_an_input_that_is_not_there_is_named(env):
     tset = env.range(1, parallelism=1).map(lambda i, ctx: ctx.get_input("centres"))
     tset.add_input("centers", env.range(1, parallelism=1).cache())
-    with pytest.raises(KeyError, match=r"no input 'centres', but \['centers'\]"):
+    with pytest.raises(KeyError, match=r"no side input 'centres'; it has 'centers'"):
         tset.collect()
 
 

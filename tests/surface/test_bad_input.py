@@ -168,9 +168,9 @@ def test_text_that_is_not_there(env, tmp_path):
         env.read_text(tmp_path / "x", encoding="utf-99")
 
 
-def test_run_of_what_is_not_lazy(env):
-    with pytest.raises(UsageError, match="lazy"):
-        env.run(env.range(3))
+def test_run_of_what_is_no_tset(env):
+    with pytest.raises(UsageError, match="takes TSets"):
+        env.run([1, 2])
 
 
 def test_a_closed_environment_says_so(store):
