@@ -1,5 +1,6 @@
 """Cluster scikit-learn's 1,797 handwritten digits by k-means, every iteration persisted.
 
+    pip install "dtset[examples]"      # scikit-learn, for its digits
     dtset submit examples/kmeans.py
     python examples/kmeans.py --job-id digits
 
