@@ -12,7 +12,7 @@ from dtset.fingerprint.difference import CODE_CHANGED, Difference, below_secrets
 from dtset.fingerprint.plain import SECRET
 from dtset.fingerprint.rewording import reworded
 from dtset.fingerprint.sources import SourceText, source_of
-from dtset.fingerprint.tree import Tree, from_json, to_json
+from dtset.fingerprint.tree import OPERATOR, Tree, from_json, to_json
 from dtset.storage.objects import ObjectStore
 
 
@@ -98,27 +98,33 @@ def explained(
             continue
         before = find_lineage(store, job_id, past.fingerprint)
         if before is not None:
-            words = difference_said(before, missed.lineage, missed.classes)
+            words = difference_said(before, missed.lineage, missed.classes, own=past.is_own)
             if past.name != missed.name:
                 words = f"no earlier run persisted it by this name; {past.name}, at its place, differs in {words}"
-            elif past.is_own:
-                words = f"{words}, from what this run persisted as {past.name} before"
             return Reason(f"{words}; {_BEGUN}" if begun else words, past.fingerprint)
     return Reason(_BEGUN if begun else "no earlier run persisted it")
 
 
 _BEGUN = "a run began to compute it and did not finish"
+_TWICE = "; this run has persisted another TSet of this name: give each a name of its own"
 _REMOVED = "its data were removed since a run persisted it"
 
 
-def difference_said(old: Lineage, new: Lineage, classes: Sequence[str] = ()) -> str:
-    """Say in what one TSet differs from another; `classes`, in what classes of stored elements do."""
+def difference_said(
+    old: Lineage, new: Lineage, classes: Sequence[str] = (), *, own: bool = False
+) -> str:
+    """Say in what one TSet differs from another; `classes`, in what classes of stored elements do.
+
+    With `own`, this run persisted both: other operators under one name mean two TSets more often than an edit.
+    """
     try:
         difference = first_difference(old.tree, new.tree)
     except RecursionError:
         return "something that lies too deep to be said"
     if difference is not None:
-        return _said(difference, old.sources, new.sources)
+        parts = (difference.old, difference.new)
+        is_twice = own and any(part is not None and part.place == OPERATOR for part in parts)
+        return _said(difference, old.sources, new.sources) + _TWICE * is_twice
     if classes:
         return classes[0]
     return "a class of its elements changed"

@@ -118,4 +118,4 @@ def _receive_sorted(streams: Sequence[Batches], call: Call) -> Batches:
 SAMPLE_KEYS = Step("sample_keys", _sample)
 FIND_BOUNDARIES = Mover("boundaries", _send_on, _receive_samples, {COMPARATOR: COMPARING})
 SORT_BY_KEY = Mover("sort_by_key", _send_by_range, _receive_sorted, {COMPARATOR: COMPARING})
-SORT_ELEMENTS = replace(SORT_BY_KEY, name="sort_by")
+SORT_ELEMENTS = replace(SORT_BY_KEY, name="order of sort_by")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 
-@lru_cache(maxsize=256)
+# None is dropped: rows of one table are of one class.
+@cache
 def row_class(columns: tuple[str, ...]) -> Any:
     """Return the class of rows with some columns; a name that cannot be an attribute becomes ``_<number>``."""
     made = _named(columns)

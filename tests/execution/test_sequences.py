@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from dtset import TSetEnvironment, fingerprint
 from dtset.execution.data.inline import snapshot
+from dtset.plan.rows import row_class
 from dtset.storage.batch import Rows
 from tests.properties import examples
 from tests.storage.values import batches
@@ -118,3 +120,11 @@ def test_many_records_are_fingerprinted_in_a_moment(env, many):
     assert env.parallelize(many).count() == len(many)
     # One by one, 50,000 took fifteen seconds.
     assert time.process_time() - began < 3
+
+
+def test_rows_of_one_table_are_of_one_class_however_many_tables_there_are():
+    rows = row_class(("a", "b c"))
+    for number in range(500):
+        row_class((f"c{number}",))
+    assert row_class(("a", "b c")) is rows
+    assert type(pickle.loads(pickle.dumps(rows(1, 2)))) is rows
