@@ -15,12 +15,15 @@ _PREFIX = "dtset"
 
 
 # The keys of `dtset.yaml` are below whatever the user has set.
-dask.config.update_defaults(yaml.safe_load((files("dtset") / "dtset.yaml").read_text("utf-8")))
+_DEFAULTS = yaml.safe_load((files("dtset") / "dtset.yaml").read_text("utf-8"))
+dask.config.update_defaults(_DEFAULTS)
 
 
 def setting(key: str) -> Any:
     """Value of a setting, named without its ``dtset.`` prefix."""
-    return dask.config.get(f"{_PREFIX}.{key}")
+    whole = f"{_PREFIX}.{key}"
+    # Where this module was first needed within a `with dask.config.set(…)`, the defaults went with its end.
+    return dask.config.get(whole, dask.config.get(whole, config=_DEFAULTS))
 
 
 def seconds(key: str) -> float:

@@ -129,6 +129,17 @@ def test_a_miss_that_is_explained_by_another_persist_of_its_name_says_so(env):
     assert second.why.endswith("of this name: give each a name of its own")
 
 
+def test_settings_that_were_set_for_a_while_leave_the_others(store):
+    program = (
+        "import dask, dtset\n"
+        "for _ in range(2):\n"
+        "    with dask.config.set({'dtset.batch-size': 10}):\n"
+        f"        with dtset.TSetEnvironment(cluster='synchronous', store={store!r}) as env:\n"
+        "            assert env.range(30).count() == 30\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_testing_is_there_without_an_import():
     program = (
         "import dtset, sys; assert 'dtset.testing' not in sys.modules; dtset.testing.StoreTests"
