@@ -59,6 +59,9 @@ class TSetEnvironment(Sources):
     keep_variables : bool, optional
         What to do with driver state that a changed program committed: True keeps, False resets it.
         Default: StaleVariablesError.
+    reuse : sequence of str or mapping, optional
+        Other jobs whose partitions of the same chain and inputs are taken over, and nothing else is done with: IDs of jobs
+        of this store, URLs of jobs in others, or mappings of a ``url`` and its ``storage_options``. Default: the setting ``dtset.reuse``.
 
     Raises
     ------
@@ -90,6 +93,7 @@ class TSetEnvironment(Sources):
         config: Mapping[str, Any] | None = None,
         exclusive: bool = False,
         keep_variables: bool | None = None,
+        reuse: Sequence[str | Mapping[str, Any]] | None = None,
     ) -> None:
         options = Options(
             name=name,
@@ -102,6 +106,7 @@ class TSetEnvironment(Sources):
             cluster=cluster,
             config=config,
             exclusive=exclusive,
+            reuse=reuse,
             keep_variables=keep_variables,
         )
         self._session = Session(options)

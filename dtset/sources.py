@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 from dtset.errors import ConfigurationError, FingerprintError, UsageError
 from dtset.fingerprint import fingerprint
+from dtset.io.cuts import BlockSize
 from dtset.io.function_files import function_files
 from dtset.operators import sources
 from dtset.operators.operator import Reader, function_of
@@ -146,10 +147,14 @@ class Sources:
         urlpath: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         parallelism: int = 0,
         *,
+        block_size: BlockSize = "default",
         encoding: str = "utf-8",
         errors: str = "strict",
+        compression: str | None = "infer",
+        delimiter: str | None = None,
+        with_path: bool = False,
         storage_options: Mapping[str, Any] | None = None,
-    ) -> TSet[str]:
+    ) -> TSet[Any]:
         r"""Make a TSet of the lines of text files, with their line ends, as `dask.bag.read_text` does.
 
         Parameters
@@ -158,12 +163,23 @@ class Sources:
             fsspec URLs or paths, globs included; read in the order of their names. What exists by a name is
             meant by it, also where it has ``*``, ``?`` or ``[`` in it. Wildcards match as in a shell: no hidden
             files and folders, ``**`` any folders below; links that lead nowhere are left out, with a warning.
-            Files in archives are named ``zip://*.txt::a.zip``. Compressed files are known by their ending.
+            Files in archives are named ``zip://*.txt::a.zip``. A folder stands for the files in it, and ``{a,b}``
+            for both.
         parallelism : int
-            Partitions are of about the same number of bytes: large files are cut at ends of lines, small ones put
-            together.
+            Partitions are of about the same number of bytes; 0: as many as `block_size` gives.
+        block_size : int, str or None
+            About how many bytes of files a partition reads: small ones are put together, larger ones are cut at ends
+            of lines, so that one that is added, changed or appended to leaves the partitions of others as they are. Default: the
+            smaller of 64 MiB and the power of two that gives about four partitions a thread, which a job keeps for
+            these files. None: a partition for each file.
         encoding, errors : str
             As of ``open``.
+        compression : str or None
+            As fsspec names them; default: as the file's ending says. Compressed files are not cut.
+        delimiter : str, optional
+            What ends a line, and stays with it. Default: any line end.
+        with_path : bool
+            Give pairs of a line and the name of its file, from the first folder with a wildcard on.
 
         Examples
         --------
@@ -172,15 +188,18 @@ class Sources:
         >>> _ = (folder / "a.txt").write_text("one\ntwo\n")
         >>> env.read_text(folder / "*.txt", 2).map(str.strip).collect()
         ['one', 'two']
+        >>> env.read_text(folder, delimiter="o", with_path=True).collect()
+        [('o', 'a.txt'), ('ne\ntwo', 'a.txt'), ('\n', 'a.txt')]
         """
         from dtset.io.text import text_source
 
-        partitions = self._partitions(parallelism)
         options = a_mapping("storage_options", storage_options)
-        data = text_source(urlpath, partitions, encoding, errors, options)
-        return TSet(
-            self._session, Source(operator=sources.READ_TEXT, data=data, parallelism=partitions)
+        cutting = self._session.cutting(parallelism, block_size)
+        data = text_source(
+            urlpath, cutting, encoding, errors, options, compression, delimiter, with_path
         )
+        node = Source(operator=sources.READ_TEXT, data=data, parallelism=len(data.parts))
+        return TSet(self._session, node)
 
     def read_zarr(
         self,

@@ -75,6 +75,10 @@ class FaultyStore:
         self._check_alive(f"get {path}")
         return self._store.get_range(path, start, end)
 
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object, or fail."""
+        self._change(f"copy {source}", lambda: self._store.copy(source, target))
+
     def list(self, prefix: str) -> list[Entry]:
         """Return the objects below a prefix, unless the store is dead."""
         self._check_alive(f"list {prefix}")
@@ -184,6 +188,22 @@ class StoreTests:
             except FileNotFoundError:
                 continue
             raise AssertionError(f"{path}: expected FileNotFoundError, got {found!r}")
+
+    def test_a_copy_is_an_object_of_its_own(self, store: ObjectStore) -> None:
+        """It stays when the original is replaced or deleted; of nothing there is none."""
+        store.put("a/b", b"first")
+        store.copy("a/b", "c/d/e")
+        store.put("a/b", b"second")
+        assert (store.get("c/d/e"), store.get("a/b")) == (b"first", b"second")
+        store.delete("a")
+        store.sync("c")
+        assert store.get("c/d/e") == b"first"
+        try:
+            store.copy("a/b", "c/f")
+        except FileNotFoundError:
+            assert [entry.path for entry in store.list("")] == ["c/d/e"]
+            return
+        raise AssertionError("copied what is not there")
 
     def test_create_is_exclusive(self, store: ObjectStore) -> None:
         """The first one stands, by whatever call it was written."""

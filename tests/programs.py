@@ -74,7 +74,7 @@ class Program:
 
     def parts(self) -> set[int]:
         """Partitions that have a commit record."""
-        found = self.store.glob(f"{self.job_id}/tsets/*/*/parts/*.json")
+        found = self.store.glob(f"{self.job_id}/tsets/*/*/*/parts/*.json")
         return {int(path.stem) for path in found}
 
 

@@ -26,7 +26,7 @@ class Lineage:
 
 
 def write_lineage(
-    store: ObjectStore, job_id: str, fingerprint: str, run_id: str, lineage: Lineage
+    store: ObjectStore, job_id: str, version: str, run_id: str, lineage: Lineage
 ) -> None:
     """Write what a TSet that is about to be computed is made from, unless it is there."""
     record = {
@@ -35,16 +35,16 @@ def write_lineage(
         "tree": to_json(lineage.tree, hidden=below_secrets(lineage.tree)),
         "sources": dict(lineage.sources),
     }
-    path = lineage_path(job_id, fingerprint)
+    path = lineage_path(job_id, version)
     sealed = placed(path, record)
-    if not store.create(path, sealed) and find_lineage(store, job_id, fingerprint) is None:
+    if not store.create(path, sealed) and find_lineage(store, job_id, version) is None:
         # What is there is torn, or tells of something else.
         store.put(path, sealed)
 
 
-def find_lineage(store: ObjectStore, job_id: str, fingerprint: str) -> Lineage | None:
+def find_lineage(store: ObjectStore, job_id: str, version: str) -> Lineage | None:
     """Find what a TSet was made from; None if that is not there as it should be: only explanations depend on it."""
-    record = find_note(store, lineage_path(job_id, fingerprint))
+    record = find_note(store, lineage_path(job_id, version))
     if record is None:
         return None
     try:
@@ -59,15 +59,16 @@ class Missed:
     """A TSet that the store does not have, or has in part.
 
     `classes` says what has become of classes of its elements since they were stored; with `refresh` it is there, and was to be
-    computed again.
+    computed again. Of the partitions that were found, some were `taken` over from other versions.
     """
 
-    fingerprint: str
+    version: str
     partitions: int
     found: int
     lineage: Lineage = field(repr=False)
     classes: Sequence[str] = ()
     refresh: bool = False
+    taken: int = 0
 
     @property
     def name(self) -> str:
@@ -75,9 +76,24 @@ class Missed:
         return self.lineage.name
 
 
+def missed_said(partitions: int, found: int, taken: int) -> str:
+    """Say what was found of a TSet that was not found whole.
+
+    Examples
+    --------
+    >>> missed_said(6000, 5999, 5999), missed_said(4, 2, 0), missed_said(4, 0, 0)
+    ('5,999 of 6,000 partitions taken over; computed', 'partial (2 of 4)', 'miss')
+    """
+    if taken == partitions:
+        return f"all of {partitions:,} partitions taken over; changed"
+    if taken:
+        return f"{found:,} of {partitions:,} partitions taken over; computed"
+    return f"partial ({found} of {partitions})" if found else "miss"
+
+
 @dataclass(frozen=True)
 class Reason:
-    """Why a TSet is missing, and the fingerprint of what it was compared with."""
+    """Why a TSet is missing, and the version of what it was compared with."""
 
     words: str
     before: str | None = None
@@ -91,17 +107,17 @@ def explained(
         return Reason("it was to be computed again (refresh=True)")
     begun = False
     for past in predecessors:
-        if past.fingerprint == missed.fingerprint:
+        if past.version == missed.version:
             if past.committed:
                 return Reason(_REMOVED)
             begun = True
             continue
-        before = find_lineage(store, job_id, past.fingerprint)
+        before = find_lineage(store, job_id, past.version)
         if before is not None:
             words = difference_said(before, missed.lineage, missed.classes, own=past.is_own)
             if past.name != missed.name:
                 words = f"no earlier run persisted it by this name; {past.name}, at its place, differs in {words}"
-            return Reason(f"{words}; {_BEGUN}" if begun else words, past.fingerprint)
+            return Reason(f"{words}; {_BEGUN}" if begun else words, past.version)
     return Reason(_BEGUN if begun else "no earlier run persisted it")
 
 

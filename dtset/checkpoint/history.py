@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
 
-from dtset.checkpoint.manifest import Manifest, find_manifest
+from dtset.checkpoint.manifest import Manifest, find_manifest, versions
 from dtset.checkpoint.runs import read_events
 from dtset.storage.objects import ObjectStore
 
@@ -25,7 +25,7 @@ class Past:
 
     name: str
     place: int
-    fingerprint: str
+    version: str
     shares_name: bool = False
     committed: bool = True
     is_own: bool = False
@@ -52,23 +52,23 @@ class History:
         """Place of the next TSet that is persisted."""
         return len(self._own)
 
-    def begin(self, name: str, fingerprint: str) -> int:
+    def begin(self, name: str, version: str) -> int:
         """Note what the present run begins to compute; return its place."""
         with self._lock:
-            self._begun[name, fingerprint] = self._add(name, fingerprint, committed=False)
-            return self._begun[name, fingerprint]
+            self._begun[name, version] = self._add(name, version, committed=False)
+            return self._begun[name, version]
 
-    def note(self, name: str, fingerprint: str) -> int:
+    def note(self, name: str, version: str) -> int:
         """Note what the present run has persisted; return its place: where it was begun, if it was."""
         with self._lock:
-            place = self._begun.pop((name, fingerprint), None)
+            place = self._begun.pop((name, version), None)
             if place is None:
-                return self._add(name, fingerprint)
+                return self._add(name, version)
             self._own[place] = replace(self._own[place], committed=True)
             return place
 
-    def _add(self, name: str, fingerprint: str, *, committed: bool = True) -> int:
-        self._own.append(Past(name, len(self._own), fingerprint, committed=committed, is_own=True))
+    def _add(self, name: str, version: str, *, committed: bool = True) -> int:
+        self._own.append(Past(name, len(self._own), version, committed=committed, is_own=True))
         return len(self._own) - 1
 
     def own(self, name: str) -> Past | None:
@@ -100,26 +100,26 @@ class History:
             runs = (self._own, *self._runs())
             pasts = tuple(past for run in runs for past in run if past.place == name_or_place)
         for past in pasts:
-            manifest = find_manifest(self._store, self._job_id, past.fingerprint)
+            manifest = find_manifest(self._store, self._job_id, past.version)
             if manifest is not None:
                 return replace(manifest, name=past.name)
         return self._last_stored(name_or_place) if isinstance(name_or_place, str) else None
 
     def _last_stored(self, name: str) -> Manifest | None:
         found = (
-            find_manifest(self._store, self._job_id, fingerprint)
-            for fingerprint in self._store.folders(f"{self._job_id}/tsets")
+            find_manifest(self._store, self._job_id, version)
+            for version in versions(self._store, self._job_id)
         )
         named = (each for each in found if each is not None and each.name == name)
         return max(named, key=lambda each: each.created, default=None)
 
     def names(self) -> Mapping[str, Sequence[str]]:
-        """What runs have called each TSet, by its fingerprint: the last name first."""
+        """What runs have called each TSet, by its version: the last name first."""
         found: dict[str, dict[str, None]] = {}
         for run in self._runs():
             for past in sorted(run, key=lambda past: past.place, reverse=True):
-                found.setdefault(past.fingerprint, {})[past.name] = None
-        return {fingerprint: tuple(names) for fingerprint, names in found.items()}
+                found.setdefault(past.version, {})[past.name] = None
+        return {version: tuple(names) for version, names in found.items()}
 
     def named(self, name: str, place: int = 0, most_runs: int | None = None) -> Iterator[Past]:
         """What earlier runs persisted under a name: of later runs first, and of nearer places."""
@@ -146,7 +146,7 @@ class History:
                 event["place"]: Past(
                     event["name"],
                     event["place"],
-                    event["fingerprint"],
+                    event["version"],
                     committed=event.get("event") == "persist",
                 )
                 for event in read_events(self._store, self._job_id, run_id)

@@ -6,13 +6,14 @@ import hashlib
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dtset.checkpoint.layout import check_job_id, job_path, run_path
 from dtset.checkpoint.placed import FORMAT, find_note, find_whole, placed
-from dtset.errors import CorruptCheckpointError, JobNotFoundError, StoreError
+from dtset.errors import CorruptCheckpointError, JobNotFoundError, ReadOnlyStoreError, StoreError
 from dtset.storage.objects import ObjectStore
 
 _logger = logging.getLogger("dtset")
@@ -140,6 +141,17 @@ def check_job(store: ObjectStore, job_id: str) -> None:
             f"{store.url}/{path} is gone since the run began: something removes objects from the store. "
             f"Stop it, and restart job {job_id}"
         ) from None
+
+
+def kept_block_size(store: ObjectStore, job_id: str, names: Sequence[str], usual: int) -> int:
+    """Return the block size by which a job cut some files when it first read them: the usual one, if it does now."""
+    named = hashlib.sha256("\n".join(names).encode("utf-8", "surrogatepass")).hexdigest()
+    path = f"{job_id}/blocks/{named[:32]}.json"
+    with suppress(ReadOnlyStoreError):
+        if store.create(path, placed(path, {"block_size": usual})):
+            return usual
+    record = find_note(store, path)
+    return usual if record is None else int(record["block_size"])
 
 
 def save_script(store: ObjectStore, job_id: str, program: Program) -> Program:

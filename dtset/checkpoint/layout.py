@@ -6,8 +6,9 @@ import re
 
 from dtset.errors import ConfigurationError
 
+FIRST_GENERATION = "0"
 _JOB_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,199}\Z")
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+_VERSION = re.compile(r"[0-9a-f]{64}/[0-9a-f]{64}")
 
 
 def check_job_id(job_id: str) -> str:
@@ -20,9 +21,19 @@ def check_job_id(job_id: str) -> str:
     return job_id
 
 
-def is_fingerprint(text: object) -> bool:
-    """Whether a record's word can be a fingerprint, and so name a folder of a persisted TSet."""
-    return isinstance(text, str) and _FINGERPRINT.fullmatch(text) is not None
+def is_version(text: object) -> bool:
+    """Whether a record's word can be a version, and so name a folder of a persisted TSet."""
+    return isinstance(text, str) and _VERSION.fullmatch(text) is not None
+
+
+def version_of(chain: str, fingerprint: str) -> str:
+    """Version of a persisted TSet: those of one chain lie in one folder."""
+    return f"{chain}/{fingerprint}"
+
+
+def fingerprint_of(version: str) -> str:
+    """Fingerprint of a version."""
+    return version.rpartition("/")[2]
 
 
 def job_path(job_id: str) -> str:
@@ -45,29 +56,34 @@ def commit_note(number: int, run_id: str) -> str:
     return f"commits/{number:08d}-{run_id}"
 
 
-def tset_path(job_id: str, fingerprint: str) -> str:
+def tsets_path(job_id: str) -> str:
+    """Folder of all persisted TSets, by their chains."""
+    return f"{job_id}/tsets"
+
+
+def tset_path(job_id: str, version: str) -> str:
     """Folder of a persisted TSet."""
-    return f"{job_id}/tsets/{fingerprint}"
+    return f"{tsets_path(job_id)}/{version}"
 
 
-def lineage_path(job_id: str, fingerprint: str) -> str:
+def lineage_path(job_id: str, version: str) -> str:
     """Record of what a persisted TSet is made from."""
-    return f"{tset_path(job_id, fingerprint)}/lineage.json"
+    return f"{tset_path(job_id, version)}/lineage.json"
 
 
-def accepted_path(job_id: str, fingerprint: str) -> str:
+def accepted_path(job_id: str, version: str) -> str:
     """Record of the user's word that another TSet's data count as this one's."""
-    return f"{tset_path(job_id, fingerprint)}/accepted.json"
+    return f"{tset_path(job_id, version)}/accepted.json"
 
 
-def manifest_path(job_id: str, fingerprint: str) -> str:
+def manifest_path(job_id: str, version: str) -> str:
     """Record that commits a persisted TSet."""
-    return f"{tset_path(job_id, fingerprint)}/manifest.json"
+    return f"{tset_path(job_id, version)}/manifest.json"
 
 
-def generation_path(job_id: str, fingerprint: str, generation: str) -> str:
+def generation_path(job_id: str, version: str, generation: str) -> str:
     """Folder of the attempts that may be mixed in one TSet."""
-    return f"{tset_path(job_id, fingerprint)}/{generation}"
+    return f"{tset_path(job_id, version)}/{generation}"
 
 
 def written_path(job_id: str, target: str, name: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from dtset.checkpoint.layout import data_path, part_path
 from dtset.checkpoint.placed import commit_placed, find_placed
 from dtset.errors import CorruptCheckpointError
+from dtset.fingerprint.reads import key_of
 from dtset.storage.batch import Batch
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_reader import read_partition
@@ -17,8 +19,25 @@ from dtset.storage.pickling import ClassResolver
 
 
 @dataclass(frozen=True)
+class FileRead:
+    """A part of a file that a partition read: the state of the file then, and the SHA-256 of the bytes."""
+
+    state: str
+    name: str
+    size: int
+    content: str
+
+    def digest(self) -> str:
+        """Return the digest of the bytes."""
+        return self.content
+
+
+@dataclass(frozen=True)
 class Part:
-    """A committed partition: which attempt holds it, and what it wrote."""
+    """A committed partition: which attempt holds it, and what it wrote.
+
+    It `reads` what is noted here, and its functions have `seen` this of their context, if nothing moves elements above it.
+    """
 
     partition: int
     attempt: str
@@ -26,13 +45,23 @@ class Part:
     seconds: float
     summary: PartitionSummary
     classes: Mapping[str, str]
+    reads: Sequence[str | FileRead] | None = None
+    seen: Mapping[str, Any] = field(default_factory=dict)
 
     def path(self, generation_path: str) -> str:
         """Return where the data lies."""
         return data_path(generation_path, self.partition, self.attempt)
 
+    @cached_property
+    def key(self) -> str | None:
+        """Key of what it read; None if elements were moved above it."""
+        return None if self.reads is None else key_of(self.reads, lambda read: read.digest())
+
     def to_json(self) -> dict[str, Any]:
         """Return what a manifest holds of it."""
+        reads: list[Any] | None = None
+        if self.reads is not None:
+            reads = [read if isinstance(read, str) else astuple(read) for read in self.reads]
         return {
             "partition": self.partition,
             "attempt": self.attempt,
@@ -40,11 +69,14 @@ class Part:
             "seconds": round(self.seconds, 6),
             "summary": self.summary.to_json(),
             "classes": dict(self.classes),
+            "reads": reads,
+            "seen": dict(self.seen),
         }
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Part:
         """Read what `to_json` gave."""
+        reads = record["reads"]
         return cls(
             partition=record["partition"],
             attempt=record["attempt"],
@@ -52,6 +84,8 @@ class Part:
             seconds=record["seconds"],
             summary=PartitionSummary.from_json(record["summary"]),
             classes=record["classes"],
+            reads=reads and [read if isinstance(read, str) else FileRead(*read) for read in reads],
+            seen=record["seen"],
         )
 
 

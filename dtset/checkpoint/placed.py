@@ -10,7 +10,7 @@ from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.storage.records import seal, unseal
 
-FORMAT = 2
+FORMAT = 3
 _T = TypeVar("_T")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from typing import TypeAlias
 
 from dtset.errors import UntrustedCheckpointError
 from dtset.fingerprint import fingerprint_tree, rooted
 from dtset.fingerprint.tree import Tree
 from dtset.storage.pickling import present_class
+
+FingerprintOf: TypeAlias = Callable[[str, str], str | None]
 
 
 def module_and_name(name: str) -> tuple[str, str]:

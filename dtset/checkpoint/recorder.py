@@ -213,13 +213,14 @@ class Journal:
     def missed(self, missed: Missed) -> Reason:
         """Note that a TSet is about to be computed, and keep what it is made from; return why."""
         reason = self.reason(missed)
-        write_lineage(self.store, self.job_id, missed.fingerprint, self.run_id, missed.lineage)
+        write_lineage(self.store, self.job_id, missed.version, self.run_id, missed.lineage)
         self.note(
             event="miss",
             name=missed.name,
-            place=self._history.begin(missed.name, missed.fingerprint),
-            fingerprint=missed.fingerprint,
+            place=self._history.begin(missed.name, missed.version),
+            version=missed.version,
             found=missed.found,
+            taken=missed.taken,
             partitions=missed.partitions,
             why=reason.words,
         )
@@ -232,8 +233,8 @@ class Journal:
         self.note(
             event="persist",
             name=manifest.name,
-            place=self._history.note(manifest.name, manifest.fingerprint),
-            fingerprint=manifest.fingerprint,
+            place=self._history.note(manifest.name, manifest.version),
+            version=manifest.version,
             hit=hit,
             accepted=accepted,
             seconds=round(seconds, 6),

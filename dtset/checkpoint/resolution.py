@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from dtset.checkpoint.layout import accepted_path, generation_path, is_fingerprint, tset_path
+from dtset.checkpoint.acceptance import find_accepted
+from dtset.checkpoint.earlier import Earlier
+from dtset.checkpoint.layout import generation_path, tset_path, version_of
 from dtset.checkpoint.manifest import Manifest, find_manifest
 from dtset.checkpoint.part import Part, read_parts
-from dtset.checkpoint.placed import find_placed, placed
-from dtset.errors import CorruptCheckpointError
+from dtset.checkpoint.present_classes import FingerprintOf
 from dtset.fingerprint.difference import CODE_CHANGED
 from dtset.storage.objects import ObjectStore
-
-FingerprintOf: TypeAlias = Callable[[str, str], str | None]
 
 
 @dataclass(frozen=True)
 class Hit:
-    """All of it is there: made by the present program, or accepted for the `fingerprint` that was looked for."""
+    """All of it is there: made by the present program, or accepted for the `version` that was looked for."""
 
     manifest: Manifest
-    fingerprint: str
+    version: str
     accepted: bool = False
 
 
 @dataclass(frozen=True)
 class Miss:
-    """Some or no partitions are there; `classes` says what has become of classes of stored elements since."""
+    """Some or no partitions are there; `classes` says what has become of classes of stored elements since.
 
-    fingerprint: str
+    Others are partitions of `earlier` versions.
+    """
+
+    version: str
     parts: Mapping[int, Part]
     classes: Sequence[str] = ()
+    earlier: Earlier = field(default_factory=Earlier)
 
 
 Resolution: TypeAlias = Hit | Miss
@@ -43,46 +45,44 @@ Resolution: TypeAlias = Hit | Miss
 def resolve(
     store: ObjectStore,
     job_id: str,
-    fingerprint: str,
+    version: str,
     generation: str | None,
     class_fingerprint_of: FingerprintOf,
 ) -> Resolution:
     """Look up a persisted TSet.
 
     The `generation` is that whose parts may be reused; None where an exchange decides that at run time. A hit whose elements
-    are of classes that have changed since is a miss, stored under a fingerprint of its own, so that reverting the change hits again.
+    are of classes that have changed since is a miss, stored under a version of its own, so that reverting the change hits again.
     """
-    # The present code of classes that the fingerprint stands for already.
+    # The present code of classes that the version stands for already.
     known: dict[str, str | None] = {}
     changed: tuple[str, ...] = ()
     while True:
-        manifest = find_manifest(store, job_id, fingerprint)
-        accepted = None if manifest is not None else find_accepted(store, job_id, fingerprint)
+        manifest = find_manifest(store, job_id, version)
+        accepted = None if manifest is not None else find_accepted(store, job_id, version)
         found = manifest or accepted
-        parts = {} if found is not None else _parts(store, job_id, fingerprint, generation)
+        parts = {} if found is not None else _parts(store, job_id, version, generation)
         classes = dict(found.classes) if found is not None else _classes(parts)
         present = {name: class_fingerprint_of(*name.split(":", 1)) for name in classes}
         if present == classes or (accepted is not None and present.items() <= known.items()):
             if found is not None:
-                return Hit(found, fingerprint, accepted is not None)
-            return Miss(fingerprint, {} if generation is None else parts[generation], changed)
+                return Hit(found, version, accepted is not None)
+            return Miss(version, {} if generation is None else parts[generation], changed)
         changed = tuple(
             _said(name, present[name]) for name in sorted(classes) if present[name] != classes[name]
         )
-        fingerprint, known = _with_classes(fingerprint, present), present
+        version, known = _with_classes(version, present), present
 
 
 def _parts(
-    store: ObjectStore, job_id: str, fingerprint: str, generation: str | None
+    store: ObjectStore, job_id: str, version: str, generation: str | None
 ) -> dict[str, dict[int, Part]]:
     """Committed partitions, by generation: of one, or of all where it is not known yet which."""
     if generation is not None:
         generations: Iterable[str] = (generation,)
     else:
-        generations = store.folders(tset_path(job_id, fingerprint))
-    return {
-        each: read_parts(store, generation_path(job_id, fingerprint, each)) for each in generations
-    }
+        generations = store.folders(tset_path(job_id, version))
+    return {each: read_parts(store, generation_path(job_id, version, each)) for each in generations}
 
 
 def _classes(parts: Mapping[str, Mapping[int, Part]]) -> dict[str, str]:
@@ -99,55 +99,10 @@ def _said(name: str, present: str | None) -> str:
     return f"{shown}: {CODE_CHANGED}" if present else f"{shown} is not in this program"
 
 
-def _with_classes(fingerprint: str, classes: Mapping[str, str | None]) -> str:
+def _with_classes(version: str, classes: Mapping[str, str | None]) -> str:
+    """Version of elements whose classes have changed although nothing that made them has."""
+    chain, _, fingerprint = version.partition("/")
     hasher = hashlib.sha256(f"classes;{fingerprint};".encode())
     for name, each in sorted(classes.items()):
         hasher.update(f"{name}={each};".encode())
-    return hasher.hexdigest()
-
-
-@dataclass(frozen=True)
-class Acceptance:
-    """A user's word: that what lies under the fingerprint `data` counts, although the program differs in `why`."""
-
-    job: str
-    fingerprint: str
-    name: str
-    data: str
-    why: str
-    by: str
-    created: float
-
-
-def accept(
-    store: ObjectStore, job_id: str, fingerprint: str, data: str, *, name: str, why: str, by: str
-) -> Acceptance:
-    """Record that data count for another fingerprint than their own, from now on."""
-    acceptance = Acceptance(job_id, fingerprint, name, data, why, by, time.time())
-    path = accepted_path(job_id, fingerprint)
-    store.put(path, placed(path, asdict(acceptance)), durable=True)
-    return acceptance
-
-
-def read_acceptance(store: ObjectStore, job_id: str, fingerprint: str) -> Acceptance | None:
-    """Read the user's word for a TSet; None if there is none, or a torn one. One that is not of its path is an error."""
-    path = accepted_path(job_id, fingerprint)
-    record = find_placed(
-        store,
-        path,
-        said=f"what was accepted for job {job_id}, TSet {fingerprint[:12]}",
-        way_out="remove it",
-    )
-    if record is None:
-        return None
-    if set(record) != set(Acceptance.__dataclass_fields__) or not is_fingerprint(record["data"]):
-        raise CorruptCheckpointError(
-            f"{store.url}/{path}: expected what was accepted, found other fields: {sorted(record)}. Remove it, and accept again"
-        )
-    return Acceptance(**record)
-
-
-def find_accepted(store: ObjectStore, job_id: str, fingerprint: str) -> Manifest | None:
-    """Find the data that the user accepted for a TSet, if they are still there."""
-    acceptance = read_acceptance(store, job_id, fingerprint)
-    return None if acceptance is None else find_manifest(store, job_id, acceptance.data)
+    return version_of(chain, hasher.hexdigest())

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dtset.checkpoint.job import Job, Program
-from dtset.checkpoint.layout import is_fingerprint, run_path
+from dtset.checkpoint.layout import is_version, run_path
 from dtset.checkpoint.placed import find_note, placed
 from dtset.errors import StoreError
 from dtset.storage.objects import ObjectStore
@@ -105,9 +105,9 @@ def note_all_events(
 
 
 _ALL_EVENTS = "events.json"
-_COMMON = {"name": str, "place": int, "fingerprint": str}
+_COMMON = {"name": str, "place": int, "version": str}
 _FIELDS: dict[str, dict[str, type]] = {
-    "miss": {**_COMMON, "found": int, "partitions": int, "why": str},
+    "miss": {**_COMMON, "found": int, "taken": int, "partitions": int, "why": str},
     "persist": {**_COMMON, "hit": int},
 }
 
@@ -118,7 +118,7 @@ def _is_event(event: Any) -> bool:
     return (
         fields is not None
         and all(isinstance(event.get(name), kind) for name, kind in fields.items())
-        and is_fingerprint(event["fingerprint"])
+        and is_version(event["version"])
     )
 
 

@@ -33,8 +33,8 @@ def accept(job_id: str, tset: str, store: str | None) -> None:
     accept. Any later change of the program is a miss again. Your word is recorded in the store, and shown
     wherever the data are.
     """
+    from dtset.checkpoint.acceptance import accept as record
     from dtset.checkpoint.job import read_job
-    from dtset.checkpoint.resolution import accept as record
     from dtset.cli.explain import last_run
     from dtset.diagnostics.amounts import bytes_text, moment_text
 
@@ -46,8 +46,8 @@ def accept(job_id: str, tset: str, store: str | None) -> None:
     record(
         opened,
         job_id,
-        missed["fingerprint"],
-        data.fingerprint,
+        missed["version"],
+        data.version,
         name=tset,
         why=why,
         by=f"{_user()}@{socket.gethostname()}",
@@ -80,7 +80,7 @@ def _missed(job_id: str, tset: str, events: list[dict[str, Any]]) -> dict[str, A
         raise ConfigurationError(
             f"the last run of job {job_id} found {tset!r}: there is nothing to accept. {_START}"
         )
-    if len({event["fingerprint"] for event in missed}) > 1:
+    if len({event["version"] for event in missed}) > 1:
         raise ConfigurationError(
             f"the last run of job {job_id} missed {len(missed)} TSets named {tset!r}: give each a name of its own, "
             "persist('…'), and start the program once more"
@@ -96,27 +96,27 @@ def _older_data(
     store: ObjectStore, job_id: str, missed: dict[str, Any], run_id: str
 ) -> tuple[Manifest, str]:
     """The data that earlier runs committed for what was missed, by name and place, and in what their program differs."""
+    from dtset.checkpoint.acceptance import find_accepted
     from dtset.checkpoint.explain import difference_said, find_lineage
     from dtset.checkpoint.history import History
     from dtset.checkpoint.manifest import find_manifest
-    from dtset.checkpoint.resolution import find_accepted
     from dtset.errors import ConfigurationError
 
-    if find_manifest(store, job_id, missed["fingerprint"]) is not None:
+    if find_manifest(store, job_id, missed["version"]) is not None:
         raise ConfigurationError(
             f"job {job_id} has {missed['name']!r} as the present program makes it: there is nothing to accept"
         )
-    wanted = find_lineage(store, job_id, missed["fingerprint"])
+    wanted = find_lineage(store, job_id, missed["version"])
     for past in History(store, job_id, run_id).named(missed["name"], missed["place"]):
-        if past.fingerprint == missed["fingerprint"]:
+        if past.version == missed["version"]:
             continue
         if past.place != missed["place"] and past.shares_name:
             raise ConfigurationError(
                 f"job {job_id} has several TSets named {missed['name']!r}, and none at the place of the one that was missed: "
                 "give each a name of its own, persist('…')"
             )
-        data = find_manifest(store, job_id, past.fingerprint)
-        data = data or find_accepted(store, job_id, past.fingerprint)
+        data = find_manifest(store, job_id, past.version)
+        data = data or find_accepted(store, job_id, past.version)
         if data is None:
             continue
         if data.partitions != missed["partitions"]:
@@ -124,7 +124,7 @@ def _older_data(
                 f"the older data of {missed['name']!r} have {data.partitions} partitions, and the present program asks "
                 f"for {missed['partitions']}: they cannot stand for each other"
             )
-        before = find_lineage(store, job_id, data.fingerprint)
+        before = find_lineage(store, job_id, data.version)
         if before is None or wanted is None:
             return data, str(missed["why"])
         return data, difference_said(before, wanted)

@@ -19,7 +19,7 @@ class _Plan:
     """What is to be deleted of a job: some TSets, or (None) all of it."""
 
     job_id: str
-    fingerprints: Sequence[str] | None
+    versions: Sequence[str] | None
     lines: Sequence[str]
 
 
@@ -74,7 +74,7 @@ def _planned(store: ObjectStore, job_id: str, tset: str | None) -> _Plan:
         for each in begun
     ]
     for each in chosen:
-        folder = f"{tset_path(job_id, each.fingerprint)}/"
+        folder = f"{tset_path(job_id, each.version)}/"
         sizes = [entry.size for entry in entries if entry.path.startswith(folder)]
         others = " and ".join(repr(name) for name in content.names_of(each) if name != tset)
         also = f", which is {others} too" if others else ""
@@ -84,7 +84,7 @@ def _planned(store: ObjectStore, job_id: str, tset: str | None) -> _Plan:
         )
     return _Plan(
         job_id,
-        [*(each.fingerprint for each in begun), *(each.fingerprint for each in chosen)],
+        [*(each.version for each in begun), *(each.version for each in chosen)],
         lines,
     )
 
@@ -105,14 +105,14 @@ def _check_at_rest(store: ObjectStore, job_id: str) -> None:
 def _carry_out(store: ObjectStore, plan: _Plan) -> None:
     """Delete records before what they speak of, and the job's own last, so that a rest can be cleared again."""
     from dtset.checkpoint.layout import job_path
-    from dtset.checkpoint.manifest import delete_tset
+    from dtset.checkpoint.manifest import delete_tset, versions
 
-    if plan.fingerprints is not None:
-        for fingerprint in plan.fingerprints:
-            delete_tset(store, plan.job_id, fingerprint)
+    if plan.versions is not None:
+        for version in plan.versions:
+            delete_tset(store, plan.job_id, version)
         return
-    for fingerprint in store.folders(f"{plan.job_id}/tsets"):
-        delete_tset(store, plan.job_id, fingerprint)
+    for version in versions(store, plan.job_id):
+        delete_tset(store, plan.job_id, version)
     for folder in store.folders(plan.job_id):
         store.delete(f"{plan.job_id}/{folder}")
     store.delete(job_path(plan.job_id))

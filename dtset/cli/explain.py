@@ -51,10 +51,12 @@ def last_run(store: Any, job_id: str) -> tuple[str | None, list[dict[str, Any]]]
 
 
 def _as_json(event: dict[str, Any]) -> dict[str, Any]:
+    from dtset.checkpoint.layout import fingerprint_of
+
     missed = event["event"] == "miss"
     return {
         "name": event["name"],
-        "fingerprint": event["fingerprint"],
+        "fingerprint": fingerprint_of(event["version"]),
         "hit": (event["found"] or False) if missed else True,
         "accepted": event.get("accepted", False),
         "computed": missed and event["last"] == "persist",
@@ -65,7 +67,8 @@ def _as_json(event: dict[str, Any]) -> dict[str, Any]:
 def _said(event: dict[str, Any]) -> str:
     if event["event"] == "persist":
         return "hit, accepted for the present program" if event.get("accepted") else "hit"
-    found, partitions = event["found"], event["partitions"]
-    state = f"partial ({found} of {partitions})" if found else "miss"
+    from dtset.checkpoint.explain import missed_said
+
+    state = missed_said(event["partitions"], event["found"], event["taken"])
     ended = "" if event["last"] == "persist" else " (not finished)"
     return f"{state}{ended}: {event['why']}"

@@ -35,7 +35,7 @@ def show(job_id: str, store: str | None, as_json: bool) -> None:
     content = read_content(opened, job_id, names=True)
     # A run that computes a TSet and asks for it again has not found it.
     asked = [event for event in last_run(opened, job_id)[1] if "hit" in event]
-    found = {event["fingerprint"]: event["hit"] for event in reversed(asked)}
+    found = {event["version"]: event["hit"] for event in reversed(asked)}
     if as_json:
         print_json(_as_json(job, content, found))
     else:
@@ -43,6 +43,7 @@ def show(job_id: str, store: str | None, as_json: bool) -> None:
 
 
 def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
+    from dtset.checkpoint.layout import fingerprint_of
     from dtset.cli.options import timestamp
 
     return {
@@ -57,21 +58,21 @@ def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
             {
                 "name": content.names_of(each)[0],
                 "names": list(content.names_of(each)),
-                "fingerprint": each.fingerprint,
+                "fingerprint": fingerprint_of(each.version),
                 "operators": list(each.operators),
                 "partitions": each.partitions,
                 "rows": each.rows,
                 "bytes": each.nbytes,
                 "seconds": each.seconds,
                 "created": timestamp(each.created),
-                "hit": found.get(each.fingerprint),
+                "hit": found.get(each.version),
             }
             for each in content.persisted
         ],
         "unfinished": [
             {
                 "name": each.name,
-                "fingerprint": each.fingerprint,
+                "fingerprint": fingerprint_of(each.version),
                 "partitions": each.partitions,
                 "bytes": each.nbytes,
             }
@@ -87,6 +88,7 @@ def _as_json(job: Job, content: JobContent, found: Any) -> dict[str, Any]:
 
 
 def _print(job: Job, content: JobContent, found: Any) -> None:
+    from dtset.checkpoint.layout import fingerprint_of
     from dtset.cli.options import print_table
     from dtset.diagnostics.amounts import bytes_text, moment_text, printable, seconds_text
 
@@ -114,7 +116,7 @@ def _print(job: Job, content: JobContent, found: Any) -> None:
                 f"{each.rows:,}",
                 bytes_text(each.nbytes),
                 seconds_text(each.seconds),
-                _hit_text(found.get(each.fingerprint), each.partitions),
+                _hit_text(found.get(each.version), each.partitions),
             )
             for each in content.persisted
         ]
@@ -122,7 +124,7 @@ def _print(job: Job, content: JobContent, found: Any) -> None:
     else:
         click.echo("No persisted TSets")
     for begun in content.unfinished:
-        name = f"TSet {printable(begun.name or '') or begun.fingerprint[:12]}"
+        name = f"TSet {printable(begun.name or '') or fingerprint_of(begun.version)[:12]}"
         if begun.accepted is not None:
             said = (
                 f"Accepted: for {name}, by {begun.accepted.by} at {moment_text(begun.accepted.created)}, the data made "

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from dtset.checkpoint.acceptance import Acceptance
     from dtset.checkpoint.manifest import Manifest
-    from dtset.checkpoint.resolution import Acceptance
     from dtset.checkpoint.runs import RunRecord
     from dtset.storage.objects import ObjectStore
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Unfinished:
     """A TSet that some run began to persist and none finished, or for which the user `accepted` other data."""
 
-    fingerprint: str
+    version: str
     partitions: int
     nbytes: int
     name: str | None = None
@@ -38,7 +38,7 @@ class JobContent:
     def names_of(self, tset: Manifest | Unfinished) -> Sequence[str]:
         """What a TSet is called: by the last run that asked for it, by those before, and by the one that made it."""
         made_as = () if tset.name is None else (tset.name,)
-        return tuple(dict.fromkeys((*self.names.get(tset.fingerprint, ()), *made_as)))
+        return tuple(dict.fromkeys((*self.names.get(tset.version, ()), *made_as)))
 
     @property
     def state(self) -> str:
@@ -76,43 +76,43 @@ def job_folders(store: ObjectStore) -> list[str]:
 def read_content(store: ObjectStore, job_id: str, *, names: bool = False) -> JobContent:
     """Read what a store holds of a job; with `names`, also what its runs have called its TSets."""
     from dtset.checkpoint.history import History
-    from dtset.checkpoint.manifest import find_manifest
+    from dtset.checkpoint.manifest import find_manifest, versions
     from dtset.checkpoint.runs import read_runs
     from dtset.errors import CorruptCheckpointError
     from dtset.settings import seconds
 
     runs = read_runs(store, job_id, seconds("heartbeat.timeout"))
     persisted, unfinished = [], []
-    for fingerprint in store.folders(f"{job_id}/tsets"):
+    for version in versions(store, job_id):
         try:
-            manifest = find_manifest(store, job_id, fingerprint)
+            manifest = find_manifest(store, job_id, version)
         except CorruptCheckpointError as error:
             # One that is damaged or was moved is no reason to show none.
             click.echo(f"Left out: {error}", err=True)
             continue
         if manifest is not None:
             persisted.append(manifest)
-        elif (begun := _unfinished(store, job_id, fingerprint)) is not None:
+        elif (begun := _unfinished(store, job_id, version)) is not None:
             unfinished.append(begun)
     persisted.sort(key=lambda each: each.created)
     called = History(store, job_id).names() if names else {}
     return JobContent(runs, persisted, unfinished, called)
 
 
-def _unfinished(store: ObjectStore, job_id: str, fingerprint: str) -> Unfinished | None:
+def _unfinished(store: ObjectStore, job_id: str, version: str) -> Unfinished | None:
     """Look at a TSet without a manifest; None if there is nothing but empty folders."""
+    from dtset.checkpoint.acceptance import read_acceptance
     from dtset.checkpoint.explain import find_lineage
     from dtset.checkpoint.layout import tset_path
-    from dtset.checkpoint.resolution import read_acceptance
 
-    entries = store.list(tset_path(job_id, fingerprint))
+    entries = store.list(tset_path(job_id, version))
     if not entries:
         return None
     committed = sum("/parts/" in entry.path for entry in entries)
-    lineage = find_lineage(store, job_id, fingerprint)
-    accepted = read_acceptance(store, job_id, fingerprint)
+    lineage = find_lineage(store, job_id, version)
+    accepted = read_acceptance(store, job_id, version)
     return Unfinished(
-        fingerprint,
+        version,
         committed,
         sum(entry.size for entry in entries),
         accepted.name if accepted is not None else None if lineage is None else lineage.name,

@@ -14,11 +14,12 @@ from dtset.execution.inputs import BlockInput, LoadInput
 from dtset.execution.schedulers.scheduler import Key
 from dtset.fingerprint.tree import Tree
 from dtset.plan.nodes import Mark, Node
+from dtset.plan.reads import Reads
 
 
 @dataclass(frozen=True)
 class Persisted:
-    """What became of a persist: a hit, computed, or as many partitions were there; and for which fingerprint it was accepted."""
+    """What became of a persist: a hit, computed, or as many partitions were there; and for which version it was accepted."""
 
     manifest: Manifest
     hit: bool | int
@@ -37,7 +38,7 @@ class Cached:
     """Partitions that lie in memory: by groups, whose entries belong into graphs that read them.
 
     `dealt` says whether an exchange decided which elements are in which partition; `tree` what they were computed
-    from, as it was then, or why that cannot be said.
+    from, as it was then, or why that cannot be said, and `reads` what each partition read, unless that was dealt.
     """
 
     groups: Sequence[Sequence[int]]
@@ -45,13 +46,14 @@ class Cached:
     dealt: bool
     classes: frozenset[tuple[str, str]]
     tree: Tree | FingerprintError | None = field(default=None, repr=False)
+    reads: Sequence[Reads] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
 class AtHand:
     """What a run has at hand, by the marks of nodes: it goes when the last copy of a node does.
 
-    `lost` caches were lost with their workers, and are not there again yet; `temporary` are the fingerprints of
+    `lost` caches were lost with their workers, and are not there again yet; `temporary` are the versions of
     what goes from the store when the run ends.
     """
 

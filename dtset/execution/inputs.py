@@ -16,6 +16,8 @@ from dtset.operators.data_partition import DataPartition
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.failure import Closing
 from dtset.operators.operator import Reader, Step, Zipper
+from dtset.plan.context import Notes
+from dtset.plan.nodes import BEFORE
 from dtset.storage.blocks import decode_block
 
 BatchesOf: TypeAlias = Callable[[Scope], Batches]
@@ -97,10 +99,14 @@ class BlockInput:
     def open(self, upstream: Sequence[GroupResult]) -> Opened:
         """Return the batches by partition."""
         blocks = dict(self.blocks)
+        notes: dict[int, Notes] = {}
         for result in upstream:
             blocks.update(result.results)
+            notes.update(result.notes)
 
         def batches(scope: Scope) -> Batches:
+            if scope.partition in notes:
+                scope.notes.add(notes[scope.partition])
             for block in blocks[scope.partition]:
                 yield from decode_block(block, scope.program.resolve)
 
@@ -161,10 +167,14 @@ class ZipInput:
         deals = [made.deal for made in opened]
         deal = hashlib.sha256(repr(deals).encode()).hexdigest() if any(deals) else None
 
+        def notes(scope: Scope) -> Notes:
+            return scope.notes.within() if BEFORE in self.spec.params else scope.notes
+
         def batches(scope: Scope) -> Batches:
             seen = [branch.of(scope.partition) for branch in self.branches]
             scopes = [
-                None if number is None else replace(scope, partition=number) for number in seen
+                None if number is None else replace(scope, partition=number, notes=notes(scope))
+                for number in seen
             ]
             streams = [
                 through(made.batches(own), branch.steps, own)

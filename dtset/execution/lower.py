@@ -28,7 +28,7 @@ from dtset.execution.inputs import (
     ZipInput,
     deal_of_input,
 )
-from dtset.execution.outputs import BlockOutput, Output
+from dtset.execution.outputs import BlockOutput, Output, PersistOutput
 from dtset.execution.schedulers.scheduler import Graph, Key
 from dtset.execution.shipping import Shipment
 from dtset.execution.stage import ExpectedFiles, TaskSettings
@@ -71,14 +71,14 @@ class Want:
 class Target:
     """What is wanted together, of some nodes; what these have in common is computed once.
 
-    `digests` are fingerprints, by node, of operators that see them as ``ctx.id`` and ``ctx.random``; `files` are what
+    `chains` are those, by node, of operators that see them as ``ctx.id`` and ``ctx.random``; `files` are what
     functions read by themselves, in the state that was fingerprinted.
     """
 
     wants: Sequence[Want]
     resolved: Mapping[Mark, Given]
     shipment: Shipment | StoredShipment = field(repr=False)
-    digests: Mapping[Mark, str]
+    chains: Mapping[Mark, str]
     files: tuple[ExpectedFiles, ...] = ()
 
 
@@ -233,7 +233,7 @@ class _Lowering:
             stage = Stage(
                 reading.input_of(own),
                 tuple(steps),
-                output,
+                output.of(own) if isinstance(output, PersistOutput) else output,
                 self.target.files,
                 tuple(side for side, _ in beside),
             )

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from dtset.checkpoint.earlier import take_over
 from dtset.checkpoint.explain import Missed
-from dtset.checkpoint.manifest import Manifest, commit_manifest
+from dtset.checkpoint.layout import FIRST_GENERATION, generation_path, version_of
+from dtset.checkpoint.manifest import Manifest, commit_manifest, keep_versions
 from dtset.checkpoint.part import Part
 from dtset.checkpoint.resolution import Miss
 from dtset.errors import DTSetError, FingerprintError, UsageError
 from dtset.exchange.deal import DealChangedError
 from dtset.execution.at_hand import Cached, Persisted, anew
 from dtset.execution.lower import Target, Want, asking_for_classes
-from dtset.execution.outputs import FIRST_GENERATION, BlockOutput, PersistOutput
+from dtset.execution.outputs import BlockOutput, PersistOutput
 from dtset.execution.resolve import Found, Resolved, resolve
 from dtset.execution.submit import RunContext, Submit, computed, lowered, packed
 from dtset.fingerprint.tree import Tree
@@ -31,9 +33,10 @@ class _Work:
     """What is missing of a persist: nothing if there is no target; nothing that is told with checkpointing off."""
 
     node: Stored
-    fingerprint: str
+    version: str
     generation: str | None
     parts: Mapping[int, Part]
+    taken: Collection[int]
     want: Want | None
     missed: Missed | None
 
@@ -64,7 +67,7 @@ def persist_together(
     """Compute persists of which nothing is there, and commit them; what they have in common is computed once."""
     began = time.perf_counter()
     run.check_writable()
-    works = [_work(each) for each, _ in found]
+    works = [_work(run, each) for each, _ in found]
     wants = [work.want for work in works if work.want is not None]
     ends = merged([want.node for want in wants])
     wants = [replace(want, node=node) for want, node in zip(wants, ends, strict=True)]
@@ -103,7 +106,7 @@ def _packed(
         if isinstance(found.tree, FingerprintError):
             raise found.tree
         run.check_writable()
-        work = _work(found)
+        work = _work(run, found)
         if work.want is None:
             return work, None
         target = packed(run, resolved, work.want)
@@ -118,21 +121,29 @@ def _packed(
     )
 
 
-def _work(found: Found) -> _Work:
+def _work(run: RunContext, found: Found) -> _Work:
     node, missed, generation = found.node, found.missed, found.generation
-    fingerprint = uuid.uuid4().hex * 2 if missed is None else missed.fingerprint
-    parts = dict(found.resolution.parts) if isinstance(found.resolution, Miss) else {}
+    made_up = version_of(uuid.uuid4().hex * 2, uuid.uuid4().hex * 2)
+    version = made_up if missed is None else missed.version
+    miss = found.resolution if isinstance(found.resolution, Miss) else Miss(version, {})
     if node.refresh:
-        generation, parts = f"r{uuid.uuid4().hex}", {}
+        generation, miss = f"r{uuid.uuid4().hex}", Miss(version, {})
+    taken: Mapping[int, Part] = {}
+    if generation is not None and miss.earlier.known:
+        path = generation_path(run.index.job_id, version, generation)
+        taken = take_over(run.index.store, path, miss.earlier.known)
+    parts = {**miss.parts, **taken}
     missing = [number for number in range(node.parallelism) if number not in parts]
-    want = Want(node.inputs[0], PersistOutput(fingerprint, generation), missing)
-    return _Work(node, fingerprint, generation, parts, want if missing else None, missed)
+    reads = {} if found.reads is None else {number: found.reads[number] for number in missing}
+    output = PersistOutput(version, generation, reads, miss.earlier.perhaps)
+    want = Want(node.inputs[0], output, missing) if missing else None
+    return _Work(node, version, generation, parts, taken, want, missed)
 
 
 def _said(run: RunContext, work: _Work) -> str | None:
     """Say why a persist has to be computed; one that is not looked up goes when the run ends."""
     if work.missed is None:
-        run.at_hand.temporary.add(work.fingerprint)
+        run.at_hand.temporary.add(work.version)
         return None
     return run.on_miss(work.missed)
 
@@ -148,7 +159,7 @@ def _committed(
     node, parts = work.node, {**work.parts, **new}
     manifest = Manifest(
         job_id=run.index.job_id,
-        fingerprint=work.fingerprint,
+        version=work.version,
         generation=generation or FIRST_GENERATION,
         name=title(node),
         operators=operators(node),
@@ -156,7 +167,13 @@ def _committed(
         seconds=time.perf_counter() - began,
         created=time.time(),
     )
-    manifest = commit_manifest(run.index.store, manifest, replace=node.refresh)
+    manifest = commit_manifest(run.index.store, manifest, replace=node.refresh, taken=work.taken)
+    if run.keep_versions is not None and run.is_alone():
+        held = {each.manifest.version for each in run.at_hand.persisted.values()}
+        chain = manifest.version.partition("/")[0]
+        keep_versions(
+            run.index.store, manifest.job_id, chain, run.keep_versions, held | {manifest.version}
+        )
     reused = sum(part.run_id != run.settings.run_id for part in manifest.parts)
     return Persisted(manifest, reused or False, why=why)
 
@@ -188,7 +205,8 @@ def keep(run: RunContext, found: Found, resolved: Resolved, submit: Submit) -> N
         entries = scheduler.keep(made.graph, [key for key, _ in groups])
         occurring = scheduler.compute(*asking_for_classes(entries))
         classes = frozenset[tuple[str, str]]().union(*occurring)
-        return Cached([group for _, group in groups], entries, found.dealt, classes, tree)
+        given = [group for _, group in groups]
+        return Cached(given, entries, found.dealt, classes, tree, found.reads)
 
     run.at_hand.keep(node, submit(target, kept))
 

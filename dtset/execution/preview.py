@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dtset.checkpoint.explain import Reason
+from dask.utils import format_bytes
+
+from dtset.checkpoint.explain import Reason, missed_said
+from dtset.checkpoint.layout import fingerprint_of
 from dtset.errors import FingerprintError
 from dtset.execution.resolve import Found, Resolved, State
 from dtset.fingerprint.tree import Tree
@@ -18,7 +21,8 @@ class PersistPreview:
 
     The `state` is ``hit``, ``partial``, ``miss``; ``computed``: this run has computed it; ``depends on``: what it
     would find is not known before the persists and caches above it have been run, which `why` names then. Else `why`
-    is the first thing that differs from the last run.
+    is the first thing that differs from the last run. Of the partitions that are found, those `taken` over from other
+    versions are copied: in an object store by so many requests for `copies`.
     """
 
     name: str
@@ -28,6 +32,9 @@ class PersistPreview:
     why: str | None
     operators: tuple[str, ...]
     fingerprint: str | None
+    taken: int = 0
+    copies: int = 0
+    nbytes: int = 0
 
     def __str__(self) -> str:
         return f"{self.name}: {self.said}"
@@ -37,12 +44,13 @@ class PersistPreview:
         """The state in words: ``miss: global LIMIT in etl.clean: 5 → 6``."""
         if self.state == State.DEPENDS:
             return f"{self.state} {self.why}"
-        state = (
-            f"partial ({self.found} of {self.partitions})"
-            if self.state == State.PARTIAL
-            else self.state
-        )
-        return f"{state}: {self.why}" if self.why else state
+        state = self.state
+        if self.state == State.PARTIAL:
+            state = missed_said(self.partitions, self.found, self.taken)
+        said = f"{state}: {self.why}" if self.why else state
+        if self.copies:
+            said += f" ({self.copies:,} copies in the store, {format_bytes(self.nbytes)})"
+        return said
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,14 +68,18 @@ class RunPlan:
     __repr__ = __str__
 
 
-def preview(resolved: Resolved, explain: Callable[..., Reason]) -> RunPlan:
+def preview(resolved: Resolved, explain: Callable[..., Reason], *, is_remote: bool) -> RunPlan:
     """Say what was found of a plan; `explain` says why one is missing, given how many are to be run `ahead` of it."""
-    persists = (_of_persist(found, explain) for found in resolved.stored if found.node.durable)
+    persists = (
+        _of_persist(found, explain, is_remote=is_remote)
+        for found in resolved.stored
+        if found.node.durable
+    )
     node = resolved.plan
     return RunPlan(node.name or described(through_links(node)), tuple(persists))
 
 
-def _of_persist(found: Found, explain: Callable[..., Reason]) -> PersistPreview:
+def _of_persist(found: Found, explain: Callable[..., Reason], *, is_remote: bool) -> PersistPreview:
     if found.state is State.DONE and found.persisted is not None:
         done, manifest = found.persisted, found.persisted.manifest
         state = State.HIT if done.hit is True else State.DONE
@@ -87,9 +99,19 @@ def _of_persist(found: Found, explain: Callable[..., Reason]) -> PersistPreview:
     elif found.missed is None:
         why = "checkpointing is off"
     else:
-        there, fingerprint = found.missed.found, found.missed.fingerprint
+        there, fingerprint = found.missed.found, fingerprint_of(found.missed.version)
         why = explain(found.missed, ahead=found.ahead).words
     made = tuple(operators(node))
+    taken = found.taken
     return PersistPreview(
-        title(node), found.state.value, there, node.parallelism, why, made, fingerprint
+        title(node),
+        found.state.value,
+        there,
+        node.parallelism,
+        why,
+        made,
+        fingerprint,
+        len(taken),
+        sum(origin.objects for origin in taken) if is_remote else 0,
+        sum(origin.part.summary.nbytes for origin in taken) if is_remote else 0,
     )

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
+from dtset.checkpoint.earlier import Lender, Origin, find_earlier
 from dtset.checkpoint.explain import Lineage, Missed
+from dtset.checkpoint.layout import FIRST_GENERATION, version_of
 from dtset.checkpoint.present_classes import present_classes, present_fingerprint
 from dtset.checkpoint.resolution import Hit, Miss, Resolution
 from dtset.checkpoint.resolution import resolve as look_up
 from dtset.errors import FingerprintError
 from dtset.execution.at_hand import AtHand, Persisted, anew
-from dtset.execution.outputs import FIRST_GENERATION
 from dtset.execution.specs import sees_ctx
 from dtset.fingerprint import Session
 from dtset.fingerprint.node import node_tree, plan_tree, rooted_tree, stored_tree
+from dtset.fingerprint.reads import plan_reads
 from dtset.fingerprint.sources import sources_of
 from dtset.fingerprint.tree import Tree
 from dtset.plan.nodes import (
@@ -32,6 +35,7 @@ from dtset.plan.nodes import (
     topological,
     upstream,
 )
+from dtset.plan.reads import Reads
 from dtset.storage.objects import ObjectStore
 
 
@@ -54,11 +58,41 @@ class Index:
     config: Mapping[str, Any] = field(repr=False)
     ignore: Collection[str] = ()
     checkpointing: bool = True
+    lenders: Sequence[Lender] = ()
+    allow_pickle: bool = True
 
-    def look_up(self, fingerprint: str, generation: str | None) -> Resolution:
-        """Look up a TSet; a generation of None is one that an exchange decides when it runs."""
+    def look_up(
+        self, version: str, generation: str | None, reads: Callable[[], Sequence[Reads]] | None
+    ) -> Resolution:
+        """Look up a TSet: as a whole, or, where each partition reads something of its own, by partitions of other versions.
+
+        A generation of None is one that an exchange decides when it runs.
+        """
         present = partial(present_fingerprint, ignore=self.ignore)
-        return look_up(self.store, self.job_id, fingerprint, generation, present)
+        found = look_up(self.store, self.job_id, version, generation, present)
+        if isinstance(found, Hit) or reads is None:
+            return found
+        every = dict(enumerate(reads()))
+        wanted = {number: each for number, each in every.items() if number not in found.parts}
+        earlier = find_earlier(
+            self.store,
+            self.job_id,
+            found.version,
+            wanted,
+            len(every),
+            present,
+            self.lenders,
+            allow_pickle=self.allow_pickle,
+        )
+        return replace(found, earlier=earlier)
+
+    def reads_of(self, persisted: Persisted) -> Sequence[Reads]:
+        """What stands for each partition of a persisted TSet: its digest, and the code of the classes in it."""
+        present = present_classes(persisted.manifest.classes, self.ignore)
+        return [
+            (part.summary.digest, *(present[name].digest for name in sorted(part.classes)))
+            for part in persisted.manifest.parts
+        ]
 
     def fingerprint(self, node: Node, at_hand: AtHand) -> Tree:
         """Take the fingerprint of a node as it is at this moment."""
@@ -78,12 +112,16 @@ class Index:
             raise anew(cached.tree)
         assert cached.tree is not None
         names = (f"{module}:{name}" for module, name in cached.classes)
-        return stored_tree("cache", cached.tree.digest, present_classes(names, self.ignore))
+        classes = present_classes(names, self.ignore)
+        code = "".join(tree.digest for tree in classes.values())
+        chain = hashlib.sha256(f"cache {cached.tree.chain} {code}".encode()).hexdigest()
+        return stored_tree("cache", cached.tree.digest, classes, chain)
 
     def tree_of(self, name: str, persisted: Persisted) -> Tree:
         """What stands for the elements of a persisted TSet."""
         manifest = persisted.manifest
-        return stored_tree(name, manifest.digest, present_classes(manifest.classes, self.ignore))
+        classes = present_classes(manifest.classes, self.ignore)
+        return stored_tree(name, manifest.digest, classes, "persisted")
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +140,7 @@ class Found:
     tree: Tree | FingerprintError | None = field(default=None, repr=False)
     generation: str | None = None
     dealt: bool = False
+    reads: Sequence[Reads] | None = field(default=None, repr=False)
     resolution: Resolution | None = field(default=None, repr=False)
     seconds: float = 0.0
 
@@ -116,17 +155,26 @@ class Found:
         cannot = self.depends_on or isinstance(self.tree, FingerprintError)
         return self.node.durable and self.state is State.MISS and not cannot
 
+    @property
+    def taken(self) -> Sequence[Origin]:
+        """Partitions of other versions that are taken over."""
+        if self.node.refresh or not isinstance(self.resolution, Miss):
+            return ()
+        return tuple(self.resolution.earlier.known.values())
+
     @cached_property
     def missed(self) -> Missed | None:
         """What is missing of a persist that was looked up, and what it is to be made from."""
         if not isinstance(self.tree, Tree) or self.resolution is None:
             return None
         lineage = Lineage(title(self.node), self.tree, sources_of(self.tree))
-        fingerprint, partitions = self.resolution.fingerprint, self.node.parallelism
+        version, partitions = self.resolution.version, self.node.parallelism
         if isinstance(self.resolution, Hit):
-            return Missed(fingerprint, partitions, 0, lineage, refresh=True)
-        found, classes = len(self.resolution.parts), self.resolution.classes
-        return Missed(fingerprint, partitions, found, lineage, classes)
+            return Missed(version, partitions, 0, lineage, refresh=True)
+        classes = self.resolution.classes
+        taken = len(self.taken)
+        found = len(self.resolution.parts) + taken
+        return Missed(version, partitions, found, lineage, classes, taken=taken)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +248,7 @@ class _Walk:
     trees: dict[Mark, Tree | FingerprintError] = field(default_factory=dict)
     _ahead: int = 0
     _dealt: set[Mark] = field(default_factory=set)
+    _moved: set[Mark] = field(default_factory=set)
     _waits: dict[Mark, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -216,6 +265,8 @@ class _Walk:
         )
         if is_dealing or self._is_dealt(node):
             self._dealt.add(node.mark)
+        if not node.operator.is_independent or self._is_moved(node):
+            self._moved.add(node.mark)
         if node.mark in self.wanted and not waits:
             self._take_fingerprint(node)
 
@@ -235,6 +286,8 @@ class _Walk:
         cached = self.at_hand.cached.get(node.mark)
         if cached is not None and cached.dealt:
             self._dealt.add(node.mark)
+        if cached is not None and cached.reads is None:
+            self._moved.add(node.mark)
         if node.mark in self.wanted:
             self._stands_for(node, partial(self.index.tree_at_hand, node, self.at_hand))
         persisted = self.at_hand.persisted.get(node.mark)
@@ -247,8 +300,11 @@ class _Walk:
         if waits:
             return Found(node, State.DEPENDS, self._ahead, waits)
         tree = self.trees.get(input_.mark)
-        whole = rooted_tree(tree) if isinstance(tree, Tree) else tree
-        return Found(node, State.MISS, self._ahead, tree=whole, dealt=dealt)
+        if not isinstance(tree, Tree):
+            return Found(node, State.MISS, self._ahead, tree=tree, dealt=dealt)
+        reads = None if dealt or self._is_moved(node) else self._reads(input_)
+        whole = rooted_tree(tree)
+        return Found(node, State.MISS, self._ahead, tree=whole, dealt=dealt, reads=reads)
 
     def _persist(self, node: Stored) -> Found:
         waits, name = self._names(node.inputs), title(node)
@@ -275,17 +331,36 @@ class _Walk:
             return Found(node, State.MISS, tree=tree)
         whole = rooted_tree(tree)
         generation = None if self._is_dealt(node) else FIRST_GENERATION
+        is_one_to_one = generation is not None and not self._is_moved(node)
+        reads = cache(partial(self._reads, node.inputs[0])) if is_one_to_one else None
         try:
-            resolution = self.index.look_up(whole.digest, generation)
+            resolution = self.index.look_up(
+                version_of(whole.chain, whole.digest), generation, reads
+            )
         except FingerprintError as error:
             return Found(node, State.MISS, tree=error)
         if isinstance(resolution, Hit) and not node.refresh:
-            asked = resolution.fingerprint if resolution.accepted else None
+            asked = resolution.version if resolution.accepted else None
             persisted = Persisted(resolution.manifest, True, asked)
             return Found(node, State.HIT, persisted=persisted, tree=whole, resolution=resolution)
-        partial_ = isinstance(resolution, Miss) and resolution.parts
-        state = State.PARTIAL if partial_ else State.MISS
-        return Found(node, state, tree=whole, resolution=resolution)
+        partial_ = isinstance(resolution, Miss) and (resolution.parts or resolution.earlier.known)
+        state = State.PARTIAL if partial_ and not node.refresh else State.MISS
+        known = None if reads is None else reads()
+        return Found(node, state, tree=whole, resolution=resolution, reads=known)
+
+    def _reads(self, node: Node) -> Sequence[Reads]:
+        """What each partition of a node reads that no exchange decides on."""
+        hits = {found.node.mark: found.persisted for found in self.stored}
+        known: dict[Mark, Sequence[Reads]] = {}
+        for each in topological(node, until=lambda above: isinstance(above, Stored)):
+            persisted = self.at_hand.persisted.get(each.mark) or hits.get(each.mark)
+            cached = self.at_hand.cached.get(each.mark)
+            if persisted is not None:
+                known[each.mark] = self.index.reads_of(persisted)
+            elif cached is not None:
+                known[each.mark] = cached.reads or ()
+        chains = {mark: tree.chain for mark, tree in self.trees.items() if isinstance(tree, Tree)}
+        return plan_reads(node, known, chains, self._session)
 
     def _take_fingerprint(self, node: Node) -> None:
         known: dict[Mark, Tree] = {}
@@ -311,3 +386,7 @@ class _Walk:
     def _is_dealt(self, node: Node) -> bool:
         """Whether an exchange decides which elements are in which partition of what a node reads."""
         return any(each.mark in self._dealt for each in upstream(node))
+
+    def _is_moved(self, node: Node) -> bool:
+        """Whether elements that a node reads were moved between partitions since they were stored, if they were."""
+        return any(each.mark in self._moved for each in node.inputs)

@@ -11,16 +11,16 @@ from dtset.plan.nodes import Content, Node, Source, described, through_links
 from dtset.plan.user_function import UserFunction
 
 
-def spec_of(node: Node, job_id: str, digest: str) -> CallSpec[Any]:
+def spec_of(node: Node, job_id: str, chain: str) -> CallSpec[Any]:
     """Spec of an operator; what its functions see of it is the same in every run of the same program."""
     name = node.operator.name
     return CallSpec(
         operator=node.operator,
         key=str(node.mark.number),
         label=described(node).removeprefix(name).strip(),
-        id=f"{name}-{digest[:12]}",
+        id=f"{name}-{chain[:12]}",
         name=node.name or name,
-        seed=f"{job_id}/{digest}",
+        seed=f"{job_id}/{chain}",
         parallelism=node.parallelism,
         signatures={
             role: _signature(function_key(node, role), made)

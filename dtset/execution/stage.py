@@ -14,7 +14,7 @@ from dtset.operators.kernels.driver import Handler, driven
 from dtset.operators.kernels.failure import Place
 from dtset.operators.kernels.lockstep import relayed
 from dtset.operators.operator import Step
-from dtset.plan.context import TSetContext
+from dtset.plan.context import Notes, TSetContext
 from dtset.storage.objects import ObjectStore
 
 if TYPE_CHECKING:
@@ -67,12 +67,14 @@ class Scope:
     partition: int
     worker_id: int | str
     sides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    notes: Notes = field(default_factory=Notes, repr=False)
 
     def call(
         self, spec: CallSpec[Any], *, sources: int = 1, targets: int = 1, side: int = 0
     ) -> Call:
         """Return what an operator is called with, for this partition."""
         objects = self.program.objects
+        data = objects.get(spec.key)
         config: Mapping[str, Any] = objects["config"]
         ctx = TSetContext(
             index=self.partition,
@@ -84,6 +86,8 @@ class Scope:
             attempt=self.settings.attempt,
             seed=spec.seed,
             inputs=self.sides.get(spec.key),
+            # Which part of its data a source reads is known without it.
+            notes=self.notes if data is None else Notes(self.notes.contents),
         )
         return Call(
             spec=spec,
@@ -91,7 +95,7 @@ class Scope:
             ctx=ctx,
             place=place_of(spec, self.partition),
             limit=self.settings.batch_size,
-            data=objects.get(spec.key),
+            data=data,
             sources=sources,
             targets=targets,
             side=side,
@@ -112,6 +116,7 @@ class GroupResult:
 
     results: Mapping[int, Any] = field(repr=False)
     deal: str | None = None
+    notes: Mapping[int, Notes] = field(default_factory=dict, repr=False)
 
 
 def through(batches: Batches, steps: Sequence[CallSpec[Step]], scope: Scope) -> Batches:

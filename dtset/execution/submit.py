@@ -93,6 +93,8 @@ class RunContext:
     on_persist: Callable[[Persisted, float], None]
     check_writable: Callable[[], None]
     on_coroutines: Callable[[], None]
+    is_alone: Callable[[], bool] = lambda: True
+    keep_versions: int | None = None
     at_hand: AtHand = field(default_factory=AtHand)
     actions: Iterator[int] = field(default_factory=count, repr=False)
 
@@ -135,8 +137,8 @@ def packed(
         for found in trees[each.mark].children
         if found.name == "files"
     )
-    digests = {mark: tree.digest for mark, tree in trees.items()}
-    return Target(wants, where, sent(shipped, run.settings), digests, files)
+    chains = {mark: tree.chain for mark, tree in trees.items()}
+    return Target(wants, where, sent(shipped, run.settings), chains, files)
 
 
 def _brought(run: RunContext, node: Source, data: SequenceSource) -> BlockInput | LoadInput:
@@ -167,8 +169,8 @@ def lowered(run: RunContext, target: Target, attempt: int) -> Lowered:
     )
 
     def spec(node: Node) -> CallSpec[Any]:
-        digest = target.digests.get(node.mark, str(node.mark.origin))
-        return spec_of(node, settings.job_id, digest)
+        chain = target.chains.get(node.mark, str(node.mark.origin))
+        return spec_of(node, settings.job_id, chain)
 
     return lower(
         target,

@@ -91,9 +91,9 @@ def partition_results(
 def together(*groups: GroupResult) -> GroupResult:
     """Put the results of partitions of one stage together."""
     deal = common_deal(group.deal for group in groups)
-    return GroupResult(
-        {key: value for group in groups for key, value in group.results.items()}, deal
-    )
+    results = {key: value for group in groups for key, value in group.results.items()}
+    notes = {key: made for group in groups for key, made in group.notes.items()}
+    return GroupResult(results, deal, notes)
 
 
 def _begun(
@@ -116,7 +116,8 @@ def _begun(
                 batches = unchanged(batches, stage.files)
             with Closing(batches.close), _making(stage, scope):
                 result = stage.output.consume(batches, scope, deal)
-        return GroupResult({partition: result}, deal)
+        notes = {} if scope.notes.is_empty else {partition: scope.notes}
+        return GroupResult({partition: result}, deal, notes)
 
     return result_of
 

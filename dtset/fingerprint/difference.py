@@ -170,7 +170,9 @@ def _of_operators(old: Tree, new: Tree) -> Difference | None:
     was, now = olds[0], news[0]
     if was.own != now.own:
         return Difference(_titled(was), f"replaced by {now.name}", was, now)
-    return _of_parts(_without_inputs(was), _without_inputs(now), _At(_titled(now)))
+    at = _At(_titled(now))
+    olds, news = _without_inputs(was), _without_inputs(now)
+    return _of_parts(_first(olds), _first(news), at) or _of_parts(olds, news, at)
 
 
 def _chain(tree: Tree) -> list[Tree]:
@@ -178,6 +180,11 @@ def _chain(tree: Tree) -> list[Tree]:
     while (above := [part for part in chain[-1].children if part.place == OPERATOR]) != []:
         chain.append(above[0])
     return chain[::-1]
+
+
+def _first(parts: Sequence[Tree]) -> list[Tree]:
+    """Leave out what often follows from a file more or less."""
+    return [part for part in parts if part.name not in ("partitions", "cuts")]
 
 
 def _without_inputs(tree: Tree) -> list[Tree]:

@@ -33,10 +33,11 @@ def rooted_tree(tree: Tree) -> Tree:
     leaves = environment_leaves()
     # By its role: what a function is called does not count.
     whole = branch("plan", *leaves, replace(tree, name="elements"))
-    return replace(whole, children=(*leaves, tree))
+    chain = branch("plan", *leaves, Tree("elements", tree.chain)).digest
+    return replace(whole, children=(*leaves, tree), chain=chain)
 
 
-def stored_tree(name: str, digest: str, classes: Mapping[str, Tree]) -> Tree:
+def stored_tree(name: str, digest: str, classes: Mapping[str, Tree], chain: str = "") -> Tree:
     """What stands for persisted elements: their digest, and the code of the classes in them."""
     code = [
         replace(
@@ -48,7 +49,8 @@ def stored_tree(name: str, digest: str, classes: Mapping[str, Tree]) -> Tree:
         for each, tree in sorted(classes.items())
     ]
     made = branch("data", leaf("digest", digest), *code)
-    return replace(made, name=f"persisted {name}", own=own_mark(b"data"), place=OPERATOR)
+    own = own_mark(b"data")
+    return replace(made, name=f"persisted {name}", own=own, place=OPERATOR, chain=chain)
 
 
 def files_tree(files: nodes.FunctionFiles) -> Tree:
@@ -68,30 +70,51 @@ def node_tree(
     if isinstance(node, nodes.Stored) or nodes.is_link(node):
         return trees[node.inputs[0].mark]
     operator = node.operator.name
-    parts: dict[str, Tree] = {}
-    for index, above in enumerate(node.inputs):
-        parts["input" if len(node.inputs) == 1 else f"input {index}"] = trees[above.mark]
+    above = {
+        "input" if len(node.inputs) == 1 else f"input {index}": trees[each.mark]
+        for index, each in enumerate(node.inputs)
+    }
+    data: dict[str, Tree] = {}
     if isinstance(node, nodes.Source) and node.data is not None:
-        parts.update(_data_trees(node.data, session))
-    for role, function in node.functions.items():
-        parts[role] = _function_tree(function, config, session, node.name, operator)
-    for name, value in node.params.items():
-        parts[f"parameter {name}"] = fingerprint_tree(value, f"parameter {name}", session=session)
-    for name, stored in sorted(node.sides.items()):
-        parts[f"side input {name}"] = trees[stored.mark]
-    if node.files is not None:
-        parts["files"] = files_tree(node.files)
+        data.update(_data_trees(node.data, session))
+    parts = dict(_own_parts(node, trees, config, session))
     # Asked for once: it is looked up through all nodes above.
     parallelism = str(node.parallelism)
+    named = leaf("operator", operator)
     digest = branch(
         "node",
-        leaf("operator", operator),
+        named,
         leaf("partitions", parallelism),
+        *(replace(tree, name=role) for role, tree in (above | data | parts).items()),
+    ).digest
+    chain = branch(
+        "chain",
+        named,
+        *(Tree(role, tree.chain) for role, tree in above.items()),
         *(replace(tree, name=role) for role, tree in parts.items()),
     ).digest
+    if isinstance(node, nodes.Zip) and node.is_behind:
+        # What comes behind one another depends on each by itself: its partitions say on which.
+        chain = named.digest
     partitions = leaf("partitions", parallelism, shown=parallelism)
     own = own_mark(operator.encode())
-    return Tree(nodes.described(node), digest, None, (*parts.values(), partitions), own, OPERATOR)
+    children = (*above.values(), *data.values(), *parts.values(), partitions)
+    return Tree(nodes.described(node), digest, None, children, own, OPERATOR, chain=chain)
+
+
+def _own_parts(
+    node: nodes.Node, trees: Mapping[nodes.Mark, Tree], config: Mapping[str, Any], session: Session
+) -> Iterator[tuple[str, Tree]]:
+    """Trees of what a node is by itself, by role: functions, parameters, side inputs, files."""
+    for role, function in node.functions.items():
+        yield role, _function_tree(function, config, session, node.name, node.operator.name)
+    for name, value in node.params.items():
+        said = f"parameter {name}"
+        yield said, fingerprint_tree(value, said, session=session)
+    for name, stored in sorted(node.sides.items()):
+        yield f"side input {name}", trees[stored.mark]
+    if node.files is not None:
+        yield "files", files_tree(node.files)
 
 
 def _data_trees(data: nodes.SourceData, session: Session) -> Iterator[tuple[str, Tree]]:

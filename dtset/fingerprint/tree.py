@@ -29,6 +29,7 @@ class Tree:
     own: str = ""
     place: str = ""
     code: CodeType | None = field(default=None, repr=False, compare=False)
+    chain: str = field(default="", repr=False, compare=False)
 
 
 def own_mark(label: bytes) -> str:

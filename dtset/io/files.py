@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -27,6 +28,7 @@ from dtset.urls import redacted, shown_url
 _Url: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 Urls: TypeAlias = "_Url | Sequence[_Url]"
 
+_BRACES = re.compile(r"\{([^{},]*(?:,[^{},]*)+)\}")
 _ARCHIVES = ("zip", "tar", "libarchive")
 # Their copies may be of an older state than the one that counts: the files themselves are read.
 _CACHES = ("simplecache", "filecache", "blockcache", "cached")
@@ -83,6 +85,12 @@ class DataFile:
     path: str = field(repr=False)
     options: Mapping[str, Any] = field(repr=False, compare=False)
     archive: DataFile | None = field(default=None, repr=False)
+    below: str = field(default="", repr=False, compare=False)
+
+    @property
+    def relative(self) -> str:
+        """Its name below the folder where the URL's wildcards begin: the same wherever that lies."""
+        return self.name.removeprefix(self.below)
 
     @property
     def file_name(self) -> str:
@@ -100,8 +108,18 @@ def find_files(urlpath: Urls, storage_options: Mapping[str, Any]) -> list[DataFi
             raise FileNotFoundError(
                 f"no file is named {shown_url(name)}: look at the path, and at the glob in it"
             )
-        files += found
+        below = _below(shown_url(_fixed(name)), found)
+        files += [replace(file, below=below) for file in found]
     return files
+
+
+def _below(name: str, files: Sequence[DataFile]) -> str:
+    """The part of a name before its first wildcard; a folder, or the folder of a file."""
+    if all(file.name.startswith(f"{name.rstrip('/')}/") for file in files):
+        return f"{name.rstrip('/')}/"
+    parts = name.split("/")
+    fixed = list(takewhile(lambda part: not has_magic(part), parts[:-1]))
+    return "/".join(fixed) + "/" if fixed else ""
 
 
 def fixed_names(urlpath: Urls) -> tuple[str, ...]:
@@ -166,7 +184,18 @@ def _names(urlpath: Urls) -> list[str]:
     urls = [urlpath] if isinstance(urlpath, str | bytes | os.PathLike) else list(urlpath)
     if not urls:
         raise ConfigurationError("no file was named: give a path, a URL or a glob")
-    return [os.fsdecode(url) for url in urls]
+    return [name for url in urls for name in _without_braces(os.fsdecode(url))]
+
+
+def _without_braces(name: str) -> list[str]:
+    """The names that one with ``{a,b}`` stands for, unless it is the name of a file, or a URL of HTTP's."""
+    found = _BRACES.search(name)
+    if found is None or os.path.lexists(name) or name.startswith(("http:", "https:")):
+        return [name]
+    start, end = name[: found.start()], name[found.end() :]
+    return [
+        each for choice in found[1].split(",") for each in _without_braces(start + choice + end)
+    ]
 
 
 def _fixed(name: str) -> str:
@@ -299,11 +328,9 @@ def _listed(fs: Any, path: str, shown: str) -> list[tuple[str, Mapping[str, Any]
     except FileNotFoundError:
         info = None
     if info is not None:
-        if info["type"] == "directory":
-            raise IsADirectoryError(
-                f"{shown} is a folder: name its files, as in {shown.rstrip('/')}/*"
-            )
-        return [(path, info)]
+        if info["type"] != "directory":
+            return [(path, info)]
+        path = f"{path.rstrip('/')}/*"
     if not has_magic(path):
         return []
     pattern = pattern_of(path, fs.exists)

@@ -36,7 +36,12 @@ def local_name(name: str, protocols: frozenset[str]) -> str | None:
 
 
 def find_local(path: str) -> list[str]:
-    """Find the files that a path or a glob names, in order; what leads to no file is an error if it is named, else left out."""
+    """Find the files that a path or a glob names, or that are in a folder, in order.
+
+    What leads to no file is an error if it is named, else left out.
+    """
+    if os.path.isdir(path):
+        return [found for found in sorted(expanded(path, ["*"])) if _is_file(found)]
     if lexists(path):
         _check_file(path)
         return [path]
@@ -59,8 +64,6 @@ def _check_file(path: str) -> None:
     mode = _mode(path)
     if mode is None:
         raise FileNotFoundError(f"{path} is a link to {os.readlink(path)}, which is not there")
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(f"{path} is a folder: name its files, as in {path}/*")
     if not stat.S_ISREG(mode):
         raise OSError(f"{path} is no file: what a pipe or a device gives cannot be read again")
 

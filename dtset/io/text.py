@@ -6,16 +6,17 @@ import codecs
 import io
 import re
 import zipfile
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, TextIO
 
 import fsspec
 from fsspec.utils import infer_compression
 
 from dtset.errors import ConfigurationError
+from dtset.io.cuts import Cutting
+from dtset.io.file_parts import FilePart
 from dtset.io.files import (
     DataFile,
     Urls,
@@ -27,48 +28,60 @@ from dtset.io.files import (
 )
 from dtset.plan.context import TSetContext
 
-# Cutting a file costs a search for the end of a line on both sides.
-_SMALLEST_CUT = 2**20
+_CHARACTERS = 1 << 20
 # In these, the byte of a line feed is nothing else, and decoding can begin after any of them.
 _CUTTABLE = ("utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252")
 
 
 @dataclass(frozen=True)
-class _Range:
-    """A part of a file: lines whose first byte lies in it."""
-
-    file: DataFile
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True)
 class TextSource:
-    """Lines of text files, cut into partitions of about the same number of bytes."""
+    """Lines of text files, cut into partitions; with the names of their files if `with_path`."""
 
     files: Sequence[DataFile] = field(repr=False)
-    ranges: Sequence[Sequence[_Range]] = field(repr=False)
+    parts: Sequence[Sequence[FilePart]] = field(repr=False)
     encoding: str
     errors: str
+    compression: str | None = "infer"
+    delimiter: str | None = None
+    with_path: bool = False
 
     def identity(self) -> Mapping[str, object]:
-        """Return what the lines depend on: the files, by name, and how they are decoded."""
+        """Return what the lines depend on: the files, by name, and how they are read."""
         files = {
             f"file {name}": (file.size, file.identity)
             for name, file in below_common_folder(self.files)
         }
-        return {"encoding": (self.encoding, self.errors), **files}
+        how = {"encoding": (self.encoding, self.errors), "reading": self._reading}
+        # Partitions are what functions see; where they begin, and in which file, makes others.
+        numbers = {file: number for number, file in enumerate(self.files)}
+        cuts = tuple(
+            tuple((numbers[part.file], part.start, part.stop) for part in parts)
+            for parts in self.parts
+        )
+        return {**how, **files, "cuts": cuts}
 
     @property
     def places(self) -> Mapping[str, str]:
         """Where people look for the files: as seen from the working directory, if they are below it."""
         return {f"file {name}": place_of(file) for name, file in below_common_folder(self.files)}
 
-    def elements(self, ctx: TSetContext) -> Iterator[str]:
+    def reads(self, partitions: int) -> Sequence[Sequence[object]]:
+        """Return what each partition's lines depend on: how they are read, and parts of files."""
+        how = (self.encoding, self.errors, self._reading)
+        return [(how, *parts) for parts in self.parts]
+
+    @property
+    def _reading(self) -> object:
+        return self.compression, self.delimiter, self.with_path
+
+    def elements(self, ctx: TSetContext) -> Iterator[object]:
         """Return the lines of one partition."""
-        for part in self.ranges[ctx.index]:
+        for part in self.parts[ctx.index]:
             try:
-                yield from self._lines(part)
+                lines = self._lines(part, ctx.notes.contents)
+                yield from (
+                    ((line, part.file.relative) for line in lines) if self.with_path else lines
+                )
             except UnicodeDecodeError as error:
                 error.add_note(
                     f"in {part.file.name}: give read_text the file's encoding=, or errors='replace'"
@@ -76,36 +89,44 @@ class TextSource:
                 raise
             check_unchanged(part.file)
 
-    def _lines(self, part: _Range) -> Iterator[str]:
-        whole = part.start == 0 and part.stop == part.file.size
-        compression = infer_compression(part.file.file_name)
-        with opened(part.file) as file:
-            if compression == "zip":
-                file = _only_member(file, part.file)
-            elif compression is not None:
-                file = fsspec.compression.compr[compression](file, mode="rb")
-            elif not whole:
-                start = _line_start(file, part.start, part.file.size)
-                stop = _line_start(file, part.stop, part.file.size)
-                file.seek(start)
-                file = io.BufferedReader(_Bounded(file, stop - start))
-            with io.TextIOWrapper(file, encoding=self.encoding, errors=self.errors) as lines:
-                yield from lines
+    def _lines(self, part: FilePart, contents: dict[str, str]) -> Iterator[str]:
+        compression = compression_of(part.file, self.compression)
+        with (
+            part.reading(contents)
+            if compression is None
+            else _uncompressed(part.file, compression) as file
+        ):
+            newline = None if self.delimiter is None else ""
+            with io.TextIOWrapper(
+                file, encoding=self.encoding, errors=self.errors, newline=newline
+            ) as text:
+                yield from text if self.delimiter is None else _delimited(text, self.delimiter)
 
 
-class _Bounded(io.RawIOBase):
-    def __init__(self, file: Any, length: int) -> None:
-        self._file = file
-        self._left = length
+def compression_of(file: DataFile, compression: str | None) -> str | None:
+    """How a file is compressed: as was said, or, if that is to be inferred, as its name says."""
+    return infer_compression(file.file_name) if compression == "infer" else compression
 
-    def readable(self) -> bool:
-        return True
 
-    def readinto(self, buffer: Any) -> int:
-        data = self._file.read(min(len(buffer), self._left))
-        buffer[: len(data)] = data
-        self._left -= len(data)
-        return len(data)
+def _delimited(text: TextIO, delimiter: str) -> Iterator[str]:
+    """Cut a text after each delimiter, which stays with what it ends."""
+    rest = ""
+    while data := text.read(_CHARACTERS):
+        *lines, rest = (rest + data).split(delimiter)
+        for line in lines:
+            yield line + delimiter
+    if rest:
+        yield rest
+
+
+@contextmanager
+def _uncompressed(file: DataFile, compression: str) -> Iterator[Any]:
+    """Open a compressed file for the bytes that are in it."""
+    with opened(file) as raw:
+        if compression == "zip":
+            yield _only_member(raw, file)
+        else:
+            yield fsspec.compression.compr[compression](raw, mode="rb")
 
 
 def _only_member(file: Any, archive: DataFile) -> Any:
@@ -118,16 +139,15 @@ def _only_member(file: Any, archive: DataFile) -> Any:
     return members.open(names[0])
 
 
-def _line_start(file: Any, offset: int, size: int) -> int:
-    if offset in (0, size):
-        return offset
-    file.seek(offset - 1)
-    file.readline()
-    return int(file.tell())
-
-
 def text_source(
-    urlpath: Urls, partitions: int, encoding: str, errors: str, storage_options: Mapping[str, Any]
+    urlpath: Urls,
+    cutting: Cutting,
+    encoding: str,
+    errors: str,
+    storage_options: Mapping[str, Any],
+    compression: str | None = "infer",
+    delimiter: str | None = None,
+    with_path: bool = False,
 ) -> TextSource:
     """Find text files, and cut them into partitions."""
     try:
@@ -137,32 +157,29 @@ def text_source(
         raise ConfigurationError(
             f"read_text(encoding={encoding!r}, errors={errors!r}): {error}"
         ) from error
+    known = sorted(each for each in fsspec.compression.compr if each is not None)
+    if compression not in ("infer", None, *known):
+        raise ConfigurationError(
+            f"read_text(compression={compression!r}): give 'infer', None, or one of {', '.join(known)}"
+        )
+    if delimiter is not None and not (isinstance(delimiter, str) and delimiter):
+        raise ConfigurationError(f"read_text(delimiter={delimiter!r}): give a text that ends lines")
     files = find_files(urlpath, storage_options)
     for file in files:
         if re.search(r"\.(tar|tgz|tbz2|txz)(\.\w+)?$", file.file_name):
             raise ConfigurationError(
                 f"{file.name} is an archive: say which files of it to read, as in tar://*::{place_of(file)}"
             )
-    return TextSource(files, _cut(files, partitions, cuttable=name in _CUTTABLE), name, errors)
-
-
-def _cut(files: Sequence[DataFile], partitions: int, *, cuttable: bool) -> list[list[_Range]]:
-    """Cut files, laid end to end, into partitions of about the same number of bytes."""
-    ends = list(accumulate(file.size for file in files))
-    bounds = [ends[-1] * number // partitions for number in range(partitions + 1)]
-    ranges: list[list[_Range]] = [[] for _ in range(partitions)]
-    for file, end in zip(files, ends, strict=True):
-        begin = end - file.size
-        first = min(bisect_right(bounds, begin) - 1, partitions - 1)
-        if (
-            not cuttable
-            or file.size < _SMALLEST_CUT
-            or infer_compression(file.file_name) is not None
-        ):
-            ranges[first].append(_Range(file, 0, file.size))
-            continue
-        for number in range(first, partitions):
-            start, stop = max(bounds[number], begin) - begin, min(bounds[number + 1], end) - begin
-            if start < stop:
-                ranges[number].append(_Range(file, start, stop))
-    return ranges
+    ending = "\n" if delimiter is None else delimiter
+    # Where one may begin inside of another, it depends on what comes before which of them counts.
+    overlaps = any(ending.startswith(ending[start:]) for start in range(1, len(ending)))
+    is_cuttable = name in _CUTTABLE and not overlaps
+    parts = cutting.cut(
+        urlpath,
+        files,
+        lambda file: is_cuttable and compression_of(file, compression) is None,
+        ending.encode(name),
+    )
+    if with_path:
+        parts = [[replace(part, name=part.file.relative) for part in each] for each in parts]
+    return TextSource(files, parts, name, errors, compression, delimiter, with_path)

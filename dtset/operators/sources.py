@@ -13,7 +13,6 @@ from dtset.operators.call import FUNCTION, Call
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.streaming import Pulled, streaming
 from dtset.operators.operator import Reader
-from dtset.plan.context import TSetContext
 from dtset.plan.user_function import Accepted, Form
 from dtset.storage.columns import Columns
 from dtset.storage.schema import Schema
@@ -42,11 +41,15 @@ class RangeSource:
         """Return what the elements depend on: the bounds."""
         return range(self.start, self.stop, self.step)
 
-    def elements(self, ctx: TSetContext) -> Sequence[int]:
+    def reads(self, partitions: int) -> Sequence[Sequence[object]]:
+        """Return what each partition's elements depend on: the elements."""
+        return [(self.share(number, partitions),) for number in range(partitions)]
+
+    def share(self, number: int, partitions: int) -> range:
         """Return the integers of one partition."""
         # Not len(): a range may have more elements than a machine word counts.
         length = max(0, (self.stop - self.start + self.step - (self.step > 0 or -1)) // self.step)
-        first, last = share(length, ctx.index, ctx.parallelism)
+        first, last = share(length, number, partitions)
         begin = self.start + first * self.step
         return range(begin, begin + (last - first) * self.step, self.step)
 
@@ -82,7 +85,7 @@ def _read_batches(call: Call) -> Batches:
 def _read_range(call: Call) -> Batches:
     """Give the integers of a partition of a range: as columns where they fit 64 bits."""
     data: Any = call.data
-    numbers = data.elements(call.ctx)
+    numbers = data.share(call.place.partition, call.spec.parallelism)
     if not -(2**63) <= min(data.start, data.stop) <= max(data.start, data.stop) < 2**63:
         yield from streaming(iter(numbers), call.place, call.limit)
         return

@@ -11,12 +11,49 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+class _SeenWithin(dict[str, Any]):
+    def __init__(self, above: dict[str, Any]) -> None:
+        super().__init__()
+        self._above = above
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        if name in {"index", "parallelism", "random"}:
+            self._above["branch"] = True
+
+
+class Notes:
+    """What is noted while a partition is computed: what functions saw of it, and digests of what was read of files."""
+
+    __slots__ = ("contents", "seen")
+
+    def __init__(
+        self, contents: dict[str, str] | None = None, seen: dict[str, Any] | None = None
+    ) -> None:
+        self.seen: dict[str, Any] = {} if seen is None else seen
+        self.contents: dict[str, str] = {} if contents is None else contents
+
+    def within(self) -> Notes:
+        """Return the notes of what has other numbers than what it is part of: that it saw them is all that counts."""
+        return Notes(self.contents, _SeenWithin(self.seen))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was noted."""
+        return not self.seen and not self.contents
+
+    def add(self, other: Notes) -> None:
+        """Add what was noted where what this partition reads was computed."""
+        self.seen.update(other.seen)
+        self.contents.update(other.contents)
+
+
 class TSetContext:
     """Where a user's function runs: the ``ctx`` of its parameters.
 
     Twister2's ``TSetContext``, with the attempt, the configuration and a random generator added. It notes in
-    ``seen`` what was asked of it that decides what a function gives: ``index``, ``parallelism``, ``id``,
-    ``random``, ``config``.
+    ``seen``, with its value, what was asked of it that decides what a function gives: ``index``, ``parallelism``,
+    ``id``, ``random``, ``config``.
 
     Parameters
     ----------
@@ -54,11 +91,12 @@ class TSetContext:
         attempt: int = 0,
         seed: str = "",
         inputs: Mapping[str, Any] | None = None,
+        notes: Notes | None = None,
     ) -> None:
         self.name = name
         self.worker_id = worker_id
         self.attempt = attempt
-        self.seen: set[str] = set()
+        self.notes = Notes() if notes is None else notes
         self._index = index
         self._parallelism = parallelism
         self._id = id
@@ -67,27 +105,32 @@ class TSetContext:
         self._inputs: Mapping[str, Any] = {} if inputs is None else inputs
 
     @property
+    def seen(self) -> dict[str, Any]:
+        """What was asked of it so far, by any function of the partition."""
+        return self.notes.seen
+
+    @property
     def index(self) -> int:
         """Number of the partition, from 0."""
-        self.seen.add("index")
+        self.seen["index"] = self._index
         return self._index
 
     @property
     def parallelism(self) -> int:
         """Number of partitions."""
-        self.seen.add("parallelism")
+        self.seen["parallelism"] = self._parallelism
         return self._parallelism
 
     @property
     def id(self) -> str:
         """Label of the operator: another one for another program."""
-        self.seen.add("id")
+        self.seen["id"] = self._id
         return self._id
 
     @property
     def config(self) -> Mapping[str, Any]:
         """The ``config`` of the environment."""
-        self.seen.add("config")
+        self.seen["config"] = None
         return self._config
 
     @cached_property
@@ -95,7 +138,7 @@ class TSetContext:
         """A NumPy generator seeded by job, operator and partition: the same in every attempt."""
         import numpy as np
 
-        self.seen.add("random")
+        self.seen["random"] = self._index
         seed = hashlib.sha256(f"{self._seed}/{self._index}".encode()).digest()
         return np.random.default_rng(int.from_bytes(seed, "little"))
 

@@ -54,6 +54,9 @@ class SourceData(Protocol):
     def identity(self) -> object:
         """Return what the elements depend on, for the fingerprint."""
 
+    def reads(self, partitions: int) -> Sequence[Sequence[object]]:
+        """Return what each partition's elements depend on: values, and parts of files."""
+
 
 class FunctionFiles(Protocol):
     """Files that a user's function reads by itself."""
@@ -122,6 +125,11 @@ class Exchange(Node):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Zip(Node):
     """Partitions of several nodes put together: those of the same number, or of that less how many are `before` an input's."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether partitions come one behind the other."""
+        return BEFORE in self.params
 
     @property
     def before(self) -> Sequence[int]:

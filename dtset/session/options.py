@@ -12,6 +12,7 @@ from dtset.fingerprint.program import script_file
 from dtset.session import arguments
 from dtset.session.main_module import show_main
 from dtset.session.process import default_name, job_id_of, submission
+from dtset.session.reuse import reused
 from dtset.settings import ignored_globals, seconds, setting, size, whole_number
 from dtset.storage.codecs import chunk_codec
 
@@ -33,6 +34,7 @@ class Options:
         config: Mapping[str, Any] | None,
         exclusive: bool,
         keep_variables: bool | None,
+        reuse: object,
     ) -> None:
         self.submitted = submission()
         self.name: str = (
@@ -64,6 +66,9 @@ class Options:
         self.codec = chunk_codec(setting("codec"), "uint8").name
         self.allow_pickle = bool(setting("pickle.allow"))
         self.ignore = ignored_globals()
+        kept = setting("keep-versions")
+        self.keep_versions = None if kept is None else whole_number("keep-versions", least=1)
+        self.reuse = reused(setting("reuse") if reuse is None else reuse)
 
 
 def _script() -> str | None:

@@ -7,13 +7,14 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any, Protocol, TypeGuard, TypeVar
 
+from dtset.checkpoint.earlier import Lender
 from dtset.checkpoint.explain import Missed
-from dtset.checkpoint.job import Job, find_job
+from dtset.checkpoint.job import Job, find_job, kept_block_size
 from dtset.checkpoint.manifest import Manifest, delete_tset
 from dtset.checkpoint.recorder import Journal, RunRecorder
 from dtset.checkpoint.runs import new_run_id
@@ -36,10 +37,11 @@ from dtset.execution.schedulers.cluster import choose_cluster
 from dtset.execution.stage import TaskSettings
 from dtset.execution.submit import Resubmission, RunContext
 from dtset.execution.workers.left_folders import remove_left_folders
+from dtset.io.cuts import BlockSize, Cutting, default_block_size
 from dtset.io.writing import Target
 from dtset.operators.kernels.event_loop import end_loop
 from dtset.plan.nodes import Mark, Node, Stored, snapshot_of_sides, topological
-from dtset.session import process
+from dtset.session import arguments, process
 from dtset.session.actions import write
 from dtset.session.main_module import show_main
 from dtset.session.options import Options
@@ -106,7 +108,13 @@ class Session:
         self.run = Run(
             RunContext(
                 index=Index(
-                    self._store, self.job_id, self.config, options.ignore, self.checkpointing
+                    self._store,
+                    self.job_id,
+                    self.config,
+                    options.ignore,
+                    self.checkpointing,
+                    [Lender(*each.opened(self._store)) for each in options.reuse],
+                    options.allow_pickle,
                 ),
                 settings=TaskSettings(
                     store=self._store,
@@ -131,6 +139,8 @@ class Session:
                 on_persist=self._persist_noted,
                 check_writable=self._recorder.check_writable,
                 on_coroutines=self._coroutines_noted,
+                is_alone=self._is_alone,
+                keep_versions=options.keep_versions,
             )
         )
         self._journal = Journal(self._store, self.job_id, run_id, self._recorder.note)
@@ -187,6 +197,21 @@ class Session:
         process.report(
             process.BegunRun(self.job_id, run_id, local_path(options.url) or options.url)
         )
+
+    def cutting(self, parallelism: int, block_size: BlockSize) -> Cutting:
+        """How files are cut: a default block size stays what it was when the job first read them."""
+        number = arguments.a_number(parallelism, least=0)
+        if number is None:
+            raise ConfigurationError(
+                f"parallelism={parallelism!r}: give a number of partitions from 1 on, or 0 for as many as block_size= gives"
+            )
+        return Cutting(number, block_size, self._block_size)
+
+    def _block_size(self, names: Sequence[str], total: int) -> int:
+        usual = default_block_size(total, self.parallelism)
+        if not self.checkpointing:
+            return usual
+        return kept_block_size(self._store, self.job_id, names, usual)
 
     # What waits ---------------------------------------------------------------------------------
 
@@ -261,7 +286,8 @@ class Session:
         """What the persists that a node depends on would find."""
         self._explained.update(above.mark for above in topological(node))
         run, plan = self.bound(node)
-        return preview(run.plan(plan), self._journal.reason)
+        is_remote = local_path(self.url) is None
+        return preview(run.plan(plan), self._journal.reason, is_remote=is_remote)
 
     def prepare(self, node: Node) -> None:
         """Carry out a persist or a cache, and those that it depends on."""
@@ -296,9 +322,9 @@ class Session:
             # The data are another program's, which may come back; the word for them goes.
             delete_tset(self._store, self.job_id, persisted.accepted_for)
             return
-        fingerprint = persisted.manifest.fingerprint
+        version = persisted.manifest.version
         others = self.run.at_hand.persisted.values()
-        if any(other.manifest.fingerprint == fingerprint for other in others):
+        if any(other.manifest.version == version for other in others):
             return
         if not self._is_alone():
             _logger.warning(
@@ -307,7 +333,7 @@ class Session:
                 self.job_id,
             )
             return
-        delete_tset(self._store, self.job_id, fingerprint)
+        delete_tset(self._store, self.job_id, version)
 
     # What it is ---------------------------------------------------------------------------------
 
@@ -355,8 +381,8 @@ class Session:
         if waiting and state == "completed":
             _logger.warning("closed before these were carried out: %s", waiting)
         try:
-            for fingerprint in self.run.at_hand.temporary:
-                delete_tset(self._store, self.job_id, fingerprint)
+            for version in self.run.at_hand.temporary:
+                delete_tset(self._store, self.job_id, version)
             self._recorder.end(state)
         finally:
             self.run.at_hand.clear()

@@ -107,6 +107,14 @@ class FsspecStore:
                 return self._create(path, data)
         return self._create(path, data)
 
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object: on S3, without reading it."""
+        original, key = self._key(source), self._key(target)
+        with self._failing("copy", source):
+            if not self._flat:
+                self._make_parent(key)
+            self._fs.cp_file(original, key)
+
     def list(self, prefix: str) -> list[Entry]:
         """Return the objects below a prefix, by path."""
         top = self._key(prefix, root=True)

@@ -58,6 +58,12 @@ class ObjectStore(Protocol):
         unlike what anybody else writes there, as by an attempt's ID in it.
         """
 
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object to where there is none, without its bytes passing through here if possible.
+
+        FileNotFoundError if there is no source.
+        """
+
     def list(self, prefix: str) -> list[Entry]:
         """Return the objects below a prefix, by path; none if there is no such prefix."""
 

@@ -11,7 +11,7 @@ from dtset.storage.kinds import Array
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_summary import PartitionSummary, SegmentSummary
 from dtset.storage.pickling import ClassResolver, present_class, refuse_pickle
-from dtset.storage.schema import PICKLED, arrays_of
+from dtset.storage.schema import arrays_of
 
 
 def read_partition(
@@ -26,7 +26,7 @@ def read_partition(
 
     Every chunk is verified before a byte of it is interpreted, and read once.
     """
-    if not allow_pickle and any(segment.schema == PICKLED for segment in summary.segments):
+    if not allow_pickle and summary.is_pickled:
         raise refuse_pickle(f"{store.url}/{path}")
     classes = frozenset(summary.classes)
     for number, segment in enumerate(summary.segments):

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from dtset.errors import CorruptCheckpointError
-from dtset.storage.schema import Schema, arrays_of
+from dtset.storage.schema import PICKLED, Schema, arrays_of
 
 FORMAT = 2
 
@@ -90,6 +90,11 @@ class PartitionSummary:
         content = [FORMAT, self.rows, [segment.to_json() for segment in self.segments]]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(b"dtset partition\0" + text.encode("ascii")).hexdigest()
+
+    @property
+    def is_pickled(self) -> bool:
+        """Whether some elements are pickles."""
+        return any(segment.schema == PICKLED for segment in self.segments)
 
     def to_json(self) -> dict[str, Any]:
         """Return what a record holds."""

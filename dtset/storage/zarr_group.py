@@ -39,6 +39,31 @@ def partition_documents(summary: PartitionSummary) -> Iterator[tuple[str, bytes]
         yield f"{path}/zarr.json".lstrip("/"), _encoded(document)
 
 
+def object_names(summary: PartitionSummary) -> list[str]:
+    """Paths of a partition's objects below it."""
+    return [*(path for path, _ in partition_documents(summary)), *_chunk_names(summary)]
+
+
+def _chunk_names(summary: PartitionSummary) -> list[str]:
+    return [
+        f"{number}/{spec.name}/{chunk_key(chunk, spec.shape)}"
+        for number, segment in enumerate(summary.segments)
+        for spec, array in zip(arrays_of(segment.schema), segment.arrays, strict=True)
+        for chunk in range(len(array.digests))
+    ]
+
+
+def is_whole(summary: PartitionSummary, sizes: Mapping[str, int]) -> bool:
+    """Whether a partition's objects are all there, given their sizes by their paths below it."""
+    chunks = _chunk_names(summary)
+    documents = {path: len(document) for path, document in partition_documents(summary)}
+    return (
+        sizes.keys() == documents.keys() | set(chunks)
+        and all(sizes[path] == size for path, size in documents.items())
+        and sum(sizes[path] for path in chunks) == summary.nbytes
+    )
+
+
 def root_metadata(partitions: Mapping[str, PartitionSummary]) -> bytes:
     """Return the ``zarr.json`` of the group that holds partitions, consolidated over just these.
 

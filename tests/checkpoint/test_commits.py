@@ -16,8 +16,8 @@ from dtset.storage.batch import Rows
 from dtset.storage.opening import open_store
 from dtset.storage.partition_writer import PartitionWriter
 
-JOB, FINGERPRINT = "job", "f" * 64
-PATH = generation_path(JOB, FINGERPRINT, "0")
+JOB, VERSION = "job", f"{'c' * 64}/{'f' * 64}"
+PATH = generation_path(JOB, VERSION, "0")
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def manifest(objects, parts, **changes):
     for part in parts:
         commit_part(objects, PATH, part)
     fields = {
-        "job_id": JOB, "fingerprint": FINGERPRINT, "generation": "0", "name": "n", "operators": ("range",),
+        "job_id": JOB, "version": VERSION, "generation": "0", "name": "n", "operators": ("range",),
         "parts": parts, "seconds": 1.0, "created": 2.0, **changes,
     }  # fmt: skip
     return Manifest(**fields)
@@ -75,7 +75,7 @@ def test_a_commit_out_of_place_is_an_error(objects):
 def test_manifests_come_back_as_they_were(objects):
     parts = [attempt(objects, number, classes={"m:C": "ab"}) for number in range(3)]
     committed = commit_manifest(objects, manifest(objects, parts))
-    found = find_manifest(objects, JOB, FINGERPRINT)
+    found = find_manifest(objects, JOB, VERSION)
     assert found is not None
     assert found.to_json() == committed.to_json()
     assert (found.rows, found.partitions, found.classes) == (6, 3, {"m:C": "ab"})
@@ -86,20 +86,20 @@ def test_the_first_manifest_counts_unless_it_is_replaced(objects):
     commit_manifest(objects, manifest(objects, [one]))
     assert commit_manifest(objects, manifest(objects, [other])).parts == (one,)
     replaced = manifest(objects, [other])
-    other_path = generation_path(JOB, FINGERPRINT, "r1")
+    other_path = generation_path(JOB, VERSION, "r1")
     commit_part(objects, other_path, other)
     replaced = dataclasses.replace(replaced, generation="r1")
     commit_manifest(objects, replaced, replace=True)
-    assert find_manifest(objects, JOB, FINGERPRINT).generation == "r1"
+    assert find_manifest(objects, JOB, VERSION).generation == "r1"
 
 
 def test_a_manifest_out_of_place_is_an_error(objects):
     commit_manifest(objects, manifest(objects, [attempt(objects)]))
-    record = objects.get(manifest_path(JOB, FINGERPRINT))
-    for job, fingerprint in ((JOB, "e" * 64), ("other", FINGERPRINT)):
-        objects.put(manifest_path(job, fingerprint), record)
+    record = objects.get(manifest_path(JOB, VERSION))
+    for job, version in ((JOB, f"{'c' * 64}/{'e' * 64}"), ("other", VERSION)):
+        objects.put(manifest_path(job, version), record)
         with pytest.raises(CorruptCheckpointError, match="moved"):
-            find_manifest(objects, job, fingerprint)
+            find_manifest(objects, job, version)
 
 
 def test_equal_data_have_equal_digests_however_they_were_partitioned_in_time(objects):
@@ -111,14 +111,14 @@ def test_equal_data_have_equal_digests_however_they_were_partitioned_in_time(obj
 
 def test_resolution_is_a_hit_partial_or_a_miss(objects):
     def looked_up(generation="0", code="ab"):
-        return resolve(objects, JOB, FINGERPRINT, generation, lambda module, name: code)
+        return resolve(objects, JOB, VERSION, generation, lambda module, name: code)
 
-    assert looked_up() == Miss(FINGERPRINT, {})
+    assert looked_up() == Miss(VERSION, {})
     part = commit_part(objects, PATH, attempt(objects, classes={"m:C": "ab"}))
-    assert looked_up() == Miss(FINGERPRINT, {0: part})
-    assert looked_up(generation=None) == Miss(FINGERPRINT, {})
+    assert looked_up() == Miss(VERSION, {0: part})
+    assert looked_up(generation=None) == Miss(VERSION, {})
     edited = looked_up(code="cd")
-    assert edited.fingerprint != FINGERPRINT
+    assert edited.version != VERSION
     assert edited.parts == {}
     assert looked_up(generation=None, code="cd") == edited
     commit_manifest(objects, manifest(objects, [part]))
@@ -126,19 +126,19 @@ def test_resolution_is_a_hit_partial_or_a_miss(objects):
     assert looked_up(code="cd") == edited
     gone = looked_up(code=None)
     assert isinstance(gone, Miss)
-    assert gone.fingerprint not in (FINGERPRINT, edited.fingerprint)
+    assert gone.version not in (VERSION, edited.version)
 
 
 def test_a_tset_completed_under_edited_classes_is_found_again(objects):
     def looked_up(generation="0"):
-        return resolve(objects, JOB, FINGERPRINT, generation, lambda module, name: "cd")
+        return resolve(objects, JOB, VERSION, generation, lambda module, name: "cd")
 
     commit_part(objects, PATH, attempt(objects, classes={"m:C": "ab"}))
-    edited = looked_up().fingerprint
+    edited = looked_up().version
     path = generation_path(JOB, edited, "0")
     part = commit_part(objects, path, attempt(objects, classes={"m:C": "cd"}))
     assert looked_up() == Miss(edited, {0: part}, ("class m.C: code changed",))
-    whole = dataclasses.replace(manifest(objects, [part]), fingerprint=edited)
+    whole = dataclasses.replace(manifest(objects, [part]), version=edited)
     commit_manifest(objects, whole)
     assert isinstance(looked_up(), Hit)
     assert isinstance(looked_up(generation=None), Hit)

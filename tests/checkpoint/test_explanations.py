@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dtset import CorruptCheckpointError, TSetEnvironment
-from dtset.checkpoint.resolution import accept
+from dtset.checkpoint.acceptance import accept
 from dtset.checkpoint.runs import read_events
 from dtset.storage.opening import open_store
 from dtset.storage.records import seal, unseal
@@ -31,11 +31,16 @@ def persisted(env, factor, **arguments):
     return env.range(4).map(times(factor)).persist("d", **arguments)
 
 
+def version(persisted):
+    """Where a TSet lies below the job's."""
+    return "/".join(persisted.url.split("/")[-4:-2])
+
+
 def accepted(store, old, new):
     """Have the data of one factor accepted for another's program."""
     with environment(store) as env:
-        data = persisted(env, old).fingerprint
-        wanted = persisted(env, new).fingerprint
+        data = version(persisted(env, old))
+        wanted = version(persisted(env, new))
     objects = open_store(store)
     objects.delete(f"job/tsets/{wanted}")
     accept(objects, "job", wanted, data, name="d", why="a test", by="me@here")
@@ -107,7 +112,7 @@ EDITS = {
 def test_a_lineage_that_tells_nothing_ends_no_run(store, edit):
     with environment(store) as env:
         persisted(env, 2)
-    (path,) = Path(store).glob("job/tsets/*/lineage.json")
+    (path,) = Path(store).glob("job/tsets/*/*/lineage.json")
     if EDITS[edit] is None:
         path.write_bytes(path.read_bytes()[:-9])
     else:
@@ -122,8 +127,8 @@ def test_a_lineage_that_tells_nothing_ends_no_run(store, edit):
     "event",
     [
         {"event": "persist", "name": "d"},
-        {"event": "miss", "name": "d", "place": "0", "fingerprint": "ab" * 32},
-        {"event": "persist", "name": "d", "place": 0, "fingerprint": "../../x", "hit": True},
+        {"event": "miss", "name": "d", "place": "0", "version": "ab" * 32},
+        {"event": "persist", "name": "d", "place": 0, "version": "../../x", "hit": True},
         {"event": "else"},
         {},
     ],
@@ -244,7 +249,7 @@ def f(x, password="SECRET"):
             assert "hunter" not in str(env.plan(lazy))
             lazy.count()
     assert "hunter" not in caplog.text
-    for path in Path(store).glob("job/tsets/*/lineage.json"):
+    for path in Path(store).glob("job/tsets/*/*/lineage.json"):
         record = json.loads(path.read_text())
         assert "hunter" not in json.dumps(record["tree"])
     for path in Path(store).glob("job/runs/*/events*"):
@@ -255,7 +260,7 @@ def test_data_that_were_removed_are_said_to_be_and_nothing_else_is(store):
     with environment(store) as env:
         persisted(env, 2)
     with environment(store) as env:
-        wanted = persisted(env, 3).fingerprint
+        wanted = version(persisted(env, 3))
     open_store(store).delete(f"job/tsets/{wanted}")
     with environment(store) as env:
         lazy = env.range(4).map(times(3)).lazy_persist("d")

@@ -143,7 +143,7 @@ def test_a_store_that_is_deleted_under_a_run_gets_no_data_that_nobody_finds(stor
             env.commit()
         if what == "":
             Path(store).mkdir()
-    assert not list(Path(store).glob("job/tsets/*/manifest.json"))[1:]
+    assert not list(Path(store).glob("job/tsets/*/*/manifest.json"))[1:]
     assert not list(Path(store).glob("job/variables/*"))
     assert run(store)[2] == [1, 2, 3, 4, 5, 6, 7]
     assert (Path(store) / "job/job.json").is_file()

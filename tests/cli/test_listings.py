@@ -26,9 +26,9 @@ def _fail(store: Path, job_id: str) -> None:
     env = TSetEnvironment(job_id=job_id, store=store, cluster="synchronous")
     env.range(6, parallelism=3).persist()
     env.__exit__(ValueError, ValueError("as a with block raises it"), None)
-    (manifest,) = store.glob(f"{job_id}/tsets/*/manifest.json")
+    (manifest,) = store.glob(f"{job_id}/tsets/*/*/manifest.json")
     manifest.unlink()
-    (record,) = store.glob(f"{job_id}/tsets/*/*/parts/1.json")
+    (record,) = store.glob(f"{job_id}/tsets/*/*/*/parts/1.json")
     record.unlink()
 
 
@@ -61,7 +61,7 @@ def test_jobs_are_listed_the_last_one_at_the_end(cli: Any, two_jobs: Path) -> No
 
 def test_a_listing_looks_at_no_committed_chunk(cli: Any, two_jobs: Path) -> None:
     before = cli.json("jobs")[1]
-    for folder in (two_jobs / "first").glob("tsets/*/*/data.zarr"):
+    for folder in (two_jobs / "first").glob("tsets/*/*/*/data.zarr"):
         folder.rename(folder.with_name("elsewhere"))
     assert cli.json("jobs")[1] == before
 
@@ -158,9 +158,9 @@ def test_an_interrupted_clear_leaves_no_record_of_deleted_data(
         store = FaultyStore(open_store(str(two_jobs)), fail_at=call, how="before")
         monkeypatch.setattr(clear, "configured_store", lambda *_, store=store: store)
         assert CliRunner().invoke(main, ["clear", "first", "--delete"]).exit_code == 2
-        for record in two_jobs.glob("first/tsets/*/*/parts/*.json"):
+        for record in two_jobs.glob("first/tsets/*/*/*/parts/*.json"):
             assert (record.parents[1] / "data.zarr").is_dir()
-        for manifest in two_jobs.glob("first/tsets/*/manifest.json"):
+        for manifest in two_jobs.glob("first/tsets/*/*/manifest.json"):
             assert list(manifest.parent.glob("*/parts/*.json"))
         assert (two_jobs / "first" / "job.json").exists()
     monkeypatch.setattr(clear, "configured_store", options.configured_store)

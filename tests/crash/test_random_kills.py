@@ -38,7 +38,7 @@ SUMS = [(key, sum(x for x in VALUES if x % 5 == key)) for key in range(4)]
 
 def raw_parts(program):
     """Committed partitions of the first persist."""
-    return {path.stem for path in program.store.glob("job/tsets/*/0/parts/*.json")}
+    return {path.stem for path in program.store.glob("job/tsets/*/*/0/parts/*.json")}
 
 
 def check(program, cluster, rounds, seed):

@@ -246,4 +246,4 @@ def test_without_checkpointing_all_is_computed_and_noted_as_temporary(store):
     run.prepare(one)
     manifest = run.at_hand.persisted[one.mark].manifest
     assert told == ["writable", ("persist", "one", False)]
-    assert run.at_hand.temporary == {manifest.fingerprint}
+    assert run.at_hand.temporary == {manifest.version}

@@ -101,7 +101,7 @@ def test_shares_are_contiguous_and_of_about_the_same_length(length, parallelism)
 )
 def test_ranges_are_pythons_however_they_are_cut(start, stop, step, parallelism):
     source = RangeSource(start, stop, step)
-    found = [x for i in range(parallelism) for x in source.elements(ctx(i, parallelism))]
+    found = [x for i in range(parallelism) for x in source.share(i, parallelism)]
     assert found == list(range(start, stop, step))
 
 
@@ -162,10 +162,10 @@ def test_a_context_notes_what_it_was_asked():
             "s",
             0,
             0,
-            set(),
+            {},
         )
         ask(context)
-        assert context.seen == {name}
+        assert set(context.seen) == {name}
 
 
 def test_a_persist_is_called_by_its_name_else_by_what_it_keeps():

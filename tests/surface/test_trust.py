@@ -37,7 +37,7 @@ def open_env(store, allow=True):
 
 def alter(store, pattern, change):
     """Change records, as somebody would who can write to the store: with their checksums made anew."""
-    (*paths,) = Path(store).glob(f"job/tsets/*/{pattern}")
+    (*paths,) = Path(store).glob(f"job/tsets/*/*/{pattern}")
     assert paths
     for path in paths:
         record = unseal(path.read_bytes())
@@ -72,7 +72,7 @@ def test_a_partitions_record_that_names_a_class_does_not_import_it(store, trap, 
     with open_env(store, allow) as env:
         env.range(4).persist("numbers")
     alter(store, "0/parts/*.json", name_trap)
-    (manifest,) = Path(store).glob("job/tsets/*/manifest.json")
+    (manifest,) = Path(store).glob("job/tsets/*/*/manifest.json")
     manifest.unlink()
     with open_env(store, allow) as env:
         assert env.range(4).persist("numbers").collect() == [0, 1, 2, 3]

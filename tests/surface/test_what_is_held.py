@@ -124,7 +124,7 @@ def test_large_sequences_go_from_the_store_when_nobody_refers_to_them(store):
 
 def test_without_checkpointing_what_nobody_refers_to_goes_at_the_end_too(store):
     def manifests():
-        return list(Path(store).glob("*/tsets/*/manifest.json"))
+        return list(Path(store).glob("*/tsets/*/*/manifest.json"))
 
     with TSetEnvironment(store=store, cluster="synchronous", checkpointing=False) as env:
         assert env.range(4).persist().count() == 4

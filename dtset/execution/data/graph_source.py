@@ -45,6 +45,13 @@ class GraphSource:
         graph, ends = self.described
         return _tasks(_unfused(graph), ends)
 
+    def reads(self, partitions: int) -> Sequence[Sequence[object]]:
+        """Return what each partition's elements depend on: the version, or what the tasks do that give them."""
+        if self.version is not None:
+            return [(self.version, number) for number in range(partitions)]
+        graph, keys = self.described
+        return [(_tasks(graph, [key]),) for key in keys]
+
     def reading(self, name: str, partitions: Sequence[int], graph: Graph) -> list[Key]:
         """Add the tasks that give some partitions to a graph; return the keys of these."""
         made: list[Key] = [(name, partition) for partition in partitions]
