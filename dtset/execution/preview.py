@@ -68,7 +68,9 @@ class RunPlan:
     __repr__ = __str__
 
 
-def preview(resolved: Resolved, explain: Callable[..., Reason], *, is_remote: bool) -> RunPlan:
+def preview(
+    resolved: Resolved, explain: Callable[..., Reason], *, is_remote: bool = False
+) -> RunPlan:
     """Say what was found of a plan; `explain` says why one is missing, given how many are to be run `ahead` of it."""
     persists = (
         _of_persist(found, explain, is_remote=is_remote)

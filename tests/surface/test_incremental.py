@@ -119,6 +119,23 @@ def test_what_a_function_saw_of_its_context_counts(store, ran):
     assert run([3, 1, 2]) == [2]
 
 
+def test_what_a_branch_of_a_concat_saw_counts(store, ran):
+    def numbered(itr, ctx):
+        return [(x, ctx.index, ctx.parallelism) for x in itr]
+
+    def run(first, second):
+        with environment(store) as env:
+            one = env.parallelize(first, len(first)).map(noted)
+            other = env.parallelize(second, len(second)).map(noted).compute(numbered)
+            found = one.concat(other).persist("both").collect()
+            assert found == [*first, *([(x, i, len(second))] for i, x in enumerate(second))]
+            return ran()
+
+    assert run("ab", "xy") == ["a", "b", "x", "y"]
+    assert run("ab", "y") == ["y"]
+    assert run("a", "xyz") == ["x", "y", "z"]
+
+
 def test_what_an_exchange_moved_is_computed_anew_and_its_map_side_may_be_kept(store, ran):
     for values, computed in [([1, 2, 3], 3), ([1, 2, 3, 4], 1)]:
         with environment(store) as env:
