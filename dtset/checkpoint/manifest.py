@@ -67,6 +67,11 @@ class Manifest:
         return sum(part.summary.rows for part in self.parts)
 
     @property
+    def skipped(self) -> int:
+        """How many elements were skipped, since the persist above, as functions failed on them (``on_error="skip"``)."""
+        return sum(part.skipped for part in self.parts)
+
+    @property
     def nbytes(self) -> int:
         """Bytes in the store, metadata apart."""
         return sum(part.summary.nbytes for part in self.parts)

@@ -47,6 +47,7 @@ class Part:
     classes: Mapping[str, str]
     reads: Sequence[str | FileRead] | None = None
     seen: Mapping[str, Any] = field(default_factory=dict)
+    skipped: int = 0
 
     def path(self, generation_path: str) -> str:
         """Return where the data lies."""
@@ -71,6 +72,7 @@ class Part:
             "classes": dict(self.classes),
             "reads": reads,
             "seen": dict(self.seen),
+            "skipped": self.skipped,
         }
 
     @classmethod
@@ -86,6 +88,7 @@ class Part:
             classes=record["classes"],
             reads=reads and [read if isinstance(read, str) else FileRead(*read) for read in reads],
             seen=record["seen"],
+            skipped=record["skipped"],
         )
 
 

@@ -17,12 +17,13 @@ class Sent:
     """What one map-side partition sends.
 
     Encoded elements, or where they lie in the store, are by target, in their order; the `digest` is of all of it, taken
-    once: pieces carry it.
+    once: pieces carry it. What was `skipped` on the way is told to one target.
     """
 
     side: int
     blocks: Mapping[int, Sequence[Any]] = field(repr=False)
     digest: str
+    skipped: Mapping[int, Mapping[str, int]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Piece:
     digests: Mapping[int, str]
     blocks: Mapping[int, Sequence[tuple[int, Sequence[Any]]]] = field(repr=False)
     deal: str | None
+    skipped: Mapping[int, Mapping[str, int]] = field(default_factory=dict, repr=False)
 
 
 def parent_of(partition: int, sources: int, targets: int) -> int:

@@ -224,7 +224,8 @@ class OpenedSides:
         sides: dict[str, dict[str, DataPartition[Any]]] = {}
         for side, opened in self.opened:
             number = 0 if side.parallelism == 1 else scope.partition - side.before
-            batches = partial(opened.batches, replace(scope, partition=number))
+            # What was noted of it is not noted of what sees it, which depends on all of it.
+            batches = partial(opened.batches, replace(scope, partition=number, notes=Notes()))
             sides.setdefault(side.key, {})[side.name] = DataPartition(number, batches)
         return replace(scope, sides=sides)
 

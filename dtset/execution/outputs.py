@@ -123,8 +123,18 @@ class PersistOutput:
         }
         reads = self._read(scope) if scope.partition in self.reads else None
         seconds = time.perf_counter() - began
-        run_id, seen = settings.run_id, dict(scope.notes.seen)
-        return Part(scope.partition, attempt, run_id, seconds, summary, classes, reads, seen)
+        run_id, notes = settings.run_id, scope.notes
+        return Part(
+            scope.partition,
+            attempt,
+            run_id,
+            seconds,
+            summary,
+            classes,
+            reads,
+            dict(notes.seen),
+            sum(notes.skipped.values()),
+        )
 
 
 @dataclass(frozen=True)

@@ -117,9 +117,10 @@ def _careful(call: Call, made: Made) -> Handler:
         function = partial(_collected_later if is_async else _collected, function)
     elif ctx is not None:
         function = partial(_with_ctx, function, ctx)
+    skip = partial(call.ctx.notes.skip, f"{call.spec.key}/{call.place.partition}")
     if is_async:
-        return awaited(function, made, attempts, call.place, call.limit, call.run_id)
-    return tried(function, made, attempts, call.place, call.limit)
+        return awaited(function, made, attempts, call.place, call.limit, call.run_id, skip)
+    return tried(function, made, attempts, call.place, call.limit, skip)
 
 
 def _with_ctx(function: Callable[..., Any], ctx: TSetContext, element: Any) -> Any:

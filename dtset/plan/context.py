@@ -23,29 +23,37 @@ class _SeenWithin(dict[str, Any]):
 
 
 class Notes:
-    """What is noted while a partition is computed: what functions saw of it, and digests of what was read of files."""
+    """What is noted while a partition is computed: what functions saw, digests of what was read of files, elements skipped."""
 
-    __slots__ = ("contents", "seen")
+    __slots__ = ("contents", "seen", "skipped")
 
     def __init__(
         self, contents: dict[str, str] | None = None, seen: dict[str, Any] | None = None
     ) -> None:
+        self.skipped: dict[str, int] = {}
         self.seen: dict[str, Any] = {} if seen is None else seen
         self.contents: dict[str, str] = {} if contents is None else contents
 
     def within(self) -> Notes:
         """Return the notes of what has other numbers than what it is part of: that it saw them is all that counts."""
-        return Notes(self.contents, _SeenWithin(self.seen))
+        notes = Notes(self.contents, _SeenWithin(self.seen))
+        notes.skipped = self.skipped
+        return notes
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was noted."""
-        return not self.seen and not self.contents
+        return not (self.seen or self.contents or self.skipped)
+
+    def skip(self, where: str) -> None:
+        """Count an element that a function failed on."""
+        self.skipped[where] = self.skipped.get(where, 0) + 1
 
     def add(self, other: Notes) -> None:
         """Add what was noted where what this partition reads was computed."""
         self.seen.update(other.seen)
         self.contents.update(other.contents)
+        self.skipped.update(other.skipped)
 
 
 class TSetContext:

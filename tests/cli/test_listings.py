@@ -70,7 +70,7 @@ def test_show_tells_what_was_persisted(cli: Any, two_jobs: Path) -> None:
     shown = cli.json("show", "first")
     numbers, odd = shown["persisted"]
     assert (numbers["name"], numbers["partitions"], numbers["rows"]) == ("numbers [all]", 3, 6)
-    assert (odd["name"], odd["rows"]) == ("odd", 3)
+    assert (odd["name"], odd["rows"], odd["skipped"]) == ("odd", 3, 0)
     assert numbers["operators"][0] == "range"
     assert numbers["operators"][1].startswith("map ")
     assert (numbers["hit"], odd["hit"]) == (True, True)

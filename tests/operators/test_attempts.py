@@ -7,6 +7,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import dask
 import pytest
 
 import dtset
@@ -126,7 +127,12 @@ def test_what_is_not_the_functions_to_raise_is_never_skipped(error):
         raise error
 
     handler = tried(
-        f, lambda element, result: [result], Attempts(1, 3, None, "skip"), Place("map", "f", 0), 9
+        f,
+        lambda element, result: [result],
+        Attempts(1, 3, None, "skip"),
+        Place("map", "f", 0),
+        9,
+        int,
     )
     with pytest.raises(error):
         list(driven((Rows(batch) for batch in [[1, 2]]), [handler]))
@@ -140,7 +146,12 @@ def test_a_function_called_for_its_effect_may_skip(env, caplog):
 
 def test_batches_stay_short_where_much_is_made_of_each():
     handler = tried(
-        lambda x: range(10), lambda _, made: made, Attempts(1, 1), Place("flat_map", "f", 0), 20
+        lambda x: range(10),
+        lambda _, made: made,
+        Attempts(1, 1),
+        Place("flat_map", "f", 0),
+        20,
+        int,
     )
     lengths = [len(each) for each in driven((Rows(each) for each in [[*range(50)]]), [handler])]
     assert lengths == [20] * 25
@@ -198,3 +209,40 @@ def test_a_flow_of_the_user_says_what_failed(tmp_path: Path):
         found = env.parallelize(names, 3).map(read, on_error="skip", concurrency=4).collect()
     assert found == list(pages.items())
     end_loop("none")
+
+
+@pytest.mark.parametrize("memory", [0, 64 << 20])
+@pytest.mark.parametrize("cluster", ["synchronous", "threads"])
+def test_what_was_skipped_is_counted_wherever_it_was(store, cluster, memory):
+    def odd(x):
+        if x % 2 == 0:
+            raise ValueError(x)
+        return x
+
+    def skipped(tset, name):
+        tset.persist(name)
+        return found(name)
+
+    def found(name):
+        from dtset.cli.stored import read_content
+        from dtset.storage.opening import open_store
+
+        (made,) = (m for m in read_content(open_store(store), "job").persisted if m.name == name)
+        return made.skipped
+
+    with (
+        dask.config.set({"dtset.exchange.memory": memory}),
+        TSetEnvironment(store=store, job_id="job", cluster=cluster) as env,
+    ):
+        numbers = env.range(40, parallelism=4).map(odd, on_error="skip")
+        assert skipped(numbers, "here") == 20
+        assert skipped(numbers.cache().map(abs), "cached") == 20
+        assert skipped(numbers.union(numbers.map(abs)), "read twice, computed once") == 20
+        assert skipped(numbers.map_to_tuple(lambda x: (x % 3, x)).keyed_reduce(max), "dealt") == 20
+        assert (
+            skipped(env.range(4000, parallelism=100).map(odd, on_error="skip").reduce(max), "tree")
+            == 2000
+        )
+        twice = numbers.map(lambda x: odd(x + x % 3), on_error="skip").repartition(3)
+        assert skipped(twice, "twice") == 20 + sum((x + x % 3) % 2 == 0 for x in range(1, 40, 2))
+        assert skipped(env.persisted("here").map(abs), "below") == 0

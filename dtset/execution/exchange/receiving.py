@@ -37,6 +37,8 @@ class ReceiveInput:
         pieces = [made if isinstance(made, Piece) else split_group(made) for made in upstream]
 
         def batches(scope: Scope) -> Batches:
+            for piece in pieces:
+                scope.notes.skipped.update(piece.skipped.get(scope.partition, {}))
             streams = [self._stream(pieces, side, scope) for side in range(self.sides)]
             received = self.spec.operator.receive(streams, scope.call(self.spec))
             if not self.is_last or self.spec.operator.of_nothing is None:
@@ -79,4 +81,8 @@ def split_group(result: GroupResult, targets: Collection[int] | None = None) -> 
             if targets is None or target in targets:
                 blocks.setdefault(target, []).append((partition, encoded))
     digests = {partition: made.digest for partition, made in sending.items()}
-    return Piece(next(iter(sending.values())).side, digests, blocks, result.deal)
+    skipped: dict[int, dict[str, int]] = {}
+    for made in sending.values():
+        for target, counts in made.skipped.items():
+            skipped.setdefault(target, {}).update(counts)
+    return Piece(next(iter(sending.values())).side, digests, blocks, result.deal, skipped)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dtset.errors import ReadOnlyStoreError
-from dtset.exchange.deal import Sent
+from dtset.exchange.deal import Sent, parent_of
 from dtset.execution.exchange.stretches import (
     Held,
     exchange_path,
@@ -53,7 +53,14 @@ class SendOutput:
         room = 0 if self.spec.params.get("use_disk") else scope.settings.exchange_memory
         level = f"{self.spec.key}-{self.side}-{self.sources}-{self.targets}"
         path = exchange_path(scope.settings, f"{level}/{(deal or '0')[:24]}/{scope.partition}")
-        outbox = _Outbox(scope, path, room // self.sources, is_dealt(self.spec, self.targets))
+        outbox = _Outbox(
+            scope,
+            path,
+            room // self.sources,
+            is_dealt(self.spec, self.targets),
+            self.sources,
+            self.targets,
+        )
         waiting: dict[int, list[Batch]] = {}
         rows: dict[int, int] = {}
         pending = 0
@@ -90,6 +97,8 @@ class _Outbox:
     path: str
     room: int
     is_dealt: bool
+    sources: int
+    targets: int
     found: Sent | None = None
     _held: dict[int, list[Held]] = field(default_factory=lambda: defaultdict(list))
     _new: dict[int, list[bytes]] = field(default_factory=lambda: defaultdict(list))
@@ -121,8 +130,14 @@ class _Outbox:
         if self.is_dealt:
             digests = sorted((target, made.hexdigest()) for target, made in self._digests.items())
             digest = hashlib.sha256(repr(digests).encode()).hexdigest()
-        made = Sent(side, dict(self._held), digest)
+        made = Sent(side, dict(self._held), digest, self.skipped())
         return note_sent(self.scope.settings.store, self.path, made) if self._is_stored else made
+
+    def skipped(self) -> dict[int, dict[str, int]]:
+        """What was skipped on the way, for the target that counts it."""
+        skipped = self.scope.notes.skipped
+        owner = parent_of(self.scope.partition, self.sources, self.targets)
+        return {owner: dict(skipped)} if skipped else {}
 
     def _write(self) -> None:
         """Write what is held to the store, the first time unless an earlier attempt has written all of it."""

@@ -85,7 +85,7 @@ def find_sent(store: ObjectStore, path: str) -> Sent | None:
         target: [Stretch(object_path, tuple(bounds)) for object_path, bounds in stretches]
         for target, stretches in record["blocks"]
     }
-    return Sent(record["side"], blocks, record["digest"])
+    return Sent(record["side"], blocks, record["digest"], dict(record["skipped"]))
 
 
 def note_sent(store: ObjectStore, path: str, sent: Sent) -> Sent:
@@ -100,6 +100,7 @@ def note_sent(store: ObjectStore, path: str, sent: Sent) -> Sent:
         "side": sent.side,
         "digest": sent.digest,
         "blocks": stretches,
+        "skipped": list(sent.skipped.items()),
     }
     is_first = store.create(f"{path}.json", seal(record))
     return sent if is_first else find_sent(store, path) or sent

@@ -30,12 +30,18 @@ class _Trial:
     """A function of elements, with what becomes of those that it fails on."""
 
     def __init__(
-        self, function: Callable[[Any], Any], made: Made, attempts: Attempts, place: Place
+        self,
+        function: Callable[[Any], Any],
+        made: Made,
+        attempts: Attempts,
+        place: Place,
+        skip: Callable[[], None],
     ) -> None:
         self.function = function
         self.made = made
         self.attempts = attempts
         self.place = place
+        self.skip = skip
         self.skipped = 0
         self.last = ""
 
@@ -98,6 +104,7 @@ class _Trial:
         if self.attempts.on_error == "keep":
             return [Failed(element, text_of(error))]
         self.skipped += 1
+        self.skip()
         self.last = text_of(error)
         return []
 
@@ -109,10 +116,15 @@ class _Trial:
 
 
 def tried(
-    function: Callable[[Any], Any], made: Made, attempts: Attempts, place: Place, limit: int
+    function: Callable[[Any], Any],
+    made: Made,
+    attempts: Attempts,
+    place: Place,
+    limit: int,
+    skip: Callable[[], None],
 ) -> Handler:
     """Give what is made of what a function returns, in batches that stay near `limit`."""
-    trial = _Trial(function, made, attempts, place)
+    trial = _Trial(function, made, attempts, place, skip)
     with Closing(trial.say):
         while (batch := (yield None)) is not None:
             elements = place.enter(batch.rows())
@@ -135,12 +147,13 @@ def awaited(
     place: Place,
     limit: int,
     run_id: str,
+    skip: Callable[[], None],
 ) -> Handler:
     """Give what is made of what a coroutine function returns, called for several elements at once.
 
     While the first elements are waited for, as many more are sent as may run at once; not more.
     """
-    trial = _Trial(function, made, attempts, place)
+    trial = _Trial(function, made, attempts, place, skip)
     window = Window(loop_of(run_id), trial.wait, attempts.concurrency, place)
     sent: deque[tuple[int, Future[list[Sequence[Any]]]]] = deque()
     # Pieces are short at first, and where much or large things are made of each element.
