@@ -17,6 +17,7 @@ from dtset.checkpoint.present_classes import FingerprintOf
 from dtset.errors import CorruptCheckpointError
 from dtset.fingerprint.reads import key_of
 from dtset.plan.reads import FileRange, Reads
+from dtset.storage.local_store import local_path
 from dtset.storage.objects import ObjectStore
 from dtset.storage.partition_reader import read_partition
 from dtset.storage.zarr_group import is_whole, object_names
@@ -119,7 +120,8 @@ def find_earlier(
 
 def take_over(store: ObjectStore, path: str, origins: Mapping[int, Origin]) -> dict[int, Part]:
     """Copy partitions into a generation; what is not whole there, or not any more, is left out."""
-    with ThreadPoolExecutor(min(_COPIERS, max(1, len(origins)))) as pool:
+    # Links are made faster by one.
+    with ThreadPoolExecutor(1 if local_path(store.url) else _COPIERS) as pool:
         made = pool.map(lambda item: copied(store, path, *item), origins.items())
         found = {part.partition: part for part in made if part is not None}
     if found:

@@ -123,7 +123,13 @@ def _data_trees(data: nodes.SourceData, session: Session) -> Iterator[tuple[str,
     if isinstance(identity, Mapping):
         places: Mapping[str, str] = getattr(data, "places", {})
         for name, value in identity.items():
-            tree = fingerprint_tree(value, str(name), session=session)
+            # There may be ten thousand files.
+            is_text = type(value) is str
+            tree = (
+                leaf(str(name), value)
+                if is_text
+                else fingerprint_tree(value, str(name), session=session)
+            )
             yield str(name), replace(tree, shown=places.get(str(name)))
     else:
         yield "elements", fingerprint_tree(identity, "elements", session=session)

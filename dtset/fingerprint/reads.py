@@ -8,7 +8,7 @@ from itertools import chain
 
 from dtset.fingerprint import Session, fingerprint_tree
 from dtset.plan.nodes import Mark, Node, Source, Zip, topological
-from dtset.plan.reads import FileRange, Read, Reads
+from dtset.plan.reads import FileRange, Reads
 
 
 def plan_reads(
@@ -64,18 +64,11 @@ def _source_reads(source: Source, session: Session) -> Sequence[Reads]:
     """What each partition of a source reads; what a function gives depends on the number of the partition."""
     if source.data is None:
         return [(f"partition {number}",) for number in range(source.parallelism)]
-    return [_read(values, session) for values in source.data.reads(source.parallelism)]
-
-
-def _read(values: Sequence[object], session: Session) -> Reads:
-    """Digest values; parts of files stay what they are. How many there are tells one source's from the next one's."""
-    digests: list[Read] = [
-        value
-        if isinstance(value, FileRange)
-        else fingerprint_tree(value, "elements", session=session).digest
-        for value in values
+    # How many parts there are tells one source's from the next one's.
+    return [
+        (f"{len(parts)} {fingerprint_tree(value, 'elements', session=session).digest}", *parts)
+        for value, parts in source.data.reads(source.parallelism)
     ]
-    return (f"{len(digests)} reads", *digests)
 
 
 def _spread(reads: Sequence[Reads], partitions: int) -> Sequence[Reads]:

@@ -48,7 +48,7 @@ class TextSource:
     def identity(self) -> Mapping[str, object]:
         """Return what the lines depend on: the files, by name, and how they are read."""
         files = {
-            f"file {name}": (file.size, file.identity)
+            f"file {name}": f"{file.size};{file.identity}"
             for name, file in below_common_folder(self.files)
         }
         how = {"encoding": (self.encoding, self.errors), "reading": self._reading}
@@ -65,10 +65,10 @@ class TextSource:
         """Where people look for the files: as seen from the working directory, if they are below it."""
         return {f"file {name}": place_of(file) for name, file in below_common_folder(self.files)}
 
-    def reads(self, partitions: int) -> Sequence[Sequence[object]]:
+    def reads(self, partitions: int) -> Sequence[tuple[object, Sequence[FilePart]]]:
         """Return what each partition's lines depend on: how they are read, and parts of files."""
         how = (self.encoding, self.errors, self._reading)
-        return [(how, *parts) for parts in self.parts]
+        return [(how, parts) for parts in self.parts]
 
     @property
     def _reading(self) -> object:

@@ -34,9 +34,9 @@ class ZarrSource:
         """Return what the rows depend on: the states of the array's files."""
         return {f"file {name}": (file.size, file.identity) for name, file in self.files.items()}
 
-    def reads(self, partitions: int) -> Sequence[Sequence[object]]:
+    def reads(self, partitions: int) -> Sequence[tuple[object, tuple[()]]]:
         """Return what each partition's elements depend on: all of the array's files."""
-        return [(self.identity(), number) for number in range(partitions)]
+        return [((self.identity(), number), ()) for number in range(partitions)]
 
     def bounds(self, ctx: TSetContext) -> tuple[int, int]:
         """Return the first row of a partition, and the first one after it."""

@@ -41,9 +41,9 @@ class RangeSource:
         """Return what the elements depend on: the bounds."""
         return range(self.start, self.stop, self.step)
 
-    def reads(self, partitions: int) -> Sequence[Sequence[object]]:
+    def reads(self, partitions: int) -> Sequence[tuple[object, tuple[()]]]:
         """Return what each partition's elements depend on: the elements."""
-        return [(self.share(number, partitions),) for number in range(partitions)]
+        return [(self.share(number, partitions), ()) for number in range(partitions)]
 
     def share(self, number: int, partitions: int) -> range:
         """Return the integers of one partition."""

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Protocol
 
 from dtset.plan.attempts import Attempts
+from dtset.plan.reads import FileRange
 from dtset.plan.user_function import Accepted, UserFunction
 
 _numbers = count(1)
@@ -54,8 +55,8 @@ class SourceData(Protocol):
     def identity(self) -> object:
         """Return what the elements depend on, for the fingerprint."""
 
-    def reads(self, partitions: int) -> Sequence[Sequence[object]]:
-        """Return what each partition's elements depend on: values, and parts of files."""
+    def reads(self, partitions: int) -> Sequence[tuple[object, Sequence[FileRange]]]:
+        """Return what each partition's elements depend on: a value, and parts of files."""
 
 
 class FunctionFiles(Protocol):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias
 
 
-@runtime_checkable
 class FileRange(Protocol):
     """A part of a file, known by its state as long as nobody has read it, then by its content."""
 

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+import sys
 import threading
 import time
 import uuid
@@ -26,7 +27,7 @@ _TEMPORARY = ".dtset-tmp-"
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 _REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _CLAIM_SECONDS = 2.0
-_FEW, _FLUSHERS = 3, 8
+_FEW, _MANY, _FLUSHERS = 3, 1000, 8
 
 
 def local_path(url: str) -> str | None:
@@ -163,18 +164,24 @@ class LocalStore:
     def copy(self, source: str, target: str) -> None:
         """Copy an object: as a link, since what is written is never changed."""
         original, file = self._file(source), self._file(target)
+        folder = os.path.dirname(file)
         with _failing("read", original):
             try:
-                os.makedirs(os.path.dirname(file), exist_ok=True)
-                os.link(original, file)
+                try:
+                    os.link(original, file)
+                except FileNotFoundError:
+                    os.makedirs(folder, exist_ok=True)
+                    os.link(original, file)
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
                 self.put(target, self.get(source))
                 return
         if self._durable:
+            # The bytes are as safe as those of the original: what is new is the name.
+            name = f"{folder}/."
             with self._lock:
-                self._unflushed[file] = self._unflushed.get(file, 0) + 1
+                self._unflushed[name] = self._unflushed.get(name, 0) + 1
 
     def list(self, prefix: str) -> list[Entry]:
         """Return the objects below a prefix, by path."""
@@ -244,7 +251,7 @@ class LocalStore:
         pending = set(folders)
         anchors: set[str] = set()
         for folder in folders:
-            while folder != self._root and folder not in self._anchored | anchors:
+            while folder != self._root and not (folder in anchors or folder in self._anchored):
                 anchors.add(folder)
                 folder = os.path.dirname(folder)
                 pending.add(folder)
@@ -364,7 +371,10 @@ def _place_by_claim(temporary: str, file: str) -> bool:
 
 
 def _flush_all(paths: Sequence[str]) -> None:
-    if len(paths) < _FEW:
+    if len(paths) > _MANY and sys.platform == "linux":
+        # Here it returns when all is on disk.
+        os.sync()
+    elif len(paths) < _FEW:
         for path in paths:
             _flush(path)
     else:

@@ -45,12 +45,12 @@ class GraphSource:
         graph, ends = self.described
         return _tasks(_unfused(graph), ends)
 
-    def reads(self, partitions: int) -> Sequence[Sequence[object]]:
+    def reads(self, partitions: int) -> Sequence[tuple[object, tuple[()]]]:
         """Return what each partition's elements depend on: the version, or what the tasks do that give them."""
         if self.version is not None:
-            return [(self.version, number) for number in range(partitions)]
-        graph, keys = self.described
-        return [(_tasks(graph, [key]),) for key in keys]
+            return [((self.version, number), ()) for number in range(partitions)]
+        graph, keys = _unfused(self.described[0]), self.described[1]
+        return [(_tasks(graph, [key]), ()) for key in keys]
 
     def reading(self, name: str, partitions: Sequence[int], graph: Graph) -> list[Key]:
         """Add the tasks that give some partitions to a graph; return the keys of these."""

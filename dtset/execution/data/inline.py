@@ -69,9 +69,9 @@ class SequenceSource:
             hashed.update(np.ascontiguousarray(array).data)
         return schema, hashed.hexdigest()
 
-    def reads(self, partitions: int) -> Sequence[Sequence[object]]:
+    def reads(self, partitions: int) -> Sequence[tuple[object, tuple[()]]]:
         """Return what each partition's elements depend on: the elements."""
-        return [(list(self._of(number)),) for number in range(partitions)]
+        return [(list(self._of(number)), ()) for number in range(partitions)]
 
     def elements(self, ctx: TSetContext) -> Iterator[Any]:
         """Return the elements of one partition."""
