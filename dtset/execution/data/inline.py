@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import reduce
 from hashlib import sha256
 from typing import Any
 
@@ -41,22 +41,30 @@ class SequenceSource:
         """Return what the elements depend on: the elements, or what is known to tell them from others."""
         if self.digest is not None:
             return self.digest
-        if self._typed is None:
-            return [element for partition in sorted(self.blocks) for element in self._of(partition)]
-        schema, digest = self._typed
+        return self._described(sorted(self.blocks))
+
+    def reads(self, partitions: int) -> Sequence[tuple[object, tuple[()]]]:
+        """Return what each partition's elements depend on: the elements."""
+        return [(self._described([number]), ()) for number in range(partitions)]
+
+    def _described(self, partitions: Sequence[int]) -> object:
+        """What tells the elements of some partitions from others: themselves, or the digest of their columns and their classes."""
+        typed = self._typed(partitions)
+        if typed is None:
+            return [element for partition in partitions for element in self._of(partition)]
+        schema, digest = typed
         classes = {
             f"class {name}": present_class(module, name)
             for module, name in sorted(classes_of(schema))
         }
         return {"elements": digest, **classes}
 
-    @cached_property
-    def _typed(self) -> tuple[Schema, str] | None:
+    def _typed(self, partitions: Sequence[int]) -> tuple[Schema, str] | None:
         """Schema and digest of elements that have typed columns; None of those that have none, or are few enough to be shown.
 
         Neither depends on how the elements were cut into blocks.
         """
-        batches = [each for number in sorted(self.blocks) for each in self._columns(number)]
+        batches = [each for number in partitions for each in self._columns(number)]
         if sum(map(len, batches)) <= MOST_SHOWN:
             return None
         schema = reduce(join, (batch.schema for batch in batches))
@@ -68,10 +76,6 @@ class SequenceSource:
             hashed.update(array.nbytes.to_bytes(8, "little"))
             hashed.update(np.ascontiguousarray(array).data)
         return schema, hashed.hexdigest()
-
-    def reads(self, partitions: int) -> Sequence[tuple[object, tuple[()]]]:
-        """Return what each partition's elements depend on: the elements."""
-        return [(list(self._of(number)), ()) for number in range(partitions)]
 
     def elements(self, ctx: TSetContext) -> Iterator[Any]:
         """Return the elements of one partition."""
