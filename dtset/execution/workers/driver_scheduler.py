@@ -70,7 +70,16 @@ class DriverScheduler:
 
     def client(self) -> Client:
         """Return a client, that lives in the scheduler's thread."""
-        return Client(f"{unix_sockets.PREFIX}{self._path}", loop=self._loop, set_as_default=False)
+        client = Client.__new__(Client)
+        try:
+            client.__init__(
+                f"{unix_sockets.PREFIX}{self._path}", loop=self._loop, set_as_default=False
+            )
+        except BaseException:
+            # Half made, it would close itself when it is collected, through a loop that has ended by then.
+            client.status = "closed"
+            raise
+        return client
 
     def remove(self, address: str) -> None:
         """Count a worker as gone at once, whatever its connections say."""
