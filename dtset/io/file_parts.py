@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from dtset.errors import ConfigurationError
 from dtset.io.files import DataFile, check_unchanged, opened
 
 _BUFFER = 1 << 20
@@ -19,7 +20,8 @@ _BUFFER = 1 << 20
 class FilePart:
     """The lines of a file whose first byte lies between two places; all of it where these are its ends.
 
-    Elements depend on the `name` as well if there is one.
+    Elements depend on the `name` as well if there is one. A `head` says with how many lines the file begins that come
+    before any of its parts, and whether the first one after them that is not blank does too.
     """
 
     file: DataFile
@@ -27,6 +29,7 @@ class FilePart:
     stop: int
     delimiter: bytes = b"\n"
     name: str = ""
+    head: tuple[int, bool] = (0, False)
 
     @property
     def size(self) -> int:
@@ -37,6 +40,8 @@ class FilePart:
     def state(self) -> str:
         """What tells the file from what it was, without reading it, and where the part lies in it."""
         said = f"{self.file.name}\n{self.file.identity}\n{self.start} {self.stop}"
+        if not self.is_whole:
+            said += f" {self.delimiter!r} {self.head}"
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     @property
@@ -57,17 +62,37 @@ class FilePart:
     def reading(self, contents: dict[str, str]) -> Iterator[io.BufferedReader]:
         """Open the part for its bytes; once all were read, their SHA-256 is noted in `contents`."""
         with opened(self.file) as file:
-            length = None
+            length, head = None, b""
             if not self.is_whole:
-                start = _line_start(file, self.start, self.file.size, self.delimiter)
-                length = _line_start(file, self.stop, self.file.size, self.delimiter) - start
+                head = self._head(file)
+                start, stop = (
+                    max(len(head), _line_start(file, place, self.file.size, self.delimiter))
+                    for place in (self.start, self.stop)
+                )
+                length = stop - start
                 file.seek(start)
-            yield io.BufferedReader(_Hashed(file, length, self.state, contents), _BUFFER)
+            hashed = _Hashed(file, head, length, self.state, contents)
+            yield io.BufferedReader(hashed, _BUFFER)
+
+    def _head(self, file: Any) -> bytes:
+        lines, has_names = self.head
+        head = [file.readline() for _ in range(lines)]
+        while has_names:
+            head.append(file.readline())
+            has_names = head[-1] in (b"\n", b"\r\n")
+        if any(b"\r" in line.rstrip(b"\r\n") for line in head):
+            raise ConfigurationError(
+                f"{self.file.name} has lines that end with a carriage return, and cannot be cut: leave line_breaks=False out"
+            )
+        return b"".join(head)
 
 
 class _Hashed(io.RawIOBase):
-    def __init__(self, file: Any, length: int | None, state: str, contents: dict[str, str]) -> None:
+    def __init__(
+        self, file: Any, head: bytes, length: int | None, state: str, contents: dict[str, str]
+    ) -> None:
         self._file = file
+        self._head = head
         self._left = length
         self._state = state
         self._contents = contents
@@ -77,12 +102,14 @@ class _Hashed(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        wanted = len(buffer) if self._left is None else min(len(buffer), self._left)
-        data = self._file.read(wanted) if wanted else b""
+        data, self._head = self._head[: len(buffer)], self._head[len(buffer) :]
+        if not data:
+            wanted = len(buffer) if self._left is None else min(len(buffer), self._left)
+            data = self._file.read(wanted) if wanted else b""
+            if self._left is not None:
+                self._left -= len(data)
         buffer[: len(data)] = data
         self._hash.update(data)
-        if self._left is not None:
-            self._left -= len(data)
         if not data:
             self._contents[self._state] = self._hash.hexdigest()
         return len(data)

@@ -177,14 +177,19 @@ def _of_fields(arrays: Iterable[object], schema: Schema) -> Batch:
             f"a function over batches returned arrays of different lengths, {', '.join(map(str, lengths))}: "
             "return one row of each for each element"
         )
+    return records_of(fields, schema)
+
+
+def records_of(fields: Sequence[Batch], schema: Schema) -> Batch:
+    """Return records of a kind from their fields, of one length: columns where all fields are."""
     columns = [field for field in fields if isinstance(field, Columns)]
     whole = replace(schema, fields=tuple(field.schema for field in columns))
     if len(columns) == len(fields) and bounded(whole) != PICKLED:
         return Columns(
-            whole, lengths[0], tuple(array for field in columns for array in field.arrays)
+            whole, len(fields[0]), tuple(array for field in columns for array in field.arrays)
         )
     names = dict(schema.parameters).get("names", ())
-    rows = put_together(schema.kind, lengths[0], [field.rows() for field in fields], names, None)
+    rows = put_together(schema.kind, len(fields[0]), [field.rows() for field in fields], names, None)
     return Rows(rows)
 
 
