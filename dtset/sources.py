@@ -21,6 +21,7 @@ from dtset.storage.numpy_batches import Arrays, from_numpy
 from dtset.tset.tset import KeyedTSet, TSet
 
 if TYPE_CHECKING:
+    from dtset.io.file_source import FileSource
     from dtset.io.files import Urls
 
 T = TypeVar("T")
@@ -198,8 +199,130 @@ class Sources:
         data = text_source(
             urlpath, cutting, encoding, errors, options, compression, delimiter, with_path
         )
-        node = Source(operator=sources.READ_TEXT, data=data, parallelism=len(data.parts))
-        return TSet(self._session, node)
+        return self._file_source(sources.READ_TEXT, data)
+
+    def read_files(
+        self,
+        urlpath: Urls,
+        parallelism: int = 0,
+        *,
+        block_size: BlockSize = "default",
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> TSet[tuple[str, bytes]]:
+        """Make a TSet of files, none of which is cut: pairs of a name, as of `read_text`, and all bytes of a file.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "a.png").write_bytes(b"pixels")
+        >>> env.read_files(folder).collect()
+        [('a.png', b'pixels')]
+        """
+        from dtset.io.file_source import whole_files
+
+        options = a_mapping("storage_options", storage_options)
+        data = whole_files(urlpath, self._session.cutting(parallelism, block_size), options)
+        return self._file_source(sources.READ_FILES, data)
+
+    def read_csv(
+        self,
+        urlpath: Urls,
+        parallelism: int = 0,
+        *,
+        block_size: BlockSize = "default",
+        columns: Sequence[str] | None = None,
+        types: Mapping[str, object] | None = None,
+        as_dicts: bool = False,
+        delimiter: str = ",",
+        quote: str | None = '"',
+        skip_rows: int = 0,
+        column_names: Sequence[str] | None = None,
+        null_values: Sequence[str] | None = None,
+        line_breaks: bool = True,
+        encoding: str = "utf-8",
+        compression: str | None = "infer",
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> TSet[Any]:
+        r"""Make a TSet of the rows of CSV files, as pyarrow reads them: named tuples, or dicts. It needs pyarrow.
+
+        `parallelism`, `block_size`, `encoding` and `compression` are as of `read_text`.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Those to read, in this order. Default: all of the first file that has rows, and all files have the same.
+        types : mapping, optional
+            By column, one of Python's types, pyarrow's, or the name of one of these. Default: the first MiB of the
+            first file that has rows says it for all files; a value that does not fit is an error.
+        skip_rows : int
+            Lines before the header.
+        column_names : sequence of str, optional
+            The names, of files without a header.
+        null_values : sequence of str, optional
+            What stands for None. Default: what pyarrow takes for it, and no text.
+        line_breaks : bool
+            Quoted values may hold line breaks, so that files are not cut. False: none does, and files are cut.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
+        >>> _ = path.write_text("name,n\nx,1\n")
+        >>> env.read_csv(path).collect()
+        [Row(name='x', n=1)]
+        >>> env.read_csv(path, columns=["n"], types={"n": str}, as_dicts=True).collect()
+        [{'n': '1'}]
+        """
+        from dtset.io.csv_files import Dialect, csv_source
+
+        dialect = Dialect(
+            delimiter,
+            quote,
+            encoding,
+            compression,
+            skip_rows,
+            None if column_names is None else tuple(column_names),
+            None if null_values is None else tuple(null_values),
+            line_breaks,
+        )
+        options = a_mapping("storage_options", storage_options)
+        cutting = self._session.cutting(parallelism, block_size)
+        of_columns = a_mapping("types", types)
+        data = csv_source(urlpath, cutting, dialect, columns, of_columns, as_dicts, options)
+        return self._file_source(sources.READ_CSV, data)
+
+    def read_parquet(
+        self,
+        urlpath: Urls,
+        parallelism: int = 0,
+        *,
+        block_size: BlockSize = "default",
+        columns: Sequence[str] | None = None,
+        as_dicts: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> TSet[Any]:
+        """Make a TSet of the rows of Parquet files: named tuples, or dicts. It needs pyarrow.
+
+        A row group is read by the partition, cut as of `read_text`, that it begins in; of the `columns` alone if some are
+        chosen. All files have the same columns, whose values are as the file's own types say.
+
+        Examples
+        --------
+        >>> import tempfile, pyarrow as pa, pyarrow.parquet
+        >>> path = f"{tempfile.mkdtemp()}/a.parquet"
+        >>> pa.parquet.write_table(pa.table({"name": ["x", "y"], "n": [1, None]}), path)
+        >>> env.read_parquet(path).collect()
+        [Row(name='x', n=1), Row(name='y', n=None)]
+        >>> env.read_parquet(path, columns=["n"], as_dicts=True).collect()
+        [{'n': 1}, {'n': None}]
+        """
+        from dtset.io.parquet_files import parquet_source
+
+        options = a_mapping("storage_options", storage_options)
+        cutting = self._session.cutting(parallelism, block_size)
+        data = parquet_source(urlpath, cutting, columns, as_dicts, options)
+        return self._file_source(sources.READ_PARQUET, data)
 
     def read_zarr(
         self,
@@ -306,6 +429,12 @@ class Sources:
     def _source(self, operator: Reader, data: SourceData, parallelism: int) -> Source:
         self._session.check_open()
         return Source(operator=operator, data=data, parallelism=self._partitions(parallelism))
+
+    def _file_source(self, operator: Reader, data: FileSource) -> TSet[Any]:
+        self._session.check_open()
+        return TSet(
+            self._session, Source(operator=operator, data=data, parallelism=len(data.parts))
+        )
 
     def _function_source(
         self, operator: Reader, function: object, parallelism: int, depends_on: Urls | None

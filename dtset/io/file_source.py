@@ -114,9 +114,7 @@ class WholeFiles:
             yield part.name, file.read()
 
 
-def whole_files(
-    urlpath: Urls, cutting: Cutting, storage_options: Mapping[str, Any]
-) -> FileSource:
+def whole_files(urlpath: Urls, cutting: Cutting, storage_options: Mapping[str, Any]) -> FileSource:
     """Find files to be read whole, and share them among partitions."""
     files = find_files(urlpath, storage_options)
     parts = cutting.cut(urlpath, files, lambda file: False)
@@ -152,7 +150,9 @@ def reading(part: FilePart, compression: str | None, contents: dict[str, str]) -
             yield _only_member(raw, part.file)
         return
     with part.reading(contents) as file:
-        yield file if compression is None else fsspec.compression.compr[compression](file, mode="rb")
+        yield (
+            file if compression is None else fsspec.compression.compr[compression](file, mode="rb")
+        )
 
 
 def _only_member(file: Any, archive: DataFile) -> Any:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, Protocol
 
-from dtset.errors import ConfigurationError
 from dtset.storage.batch import Batch
 
 
@@ -154,16 +152,6 @@ def _unlike(error: Exception, where: str = "") -> TypeError:
     return TypeError(
         f"write_parquet() takes columns each of one type of Arrow's: {where}{error}. Map the elements to some"
     )
-
-
-def check_parquet() -> None:
-    """Raise ConfigurationError where there is no pyarrow."""
-    try:
-        import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise ConfigurationError(
-            "write_parquet() needs pyarrow: install it, as with pip install 'dtset[parquet]'"
-        ) from error
 
 
 def column_names(said: str, row: Any) -> tuple[str, ...]:

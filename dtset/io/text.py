@@ -68,6 +68,17 @@ def _delimited(text: TextIO, delimiter: str) -> Iterator[str]:
         yield rest
 
 
+def codec_name(said: str, encoding: str, errors: str = "strict") -> str:
+    """Return what an encoding is called, if there is one, and such a way to treat errors."""
+    try:
+        codecs.lookup_error(errors)
+        return codecs.lookup(encoding).name
+    except LookupError as error:
+        raise ConfigurationError(
+            f"{said}(encoding={encoding!r}, errors={errors!r}): {error}"
+        ) from error
+
+
 def text_source(
     urlpath: Urls,
     cutting: Cutting,
@@ -79,13 +90,7 @@ def text_source(
     with_path: bool = False,
 ) -> FileSource:
     """Find text files, and cut them into partitions."""
-    try:
-        name = codecs.lookup(encoding).name
-        codecs.lookup_error(errors)
-    except LookupError as error:
-        raise ConfigurationError(
-            f"read_text(encoding={encoding!r}, errors={errors!r}): {error}"
-        ) from error
+    name = codec_name("read_text", encoding, errors)
     check_compression("read_text", compression)
     if delimiter is not None and not (isinstance(delimiter, str) and delimiter):
         raise ConfigurationError(f"read_text(delimiter={delimiter!r}): give a text that ends lines")

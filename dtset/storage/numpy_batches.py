@@ -189,7 +189,9 @@ def records_of(fields: Sequence[Batch], schema: Schema) -> Batch:
             whole, len(fields[0]), tuple(array for field in columns for array in field.arrays)
         )
     names = dict(schema.parameters).get("names", ())
-    rows = put_together(schema.kind, len(fields[0]), [field.rows() for field in fields], names, None)
+    rows = put_together(
+        schema.kind, len(fields[0]), [field.rows() for field in fields], names, None
+    )
     return Rows(rows)
 
 

@@ -77,9 +77,10 @@ class Writers(Handle[T]):
         Needs pyarrow. A partition at a time is held in memory, as columns: each of one type of Arrow's, which holds its
         values as they are. A partition without elements gets the columns of another.
         """
-        from dtset.io.formats import Parquet, check_parquet
+        from dtset.io.arrow_batches import check_pyarrow
+        from dtset.io.formats import Parquet
 
-        check_parquet()
+        check_pyarrow("write_parquet()")
         self._write(url, Parquet(), overwrite, storage_options)
 
     def _write(
