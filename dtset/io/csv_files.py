@@ -58,7 +58,8 @@ class Dialect:
     def __post_init__(self) -> None:
         for name in ("delimiter", "quote"):
             value = getattr(self, name)
-            if not isinstance(value, str | None) or len(value or "x") != 1 or value == "":
+            is_character = isinstance(value, str) and len(value) == 1
+            if not is_character and (name, value) != ("quote", None):
                 raise ConfigurationError(f"{_SAID}: {name}={value!r}: give one character")
         if not isinstance(self.skip_rows, int) or self.skip_rows < 0:
             raise ConfigurationError(
@@ -246,7 +247,7 @@ def _arrow_type(column: str, given: object) -> Any:
         return given
     try:
         return pa.type_for_alias(_TYPES.get(given, given))  # type: ignore[call-overload]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             f"{_SAID}: types={{{column!r}: {given!r}}}: give one of Python's types, Arrow's, or the name of one of these"
         ) from error
