@@ -41,6 +41,9 @@ def naming(said: str, where: str, advice: str) -> Iterator[None]:
         yield
     except pa.ArrowException as error:
         raise ValueError(f"{said} cannot read {where}: {error}; {advice}") from error
+    except OSError as error:
+        error.add_note(f"in {where}")
+        raise
 
 
 def chosen_columns(

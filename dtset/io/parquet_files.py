@@ -78,12 +78,13 @@ class RowGroups:
             group = metadata.row_group(number)
             chunks = [group.column(place) for place in range(group.num_columns)]
             begin = min((_range(chunk)[0] for chunk in chunks), default=-1)
-            if not self.start <= begin < self.stop:
+            # Those of other files, as of ``_metadata``, are read there.
+            if not self.start <= begin < self.stop or chunks[0].file_path:
                 continue
             check_columns(_SAID, self.file, schema.names, self.columns, all=self.all)
             chosen = [chunk for chunk in chunks if self._is_chosen(chunk.path_in_schema)]
             how = [
-                (chunk.path_in_schema, chunk.physical_type, chunk.compression, chunk.num_values)
+                (chunk.path_in_schema, chunk.physical_type, chunk.compression, *_range(chunk, begin))
                 for chunk in chosen
             ]
             types = [str(schema.field(name)) for name in self.columns]
@@ -96,10 +97,10 @@ class RowGroups:
         return any(path == name or path.startswith(f"{name}.") for name in self.columns)
 
 
-def _range(chunk: Any) -> tuple[int, int]:
+def _range(chunk: Any, origin: int = 0) -> tuple[int, int]:
     """Where the bytes of a column of a row group begin and end."""
     begin, dictionary = chunk.data_page_offset, chunk.dictionary_page_offset
-    begin = min(begin, dictionary or begin)
+    begin = min(begin, dictionary or begin) - origin
     return begin, begin + chunk.total_compressed_size
 
 
@@ -187,7 +188,9 @@ def parquet_source(
 ) -> FileSource:
     """Find Parquet files, and cut them into partitions; the first one that has columns says which there are."""
     check_pyarrow(_SAID)
-    files = find_files(urlpath, storage_options)
+    found = find_files(urlpath, storage_options)
+    # Spark's _SUCCESS, say.
+    files = [file for file in found if file.size or not file.file_name.startswith("_")] or found
     names: list[str] = []
     for file in files:
         with naming(_SAID, file.name, "name Parquet files only"), opened(file) as raw:

@@ -402,6 +402,34 @@ def test_parquet_files_that_differ_or_are_none(env, tmp_path):
         env.read_parquet(tmp_path, block_size=None).collect()
 
 
+def test_what_other_programs_leave_beside_parquet_files(env, tmp_path):
+    metadata = []
+    table = pa.table({"n": [1, 2, 3]})
+    pq.write_table(table, tmp_path / "a.parquet", metadata_collector=metadata)
+    metadata[0].set_file_path("a.parquet")
+    pq.write_metadata(table.schema, tmp_path / "_metadata", metadata)
+    (tmp_path / "_SUCCESS").touch()
+    assert env.read_parquet(tmp_path).collect() == [(1,), (2,), (3,)]
+
+
+def test_a_damaged_parquet_file_is_named(env, tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"n": range(1000)}), path)
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + b"\xff" * 60 + content[64:])
+    with pytest.raises(OSError) as caught:  # noqa: PT011
+        env.read_parquet(path).collect()
+    assert any("a.parquet" in note for note in caught.value.__notes__)
+
+
+def test_reading_may_end_early(env, tmp_path):
+    with (tmp_path / "a.csv").open("w") as file:
+        file.write("n,s\n")
+        file.writelines(f"{n},{'x' * 90}\n" for n in range(400_000))
+    assert [row.n for row in env.read_csv(tmp_path / "a.csv").take(3)] == [0, 1, 2]
+    assert env.read_csv(tmp_path / "a.csv", columns=["n"], line_breaks=False).count() == 400_000
+
+
 def test_texts_that_are_none_are_not_read(tmp_path):
     broken = pa.array([b"ok", b"\xff"]).view(pa.string())
     pq.write_table(pa.table({"s": broken}), tmp_path / "a.parquet")

@@ -96,6 +96,9 @@ PROGRAM = textwrap.dedent(
 
     assert_type(env.create_source(Words(), 4), TSet[str])
     assert_type(env.read_text("x.txt").map(len), TSet[int])
+    assert_type(env.read_files("x").map(lambda pair: pair[1]), TSet[bytes])
+    assert_type(env.read_csv("x.csv").map(len), TSet[int])
+    assert_type(env.read_parquet("x.parquet", columns=["n"]).map(len), TSet[int])
 
     def streamed(itr: Iterator[int], ctx: TSetContext) -> Iterator[str]:
         yield from map(str, itr)
