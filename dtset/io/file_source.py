@@ -83,7 +83,8 @@ class FileSource:
 
     def reads(self, partitions: int) -> Sequence[tuple[object, Sequence[FileRange]]]:
         """Return what each partition's elements depend on: how they are read, and parts of files."""
-        how = self.reader.how
+        # There may be ten thousand partitions, and as many columns: a text is digested fast.
+        how = repr(self.reader.how)
         return [(how, parts) for parts in self.parts]
 
     def elements(self, ctx: TSetContext) -> Iterator[Any]:

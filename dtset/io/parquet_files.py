@@ -84,7 +84,12 @@ class RowGroups:
             check_columns(_SAID, self.file, schema.names, self.columns, all=self.all)
             chosen = [chunk for chunk in chunks if self._is_chosen(chunk.path_in_schema)]
             how = [
-                (chunk.path_in_schema, chunk.physical_type, chunk.compression, *_range(chunk, begin))
+                (
+                    chunk.path_in_schema,
+                    chunk.physical_type,
+                    chunk.compression,
+                    *_range(chunk, begin),
+                )
                 for chunk in chosen
             ]
             types = [str(schema.field(name)) for name in self.columns]
