@@ -255,10 +255,8 @@ class Sources:
         types : mapping, optional
             By column, one of Python's types, pyarrow's, or the name of one of these. Default: the first MiB of the
             first file that has rows says it for all files; a value that does not fit is an error.
-        skip_rows : int
-            Lines before the header.
-        column_names : sequence of str, optional
-            The names, of files without a header.
+        skip_rows, column_names : int and sequence of str, optional
+            Lines before the header; the names, of files without one.
         null_values : sequence of str, optional
             What stands for None. Default: what pyarrow takes for it, and no text.
         line_breaks : bool
@@ -269,10 +267,8 @@ class Sources:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
         >>> _ = path.write_text("name,n\nx,1\n")
-        >>> env.read_csv(path).collect()
-        [Row(name='x', n=1)]
-        >>> env.read_csv(path, columns=["n"], types={"n": str}, as_dicts=True).collect()
-        [{'n': '1'}]
+        >>> env.read_csv(path, types={"n": float}).collect()
+        [Row(name='x', n=1.0)]
         """
         from dtset.io.csv_files import Dialect, csv_source
 
@@ -282,14 +278,13 @@ class Sources:
             encoding,
             compression,
             skip_rows,
-            None if column_names is None else tuple(column_names),
-            None if null_values is None else tuple(null_values),
+            column_names,
+            null_values,
             line_breaks,
         )
-        options = a_mapping("storage_options", storage_options)
+        options, types = a_mapping("storage_options", storage_options), a_mapping("types", types)
         cutting = self._session.cutting(parallelism, block_size)
-        of_columns = a_mapping("types", types)
-        data = csv_source(urlpath, cutting, dialect, columns, of_columns, as_dicts, options)
+        data = csv_source(urlpath, cutting, dialect, columns, types, as_dicts, options)
         return self._file_source(sources.READ_CSV, data)
 
     def read_parquet(
@@ -304,16 +299,14 @@ class Sources:
     ) -> TSet[Any]:
         """Make a TSet of the rows of Parquet files: named tuples, or dicts. It needs pyarrow.
 
-        A row group is read by the partition, cut as of `read_text`, that it begins in; of the `columns` alone if some are
-        chosen. All files have the same columns, whose values are as the file's own types say.
+        A row group is read, of it the `columns` if some are chosen, by the partition, cut as of `read_text`, that it begins
+        in. All files have the same columns, whose values are as the file's own types say.
 
         Examples
         --------
         >>> import tempfile, pyarrow as pa, pyarrow.parquet
         >>> path = f"{tempfile.mkdtemp()}/a.parquet"
         >>> pa.parquet.write_table(pa.table({"name": ["x", "y"], "n": [1, None]}), path)
-        >>> env.read_parquet(path).collect()
-        [Row(name='x', n=1), Row(name='y', n=None)]
         >>> env.read_parquet(path, columns=["n"], as_dicts=True).collect()
         [{'n': 1}, {'n': None}]
         """

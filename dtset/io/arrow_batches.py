@@ -46,18 +46,14 @@ def naming(said: str, where: str, advice: str) -> Iterator[None]:
         raise
 
 
-def chosen_columns(
-    said: str, columns: Sequence[str] | None, names: Sequence[str]
-) -> tuple[str, ...]:
-    """Return the columns that were chosen, all if none were."""
-    if columns is None:
-        return tuple(names)
-    is_list = not isinstance(columns, str) and all(isinstance(name, str) for name in columns)
-    if not is_list or not columns or len({*columns}) < len(columns):
-        raise ConfigurationError(
-            f"{said}: columns={columns!r}: give a list of different names of columns"
-        )
-    return tuple(columns)
+def texts_of(said: str, what: str, given: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return different texts that were given, if some were."""
+    if given is None:
+        return None
+    is_list = isinstance(given, Sequence) and not isinstance(given, str)
+    if not is_list or not given or len({*map(str, given)}) < len(given):
+        raise ConfigurationError(f"{said}: {what}={given!r}: give a list of different texts")
+    return tuple(map(str, given))
 
 
 def check_columns(

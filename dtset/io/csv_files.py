@@ -13,9 +13,9 @@ from dtset.errors import ConfigurationError
 from dtset.io.arrow_batches import (
     check_columns,
     check_pyarrow,
-    chosen_columns,
     from_arrow,
     naming,
+    texts_of,
 )
 from dtset.io.cuts import Cutting
 from dtset.io.file_parts import FilePart
@@ -51,8 +51,8 @@ class Dialect:
     encoding: str
     compression: str | None
     skip_rows: int
-    column_names: tuple[str, ...] | None
-    null_values: tuple[str, ...] | None
+    column_names: Sequence[str] | None
+    null_values: Sequence[str] | None
     line_breaks: bool
 
     def __post_init__(self) -> None:
@@ -65,6 +65,8 @@ class Dialect:
             raise ConfigurationError(
                 f"{_SAID}: skip_rows={self.skip_rows!r}: give a number of lines"
             )
+        for name in ("column_names", "null_values"):
+            object.__setattr__(self, name, texts_of(_SAID, name, getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _opened(
                 column_types=types,
                 include_columns=columns,
                 strings_can_be_null=nulls is not None,
-                **({} if nulls is None else {"null_values": list(nulls)}),
+                null_values=nulls,
             ),
         )
     except pa.ArrowInvalid as error:
@@ -185,7 +187,7 @@ def csv_source(
     name = codec_name("read_csv", dialect.encoding)
     files = find_files(urlpath, storage_options)
     first, schema = _first(files, dialect)
-    chosen = chosen_columns(_SAID, columns, schema.names)
+    chosen = texts_of(_SAID, "columns", columns) or tuple(schema.names)
     if schema.names:
         check_columns(_SAID, first, schema.names, chosen)
     given = {each: _arrow_type(each, kind) for each, kind in types.items()}

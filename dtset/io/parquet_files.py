@@ -12,9 +12,9 @@ from typing import Any
 from dtset.io.arrow_batches import (
     check_columns,
     check_pyarrow,
-    chosen_columns,
     from_arrow,
     naming,
+    texts_of,
 )
 from dtset.io.cuts import Cutting
 from dtset.io.file_source import FileSource
@@ -202,7 +202,7 @@ def parquet_source(
             names = _opened(raw).schema_arrow.names
         if names:
             break
-    chosen = chosen_columns(_SAID, columns, names)
+    chosen = texts_of(_SAID, "columns", columns) or tuple(names)
     if names:
         check_columns(_SAID, file, names, chosen)
     cut = cutting.cut(urlpath, files, lambda file: True)
