@@ -27,24 +27,8 @@ from dtset.plan.context import TSetContext
 from dtset.plan.reads import FileRange
 
 
-class Part(FileRange, Protocol):
-    """A part of a file that a partition reads."""
-
-    @property
-    def file(self) -> DataFile:
-        """The file."""
-
-    @property
-    def start(self) -> int:
-        """Where it starts."""
-
-    @property
-    def stop(self) -> int:
-        """Where it stops."""
-
-
 class FileReader(Protocol):
-    """How parts of files become elements."""
+    """How parts of files, each a `FileRange` with a `file`, `start` and `stop`, become elements."""
 
     @property
     def how(self) -> Mapping[str, object]:
@@ -59,7 +43,7 @@ class FileSource:
     """What is read of files, cut into partitions."""
 
     files: Sequence[DataFile] = field(repr=False)
-    parts: Sequence[Sequence[Part]] = field(repr=False)
+    parts: Sequence[Sequence[Any]] = field(repr=False)
     reader: FileReader
 
     def identity(self) -> Mapping[str, object]:

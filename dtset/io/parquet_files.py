@@ -144,9 +144,6 @@ class _Held(io.RawIOBase):
             self._place = offset + (self._place if whence else 0)
         return self._place
 
-    def tell(self) -> int:
-        return self._place
-
     def readinto(self, buffer: Any) -> int:
         data = self._found(len(buffer))
         buffer[: len(data)] = data
