@@ -46,7 +46,7 @@ def test_for_every_miss_of_the_last_run_the_first_difference_is_said(cli: Any) -
     run(cli, SCRIPT.replace("THRESHOLD = 5", "THRESHOLD = 6"))
     assert cli("explain", "etl").stdout.splitlines() == [
         "clean: miss: global THRESHOLD in script.clean: 5 → 6",
-        "doubled: miss: persisted clean: its data changed",
+        "doubled: 1 of 2 partitions taken over; computed: persisted clean: its data changed",
     ]
     run(cli, SCRIPT)
     run(cli, SCRIPT.replace("x + 3", "x + 4"))

@@ -44,7 +44,7 @@ def test_a_frame_gives_its_rows_as_named_tuples(store, cluster):
     assert run() is False
     assert run() is True
     frame.loc[1, "n"] = 3
-    assert run_changed(store, cluster, frame) is False
+    assert run_changed(store, cluster, frame) == 1
 
 
 def run_changed(store, cluster, frame):

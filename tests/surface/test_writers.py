@@ -110,7 +110,7 @@ def test_what_is_read_is_not_removed_to_be_written(store, target):
     url, options, _ = target
     run(store, target)
     with TSetEnvironment(store=store, cluster="synchronous", job_id="another") as env:
-        lines = env.read_text(f"{url}/part-*.txt", storage_options=options).map(str.upper)
+        lines = env.read_text(f"{url}/part-*.txt", 1, storage_options=options).map(str.upper)
         with pytest.raises(UsageError, match=r"part-00000\.txt.*another folder, or persist\(\)"):
             lines.write_text(url, overwrite=True, storage_options=options)
         assert content(target, "part-00000.txt") == "a\nb\n"
