@@ -18,7 +18,7 @@ class _SeenWithin(dict[str, Any]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         super().__setitem__(name, value)
-        if name in {"index", "parallelism", "random"}:
+        if name in {"index", "parallelism", "random", "branch"}:
             self._above["branch"] = True
 
 
@@ -51,7 +51,8 @@ class Notes:
 
     def add(self, other: Notes) -> None:
         """Add what was noted where what this partition reads was computed."""
-        self.seen.update(other.seen)
+        for name, value in other.seen.items():
+            self.seen[name] = value
         self.contents.update(other.contents)
         self.skipped.update(other.skipped)
 

@@ -1,0 +1,56 @@
+"""What partitions depend on besides what they read: nothing is taken over that a new job would not compute."""
+
+from __future__ import annotations
+
+import gzip
+
+import dask.bag
+import numpy as np
+import pytest
+
+from dtset import TSetEnvironment
+
+
+@pytest.fixture
+def runs(store, tmp_path):
+    """Give a function that runs a flow in one job, checks it against a new job's, and says how much was a hit."""
+    new = iter(range(100))
+
+    def run(flow, *args):
+        found = []
+        for where, job_id in [(store, "job"), (str(tmp_path / f"new-{next(new)}"), "job")]:
+            with TSetEnvironment(store=where, job_id=job_id, cluster="synchronous") as env:
+                persisted = flow(env, *args).persist("persisted")
+                found.append((repr(persisted.collect()), persisted.hit))
+        assert found[0][0] == found[1][0]
+        return found[0][1]
+
+    return run
+
+
+def placed(itr, ctx):
+    number = ctx.index
+    return [(element, number) for element in itr]
+
+
+def one_each(env, values):
+    return env.parallelize(values, len(values))
+
+
+def test_what_is_seen_in_a_branch_of_a_branch_counts(runs):
+    def flow(env, values):
+        inner = one_each(env, "a").concat(one_each(env, values).compute(placed))
+        return one_each(env, "b").concat(inner.map(lambda x: x))
+
+    assert [runs(flow, values) for values in ("xy", "yx", "yxz")] == [False, 2, 2]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_other_tasks_saw_counts_in_a_branch(runs, kept):
+    def flow(env, values):
+        seen = one_each(env, values).compute(placed)
+        if kept:
+            seen = seen.cache()
+        return seen.map(lambda x: (x, 1)).concat(seen.map(lambda x: (x, 2)))
+
+    assert [runs(flow, values) for values in ("xy", "yx")] == [False, False]
