@@ -35,6 +35,9 @@ def plan_reads(
             ]
         else:
             inputs = [_spread(found[above.mark], needed.parallelism) for above in needed.inputs]
+            if any(side.parallelism > 1 for side in needed.sides.values()):
+                # What of a side input a partition sees depends on its number.
+                inputs.append(_numbers(needed))
             found[needed.mark] = [tuple(chain(*each)) for each in zip(*inputs, strict=True)]
     return found[node.mark]
 
@@ -63,12 +66,16 @@ def key_of(reads: Reads, digest_of: Callable[[FileRange], str | None]) -> str | 
 def _source_reads(source: Source, session: Session) -> Sequence[Reads]:
     """What each partition of a source reads; what a function gives depends on the number of the partition."""
     if source.data is None:
-        return [(f"partition {number}",) for number in range(source.parallelism)]
+        return _numbers(source)
     # How many parts there are tells one source's from the next one's.
     return [
         (f"{len(parts)} {fingerprint_tree(value, 'elements', session=session).digest}", *parts)
         for value, parts in source.data.reads(source.parallelism)
     ]
+
+
+def _numbers(node: Node) -> Sequence[Reads]:
+    return [(f"partition {number}",) for number in range(node.parallelism)]
 
 
 def _spread(reads: Sequence[Reads], partitions: int) -> Sequence[Reads]:

@@ -54,3 +54,27 @@ def test_what_other_tasks_saw_counts_in_a_branch(runs, kept):
         return seen.map(lambda x: (x, 1)).concat(seen.map(lambda x: (x, 2)))
 
     assert [runs(flow, values) for values in ("xy", "yx")] == [False, False]
+
+
+@pytest.mark.parametrize("how", ["cache", "persist"])
+@pytest.mark.parametrize("in_branch", [False, True])
+def test_which_partition_of_a_side_input_is_seen_counts(runs, how, in_branch):
+    def flow(env, values):
+        side = getattr(one_each(env, "abc"[: len(values)]), how)()
+        seen = one_each(env, values).compute(lambda itr, ctx: [*itr, *ctx.get_input("side")])
+        seen.add_input("side", side)
+        return one_each(env, "b").concat(seen) if in_branch else seen
+
+    assert [runs(flow, values) for values in ("xy", "yx", "yz")] == [False, in_branch or False, 1 + in_branch]
+
+
+@pytest.mark.parametrize("side", ["a", "ab"])
+def test_what_functions_of_a_side_input_saw_is_its_own(runs, side):
+    def seen(itr, ctx):
+        return [(ctx.index, [*ctx.get_input("side")], x) for x in itr]
+
+    def flow(env, values):
+        made = one_each(env, side).compute(placed).persist("side")
+        return one_each(env, values).compute(seen).add_input("side", made)
+
+    assert [runs(flow, values) for values in (["x", "y"], ["y", "x"], ["y", "z"])] == [False, False, 1]
