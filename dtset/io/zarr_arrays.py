@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dtset.errors import ConfigurationError
+from dtset.fingerprint import fingerprint
 from dtset.io.files import DataFile, check_unchanged, failing, find_files, fixed_names
 from dtset.operators.sources import share
 from dtset.plan.context import TSetContext
@@ -35,21 +36,22 @@ class ZarrSource:
         return {f"file {name}": (file.size, file.identity) for name, file in self.files.items()}
 
     def reads(self, partitions: int) -> Sequence[tuple[object, tuple[()]]]:
-        """Return what each partition's elements depend on: all of the array's files."""
-        return [((self.identity(), number), ()) for number in range(partitions)]
+        """Return what each partition's rows depend on: all of the array's files, and which rows they are."""
+        files = fingerprint(self.identity())
+        return [((files, *self.bounds(number, partitions)), ()) for number in range(partitions)]
 
-    def bounds(self, ctx: TSetContext) -> tuple[int, int]:
+    def bounds(self, partition: int, partitions: int) -> tuple[int, int]:
         """Return the first row of a partition, and the first one after it."""
         chunks = -(-self.rows // self.chunk)
-        if chunks < ctx.parallelism:
-            return share(self.rows, ctx.index, ctx.parallelism)
-        first, last = share(chunks, ctx.index, ctx.parallelism)
+        if chunks < partitions:
+            return share(self.rows, partition, partitions)
+        first, last = share(chunks, partition, partitions)
         return first * self.chunk, min(last * self.chunk, self.rows)
 
     def batches(self, ctx: TSetContext, limit: int) -> Iterator[Batch]:
         """Return the rows of one partition, each chunk of which is read once."""
         array = _opened(self.url, self.options)
-        start, stop = self.bounds(ctx)
+        start, stop = self.bounds(ctx.index, ctx.parallelism)
         begin = start
         while begin < stop:
             end = min(stop, (begin // self.chunk + 1) * self.chunk)

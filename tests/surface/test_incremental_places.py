@@ -65,7 +65,11 @@ def test_which_partition_of_a_side_input_is_seen_counts(runs, how, in_branch):
         seen.add_input("side", side)
         return one_each(env, "b").concat(seen) if in_branch else seen
 
-    assert [runs(flow, values) for values in ("xy", "yx", "yz")] == [False, in_branch or False, 1 + in_branch]
+    assert [runs(flow, values) for values in ("xy", "yx", "yz")] == [
+        False,
+        in_branch or False,
+        1 + in_branch,
+    ]
 
 
 @pytest.mark.parametrize("side", ["a", "ab"])
@@ -77,4 +81,49 @@ def test_what_functions_of_a_side_input_saw_is_its_own(runs, side):
         made = one_each(env, side).compute(placed).persist("side")
         return one_each(env, values).compute(seen).add_input("side", made)
 
-    assert [runs(flow, values) for values in (["x", "y"], ["y", "x"], ["y", "z"])] == [False, False, 1]
+    assert [runs(flow, values) for values in (["x", "y"], ["y", "x"], ["y", "z"])] == [
+        False,
+        False,
+        1,
+    ]
+
+
+def test_rows_of_an_array_are_known_by_where_they_lie(runs, tmp_path):
+    import zarr
+
+    url = str(tmp_path / "array")
+    zarr.create_array(url, data=np.arange(8), chunks=(2,))
+    hits = [runs(lambda env, count: env.read_zarr(url, count), count) for count in (2, 4, 1, 8)]
+    assert hits == [False] * 4
+
+
+def test_a_version_of_a_collection_is_one_of_so_many_partitions(runs):
+    def flow(env, count):
+        bag = dask.bag.from_sequence(range(8), npartitions=count)
+        return env.from_bag(bag, version="1").map(lambda x: x)
+
+    assert [runs(flow, count) for count in (2, 4)] == [False, False]
+
+
+def test_a_part_of_a_file_ends_where_its_delimiter_says(runs, tmp_path):
+    def flow(env, path, delimiter):
+        return env.read_text(path, delimiter=delimiter, block_size=4)
+
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text("abc;zz")
+    other.write_text("ab;\nzz")
+    for path, delimiter in [(one, ";"), (other, None), (other, ";"), (one, None)]:
+        assert not runs(flow, path, delimiter)
+
+
+def test_a_name_counts_where_it_says_how_a_file_is_compressed(runs, tmp_path):
+    def flow(env, **arguments):
+        return env.read_text(f"{tmp_path}/in*", encoding="latin-1", block_size=None, **arguments)
+
+    path = tmp_path / "in.txt"
+    path.write_bytes(gzip.compress(b"a\n"))
+    assert runs(flow) is False
+    path = path.rename(tmp_path / "in.gz")
+    assert runs(flow) is False
+    path.rename(tmp_path / "in")
+    assert runs(lambda env: flow(env, compression="gzip")) == 1

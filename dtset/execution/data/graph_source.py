@@ -48,7 +48,7 @@ class GraphSource:
     def reads(self, partitions: int) -> Sequence[tuple[object, tuple[()]]]:
         """Return what each partition's elements depend on: the version, or what the tasks do that give them."""
         if self.version is not None:
-            return [((self.version, number), ()) for number in range(partitions)]
+            return [((self.version, number, partitions), ()) for number in range(partitions)]
         graph, keys = _unfused(self.described[0]), self.described[1]
         return [(_tasks(graph, [key]), ()) for key in keys]
 
