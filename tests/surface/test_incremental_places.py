@@ -127,3 +127,15 @@ def test_a_name_counts_where_it_says_how_a_file_is_compressed(runs, tmp_path):
     assert runs(flow) is False
     path.rename(tmp_path / "in")
     assert runs(lambda env: flow(env, compression="gzip")) == 1
+
+
+def test_names_count_as_they_are_in_elements(runs, tmp_path):
+    for name in "xy":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text("same\n")
+
+    def flow(env, urls):
+        return env.read_text(urls, block_size=None, with_path=True)
+
+    urls = [[tmp_path / "x", tmp_path / "y"], tmp_path / "*" / "a", f"{tmp_path}/{{x,y}}/*"]
+    assert [runs(flow, each) for each in urls] == [False, False, True]
