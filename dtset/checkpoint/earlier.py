@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import TypeAlias
 
 from dtset.checkpoint.acceptance import read_acceptance
 from dtset.checkpoint.layout import FIRST_GENERATION, generation_path, version_of
@@ -56,12 +57,24 @@ class Origin:
         return len(object_names(self.part.summary))
 
 
+ByKey: TypeAlias = Mapping[tuple[str, int | None], Sequence[Origin]]
+"""Partitions by the key of what they read, and their number if functions saw that."""
+
+
+def known_by(key: str | None, origins: ByKey, partition: int, partitions: int) -> Iterator[Origin]:
+    """Give those of some partitions that read what has a key, as functions would see it from a partition."""
+    for place in (partition, None):
+        for origin in origins.get((key or "", place), ()):
+            if origin.is_seen_from(partition, partitions):
+                yield origin
+
+
 @dataclass(frozen=True)
 class Earlier:
     """What earlier versions have: of some partitions what they are, of some what they may be, once their files are read."""
 
     known: Mapping[int, Origin] = field(default_factory=dict)
-    perhaps: Mapping[int, Sequence[Origin]] = field(default_factory=dict)
+    perhaps: Mapping[int, ByKey] = field(default_factory=dict)
 
 
 def find_earlier(
@@ -77,8 +90,11 @@ def find_earlier(
 ) -> Earlier:
     """Look for partitions that read the same, newest versions first, until all are found; then those of other jobs."""
     contents: dict[str, str] = {}
-    by_key: dict[str, list[Origin]] = defaultdict(list)
-    by_shape: dict[tuple[object, ...], list[Origin]] = defaultdict(list)
+    by_key: dict[tuple[str, int | None], list[Origin]] = defaultdict(list)
+    # One for all that are alike, which may be all there are.
+    by_shape: dict[tuple[object, ...], dict[tuple[str, int | None], list[Origin]]] = defaultdict(
+        dict
+    )
     known: dict[int, Origin] = {}
     classes: dict[str, str | None] = {}
     own = _committed(store, job_id, version)
@@ -99,22 +115,20 @@ def find_earlier(
             ):
                 continue
             contents.update((read.state, read.digest()) for read in _files(part.reads or ()))
-            by_key[part.key].append(origin)
-            by_shape[_shape(part.reads or ())].append(origin)
+            at = (part.key, part.seen.get("index", part.seen.get("random")))
+            by_key[at].append(origin)
+            by_shape[_shape(part.reads or ())][at] = by_key[at]
         for number in wanted.keys() - known.keys():
             key = key_of(wanted[number], lambda read: contents.get(read.state))
-            for origin in by_key.get(key or "", ()):
-                if origin.is_seen_from(number, partitions):
-                    known[number] = origin
-                    break
+            if (same := next(known_by(key, by_key, number, partitions), None)) is not None:
+                known[number] = same
         if len(known) == len(wanted):
             break
     perhaps = {}
     for number in wanted.keys() - known.keys():
-        if any(read.state not in contents for read in _files(wanted[number])):
-            same = by_shape.get(_shape(wanted[number]), ())
-            if found := [each for each in same if each.is_seen_from(number, partitions)]:
-                perhaps[number] = found
+        alike = by_shape.get(_shape(wanted[number]))
+        if alike and any(read.state not in contents for read in _files(wanted[number])):
+            perhaps[number] = alike
     return Earlier(known, perhaps)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Protocol
 
-from dtset.checkpoint.earlier import Origin, copied
+from dtset.checkpoint.earlier import ByKey, copied, known_by
 from dtset.checkpoint.layout import FIRST_GENERATION, data_path, generation_path
 from dtset.checkpoint.part import FileRead, Part, commit_part, find_part
 from dtset.checkpoint.present_classes import class_tree
@@ -50,7 +50,8 @@ class PersistOutput:
     version: str
     generation: str | None
     reads: Mapping[int, Reads] = field(default_factory=dict, repr=False)
-    perhaps: Mapping[int, Sequence[Origin]] = field(default_factory=dict, repr=False)
+    perhaps: Mapping[int, ByKey] = field(default_factory=dict, repr=False)
+    partitions: int = 0
 
     def of(self, partitions: Sequence[int]) -> PersistOutput:
         """Return the output for no more than some partitions, so that tasks stay small."""
@@ -76,12 +77,11 @@ class PersistOutput:
         if number not in self.perhaps:
             return None
         key = key_of(self._read(scope), lambda read: read.digest())
-        for origin in self.perhaps[number]:
-            if origin.part.key == key:
-                made = copied(store, path, number, origin)
-                if made is not None:
-                    # What it is known by from now on are the present states of the files.
-                    return replace(made, reads=self._read(scope))
+        for origin in known_by(key, self.perhaps[number], number, self.partitions):
+            made = copied(store, path, number, origin)
+            if made is not None:
+                # What it is known by from now on are the present states of the files.
+                return replace(made, reads=self._read(scope))
         return None
 
     def _read(self, scope: Scope) -> list[str | FileRead]:

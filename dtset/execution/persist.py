@@ -135,7 +135,7 @@ def _work(run: RunContext, found: Found) -> _Work:
     parts = {**miss.parts, **taken}
     missing = [number for number in range(node.parallelism) if number not in parts]
     reads = {} if found.reads is None else {number: found.reads[number] for number in missing}
-    output = PersistOutput(version, generation, reads, miss.earlier.perhaps)
+    output = PersistOutput(version, generation, reads, miss.earlier.perhaps, node.parallelism)
     want = Want(node.inputs[0], output, missing) if missing else None
     return _Work(node, version, generation, parts, taken, want, missed)
 

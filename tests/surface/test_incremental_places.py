@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import os
+from unittest import mock
 
 import dask.bag
 import numpy as np
 import pytest
 
 from dtset import TSetEnvironment
+from dtset.checkpoint.earlier import Origin
 
 
 @pytest.fixture
@@ -139,3 +142,22 @@ def test_names_count_as_they_are_in_elements(runs, tmp_path):
 
     urls = [[tmp_path / "x", tmp_path / "y"], tmp_path / "*" / "a", f"{tmp_path}/{{x,y}}/*"]
     assert [runs(flow, each) for each in urls] == [False, False, True]
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_many_files_of_one_size_are_looked_through_once(runs, tmp_path, alike):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"{number}").write_text("00\n" if alike else f"{number:02}\n")
+
+    def flow(env):
+        return env.read_text(folder, block_size=None).compute(placed)
+
+    assert runs(flow) is False
+    for path in folder.iterdir():
+        os.utime(path, (1, 1))
+    seen = Origin.is_seen_from
+    with mock.patch.object(Origin, "is_seen_from", autospec=True, side_effect=seen) as asked:
+        assert runs(flow) == 60
+    assert asked.call_count == 60
