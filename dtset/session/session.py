@@ -113,7 +113,7 @@ class Session:
                     self.config,
                     options.ignore,
                     self.checkpointing,
-                    [Lender(*each.opened(self._store)) for each in options.reuse],
+                    self._lenders,
                     options.allow_pickle,
                 ),
                 settings=TaskSettings(
@@ -170,6 +170,8 @@ class Session:
                 "a memory:// store is seen by this process alone: use it with cluster='threads' or "
                 "'synchronous', or give a store that workers reach"
             )
+        # Before the run is: one that is refused leaves none behind.
+        self._lenders = [Lender(*each.opened(self._store)) for each in options.reuse]
         recorded = find_job(self._store, self.job_id)
         self.parallelism: int = (
             options.parallelism

@@ -380,6 +380,8 @@ def test_what_another_store_has_damaged_is_computed(tmp_path, ran):
 def test_what_cannot_be_reused_is_said_at_once(store, reuse):
     with pytest.raises(DTSetError):
         environment(store, reuse=reuse)
+    with environment(store, exclusive=True):
+        pass
 
 
 def test_so_many_versions_are_kept(store):
