@@ -172,4 +172,4 @@ class TSetContext:
         return self._inputs[name]
 
     def __repr__(self) -> str:
-        return f"TSetContext({self.name}, partition {self._index} of {self._parallelism})"
+        return f"TSetContext({self.name}, partition {self.index} of {self.parallelism})"

@@ -40,6 +40,13 @@ def one_each(env, values):
     return env.parallelize(values, len(values))
 
 
+def test_a_context_that_is_shown_is_seen(runs):
+    def flow(env, values):
+        return one_each(env, values).compute(lambda itr, ctx: [(x, f"{ctx}") for x in itr])
+
+    assert [runs(flow, values) for values in ("xy", "yx", "yz")] == [False, False, 1]
+
+
 def test_what_is_seen_in_a_branch_of_a_branch_counts(runs):
     def flow(env, values):
         inner = one_each(env, "a").concat(one_each(env, values).compute(placed))
