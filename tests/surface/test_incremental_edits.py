@@ -43,12 +43,23 @@ def parsed(itr, ctx):
     for line in itr:
         yield helper(int(noted(line)))
 
+def placed(itr, ctx):
+    for x in itr:
+        yield (x, ctx.index, ctx.parallelism if x == 5 else None) if x % 2 else x
+
+def beside(itr, ctx):
+    return [*itr, *ctx.get_input("side")]
+
 def flow(env, folder, values):
     lines = env.read_text(folder, block_size=None).compute(parsed).persist("lines")
     records = lines.filter(lambda x: x % 2 == 0).map(Rec).persist("records")
     scores = records.map(lambda record: (record.x, record.rate)).persist("scores")
     numbers = env.parallelize(values, len(values)).map(noted).map(helper).persist("numbers")
-    return [lines, records, scores, numbers]
+    seen = env.parallelize(values, len(values)).compute(placed)
+    both = numbers.concat(seen.map(str).concat(seen.compute(beside).add_input("side", numbers)))
+    named = env.read_text(folder, block_size=4, with_path=True)
+    all = both.map(repr).concat(named.map(repr)).persist("all")
+    return [lines, records, scores, numbers, all]
 """
 NAME = "incremental_under_edit"
 TEXTS = ["1\n2\n", "1\n2\n3\n", "4\n", "", "5\n6\n7\n8\n", "4\n4\n"]

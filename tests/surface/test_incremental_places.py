@@ -168,3 +168,18 @@ def test_many_files_of_one_size_are_looked_through_once(runs, tmp_path, alike):
     with mock.patch.object(Origin, "is_seen_from", autospec=True, side_effect=seen) as asked:
         assert runs(flow) == 60
     assert asked.call_count == 60
+
+
+def test_rows_of_arrays_are_known_by_their_type_too(runs):
+    def flow(env, array):
+        rows = env.from_numpy(array, len(array))
+        return rows.map_batches(lambda given: np.repeat(given.dtype.str, len(given)))
+
+    arrays = [
+        np.arange(3),
+        np.arange(4),
+        np.arange(4.0),
+        np.arange(4, dtype="f4"),
+        np.array(["ab"]),
+    ]
+    assert [runs(flow, array) for array in arrays] == [False, 3, False, False, False]
