@@ -184,7 +184,7 @@ def _chain(tree: Tree) -> list[Tree]:
 
 def _first(parts: Sequence[Tree]) -> list[Tree]:
     """Leave out what often follows from a file more or less."""
-    return [part for part in parts if part.name not in ("partitions", "cuts")]
+    return [part for part in parts if part.name not in ("partitions", "cuts", "compression")]
 
 
 def _without_inputs(tree: Tree) -> list[Tree]:

@@ -80,6 +80,11 @@ class _Rows:
     as_dicts: bool
 
     @property
+    def compression(self) -> str | None:
+        """How files are said to be compressed."""
+        return self.dialect.compression
+
+    @property
     def how(self) -> Mapping[str, object]:
         types = [(name, str(kind)) for name, kind in zip(self.columns, self.types, strict=True)]
         return {"dialect": vars(self.dialect), "columns": types, "as dicts": self.as_dicts}

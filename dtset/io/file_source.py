@@ -31,6 +31,10 @@ class FileReader(Protocol):
     """How parts of files, each a `FileRange` with a `file`, `start` and `stop`, become elements."""
 
     @property
+    def compression(self) -> str | None:
+        """How files are said to be compressed: ``infer`` where their names say it."""
+
+    @property
     def how(self) -> Mapping[str, object]:
         """What the elements depend on besides the files."""
 
@@ -52,13 +56,18 @@ class FileSource:
             f"file {name}": f"{file.size};{file.identity}"
             for name, file in below_common_folder(self.files)
         }
-        # Partitions are what functions see; where they begin, and in which file, makes others.
+        # Partitions are what functions see; where they begin, and in which file, makes others. Elements may have names in them.
         numbers = {file: number for number, file in enumerate(self.files)}
         cuts = tuple(
-            tuple((numbers[part.file], part.start, part.stop) for part in parts)
+            tuple((numbers[part.file], part.start, part.stop, part.name) for part in parts)
             for parts in self.parts
         )
-        return {**self.reader.how, **files, "cuts": cuts}
+        compressed = tuple(tuple(self._compressed(parts)) for parts in self.parts)
+        return {**self.reader.how, "compression": compressed, **files, "cuts": cuts}
+
+    def _compressed(self, parts: Sequence[Any]) -> list[str | None]:
+        """How the files of some parts are compressed, whoever says so: an argument, or their names."""
+        return [compression_of(part.file, self.reader.compression) for part in parts]
 
     @property
     def places(self) -> Mapping[str, str]:
@@ -69,7 +78,7 @@ class FileSource:
         """Return what each partition's elements depend on: how they are read, and parts of files."""
         # There may be ten thousand partitions, and as many columns: a text is digested fast.
         how = repr(self.reader.how)
-        return [(how, parts) for parts in self.parts]
+        return [(f"{how} {self._compressed(parts)}", parts) for parts in self.parts]
 
     def elements(self, ctx: TSetContext) -> Iterator[Any]:
         """Return what the reader gives of one partition."""
@@ -87,6 +96,8 @@ class FileSource:
 @dataclass(frozen=True)
 class WholeFiles:
     """Reads files as pairs of their names and all of their bytes."""
+
+    compression: str | None = None
 
     @property
     def how(self) -> Mapping[str, object]:

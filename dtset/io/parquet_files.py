@@ -170,6 +170,7 @@ class _Rows:
 
     columns: tuple[str, ...]
     as_dicts: bool
+    compression: str | None = None
 
     @property
     def how(self) -> Mapping[str, object]:

@@ -35,7 +35,7 @@ class Lines:
         """What the lines depend on besides the files."""
         return {
             "encoding": (self.encoding, self.errors),
-            "reading": (self.compression, self.delimiter, self.with_path),
+            "reading": (self.delimiter, self.with_path),
         }
 
     def elements(self, part: FilePart, contents: dict[str, str]) -> Iterator[object]:
