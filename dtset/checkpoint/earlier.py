@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from dtset.checkpoint.acceptance import read_acceptance
-from dtset.checkpoint.layout import FIRST_GENERATION, generation_path, version_of
+from dtset.checkpoint.layout import FIRST_GENERATION, damaged_path, generation_path, version_of
 from dtset.checkpoint.manifest import find_manifest, versions_of
 from dtset.checkpoint.part import Part, read_parts
 from dtset.checkpoint.present_classes import FingerprintOf
@@ -145,7 +145,8 @@ def take_over(store: ObjectStore, path: str, origins: Mapping[int, Origin]) -> d
 
 def copied(store: ObjectStore, path: str, partition: int, origin: Origin) -> Part | None:
     """Copy a partition into a generation; None if it is not whole."""
-    part = replace(origin.part, partition=partition, attempt=uuid.uuid4().hex[:12])
+    attempt, written = uuid.uuid4().hex[:12], origin.part.written
+    part = replace(origin.part, partition=partition, attempt=attempt, copy_of=written)
     source, target = origin.part.path(origin.path), part.path(path)
     there = store if origin.lender is None else origin.lender.store
     lent = there.url != store.url
@@ -178,21 +179,29 @@ def _committed(
     A chain for whose data the user has accepted those of another is looked through after it.
     """
     begun: list[str] = []
+    damaged: set[str] = set()
     own = version if is_own else None
     chains = [version.partition("/")[0]]
     for each in chains:
+        found = store.list(damaged_path(generation_path(job_id, version_of(each, ""), "")))
+        damaged.update(entry.path.rpartition("/")[2] for entry in found)
         for fingerprint in versions_of(store, job_id, each):
             other = version_of(each, fingerprint)
             manifest = None if other == own else find_manifest(store, job_id, other)
             if manifest is not None:
-                yield [Origin(manifest.path, part) for part in manifest.parts]
+                yield [
+                    Origin(manifest.path, part)
+                    for part in manifest.parts
+                    if part.written not in damaged
+                ]
             elif other != own:
                 begun.append(other)
                 if (accepted := read_acceptance(store, job_id, other)) is not None:
                     chains += {accepted.data.partition("/")[0]}.difference(chains)
     for other in begun:
         path = generation_path(job_id, other, FIRST_GENERATION)
-        yield [Origin(path, part) for part in read_parts(store, path).values()]
+        parts = read_parts(store, path).values()
+        yield [Origin(path, part) for part in parts if part.written not in damaged]
 
 
 def _files(reads: Reads) -> Iterator[FileRange]:

@@ -7,6 +7,7 @@ import re
 from dtset.errors import ConfigurationError
 
 FIRST_GENERATION = "0"
+ORDER, DAMAGED = "order", "damaged"
 _JOB_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,199}\Z")
 _VERSION = re.compile(r"[0-9a-f]{64}/[0-9a-f]{64}")
 
@@ -84,6 +85,21 @@ def manifest_path(job_id: str, version: str) -> str:
 def generation_path(job_id: str, version: str, generation: str) -> str:
     """Folder of the attempts that may be mixed in one TSet."""
     return f"{tset_path(job_id, version)}/{generation}"
+
+
+def order_path(job_id: str, chain: str) -> str:
+    """Folder, beside the versions of a chain, of a name for each commit."""
+    return f"{tsets_path(job_id)}/{chain}/{ORDER}"
+
+
+def damaged_path(generation_path: str, attempt: str = "") -> str:
+    """Beside the versions of a chain: what says that the bytes of an attempt were found damaged, or the folder of all."""
+    return f"{generation_path.rsplit('/', 2)[0]}/{DAMAGED}/{attempt}".rstrip("/")
+
+
+def is_generation(path: str) -> bool:
+    """Whether a path is that of the attempts of a persisted TSet."""
+    return path.split("/")[1:2] == ["tsets"]
 
 
 def written_path(job_id: str, target: str, name: str) -> str:

@@ -9,10 +9,13 @@ from typing import Any
 
 from dtset.checkpoint.job import check_job
 from dtset.checkpoint.layout import (
+    DAMAGED,
+    ORDER,
     fingerprint_of,
     generation_path,
     group_path,
     manifest_path,
+    order_path,
     part_path,
     tset_path,
     tsets_path,
@@ -23,9 +26,6 @@ from dtset.checkpoint.placed import FORMAT, commit_placed, find_placed
 from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.storage.objects import ObjectStore
 from dtset.storage.zarr_group import root_metadata
-
-# Folder, beside the versions of a chain, of a name for each commit.
-_ORDER = "order"
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,7 @@ def commit_manifest(
     # Only the order in which versions are looked through depends on it.
     chain, fingerprint = manifest.version.split("/")
     moment = f"{round(manifest.created * 1e6):020d}"
-    order = f"{tsets_path(manifest.job_id)}/{chain}/{_ORDER}"
-    store.put(f"{order}/{moment}-{fingerprint}", b"")
+    store.put(f"{order_path(manifest.job_id, chain)}/{moment}-{fingerprint}", b"")
     # One group's metadata may be written by two runs: they name their own attempts, and both are right.
     group = {f"{part.partition}-{part.attempt}": part.summary for part in manifest.parts}
     store.put(f"{manifest.group}/zarr.json", root_metadata(group), durable=True)
@@ -196,13 +195,13 @@ def commit_manifest(
 
 def _noted(store: ObjectStore, job_id: str, chain: str) -> list[str]:
     """Fingerprints of the versions of a chain that were committed, the last first."""
-    entries = store.list(f"{tsets_path(job_id)}/{chain}/{_ORDER}")
+    entries = store.list(order_path(job_id, chain))
     return list(dict.fromkeys(entry.path.rpartition("-")[2] for entry in reversed(entries)))
 
 
 def versions_of(store: ObjectStore, job_id: str, chain: str) -> list[str]:
     """Fingerprints of the versions of a chain: those that were committed, the last first, then others."""
-    there = set(store.folders(f"{tsets_path(job_id)}/{chain}")) - {_ORDER}
+    there = set(store.folders(f"{tsets_path(job_id)}/{chain}")) - {ORDER, DAMAGED}
     committed = [each for each in _noted(store, job_id, chain) if each in there]
     return [*committed, *sorted(there.difference(committed))]
 
@@ -234,6 +233,6 @@ def delete_tset(store: ObjectStore, job_id: str, version: str) -> None:
         store.delete(f"{folder}/{generation}/parts")
     store.delete(folder)
     chain, fingerprint = version.split("/")
-    for entry in store.list(f"{tsets_path(job_id)}/{chain}/{_ORDER}"):
+    for entry in store.list(order_path(job_id, chain)):
         if entry.path.endswith(fingerprint):
             store.delete(entry.path)

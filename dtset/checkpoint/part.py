@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from dtset.checkpoint.layout import data_path, part_path
+from dtset.checkpoint.layout import damaged_path, data_path, is_generation, part_path
 from dtset.checkpoint.placed import commit_placed, find_placed
-from dtset.errors import CorruptCheckpointError
+from dtset.errors import CorruptCheckpointError, StoreError
 from dtset.fingerprint.reads import key_of
 from dtset.storage.batch import Batch
 from dtset.storage.objects import ObjectStore
@@ -48,6 +49,12 @@ class Part:
     reads: Sequence[str | FileRead] | None = None
     seen: Mapping[str, Any] = field(default_factory=dict)
     skipped: int = 0
+    copy_of: str = ""
+
+    @property
+    def written(self) -> str:
+        """The attempt that wrote the bytes: another one if they were taken over."""
+        return self.copy_of or self.attempt
 
     def path(self, generation_path: str) -> str:
         """Return where the data lies."""
@@ -73,6 +80,7 @@ class Part:
             "reads": reads,
             "seen": dict(self.seen),
             "skipped": self.skipped,
+            "copy_of": self.copy_of,
         }
 
     @classmethod
@@ -89,6 +97,7 @@ class Part:
             reads=reads and [read if isinstance(read, str) else FileRead(*read) for read in reads],
             seen=record["seen"],
             skipped=record["skipped"],
+            copy_of=record["copy_of"],
         )
 
 
@@ -144,6 +153,10 @@ def read_elements(
     try:
         yield from batches
     except CorruptCheckpointError as error:
+        if is_generation(generation_path):
+            # Nothing else keeps other versions from taking over what they may share the bytes of.
+            with suppress(StoreError):
+                store.put(damaged_path(generation_path, part.written), b"")
         raise CorruptCheckpointError(
             f"job {generation_path.partition('/')[0]}, TSet {name!r}, partition {part.partition}: {error}"
         ) from None

@@ -174,7 +174,8 @@ def _committed(
         keep_versions(
             run.index.store, manifest.job_id, chain, run.keep_versions, held | {manifest.version}
         )
-    reused = sum(part.run_id != run.settings.run_id for part in manifest.parts)
+    own = run.settings.run_id
+    reused = sum(part.run_id != own or part.copy_of != "" for part in manifest.parts)
     return Persisted(manifest, reused or False, why=why)
 
 

