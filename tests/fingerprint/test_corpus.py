@@ -29,7 +29,7 @@ def taken(folder, modes, seed, chosen):
     return dict(zip(modes, json.loads(printed.stdout), strict=True))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def digests(tmp_path_factory):
     return taken(tmp_path_factory.mktemp("corpus") / "main", ["main", "plan"], "1", PAIRS)
 

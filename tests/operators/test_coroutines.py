@@ -129,6 +129,7 @@ def through(function, batches, *, limit=64, concurrency=4, run_id="test", made=N
         Place("map", "f", 0),
         limit,
         run_id,
+        int,
     )
     return driven((Rows(batch) for batch in batches), [handler])
 
