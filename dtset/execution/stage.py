@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dtset.execution.forwarding.logs import DriverLogging
-from dtset.execution.workers.worker import running_worker
 from dtset.operators.call import Call, CallSpec
 from dtset.operators.kernels.batching import Batches
 from dtset.operators.kernels.driver import Handler, driven
@@ -66,6 +65,7 @@ class Scope:
     program: Program
     partition: int
     worker_id: int | str
+    scratch: str | None = None
     sides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     notes: Notes = field(default_factory=Notes, repr=False)
 
@@ -101,7 +101,7 @@ class Scope:
             side=side,
             run_id=self.settings.run_id,
             memory=max(self.settings.exchange_memory, _LEAST_MEMORY),
-            scratch=getattr(running_worker(), "local_directory", None),
+            scratch=self.scratch,
         )
 
 

@@ -105,8 +105,10 @@ def _begun(
     sides = opened_sides(stage.sides, upstream[own:])
     deal = sides.deal_with(main.deal)
 
+    worker_id, scratch = _worker_id(), getattr(running_worker(), "local_directory", None)
+
     def result_of(partition: int) -> GroupResult:
-        scope = sides.seen_from(Scope(settings, program, partition, _worker_id()))
+        scope = sides.seen_from(Scope(settings, program, partition, worker_id, scratch))
         with (
             captured(settings.run_id, enabled=settings.capture),
             forwarded(settings.run_id, settings.logging),

@@ -125,7 +125,7 @@ class Encoder:
         if isinstance(batch, Rows):
             return self._from_rows(batch)
         columns = narrow(batch)
-        if columns.schema == PICKLED:
+        if columns.schema.is_pickled:
             self._check("elements that are pickled already")
         self.classes.update(columns.classes_in())
         return columns
@@ -140,7 +140,7 @@ class Encoder:
 
     def pickle(self, columns: Columns) -> Columns:
         """Return columns as pickled ones, for a batch whose other elements are of another kind."""
-        if columns.schema == PICKLED:
+        if columns.schema.is_pickled:
             return columns
         self._check("elements of different kinds mixed")
         return self._pickled(columns.rows())

@@ -18,7 +18,7 @@ from dtset.storage.batch import Batch, Encoder
 from dtset.storage.columns import Columns, concatenate, widen
 from dtset.storage.kinds import Array
 from dtset.storage.pickling import ClassResolver, present_class, refuse_pickle
-from dtset.storage.schema import PICKLED, Schema, arrays_of, fits
+from dtset.storage.schema import Schema, arrays_of, fits
 
 _MAGIC = b"dtsetb3\n"
 _HEAD = struct.Struct("<8sI")
@@ -94,7 +94,7 @@ def decode_block(
     described, position = _checked(block)
     batches = []
     for schema, rows, lengths in described.segments:
-        if schema == PICKLED and not allow_pickle:
+        if schema.is_pickled and not allow_pickle:
             raise refuse_pickle("a block")
         arrays: list[Array] = []
         for spec, length in zip(arrays_of(schema), lengths, strict=True):

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from dtset.errors import CorruptCheckpointError
-from dtset.storage.schema import PICKLED, Schema, arrays_of
+from dtset.storage.schema import Schema, arrays_of
 
 FORMAT = 2
 
@@ -94,7 +94,7 @@ class PartitionSummary:
     @property
     def is_pickled(self) -> bool:
         """Whether some elements are pickles."""
-        return any(segment.schema == PICKLED for segment in self.segments)
+        return any(segment.schema.is_pickled for segment in self.segments)
 
     def to_json(self) -> dict[str, Any]:
         """Return what a record holds."""

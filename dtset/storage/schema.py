@@ -59,6 +59,11 @@ class Schema:
     fields: tuple[Schema, ...] = ()
     parameters: Parameters = ()
 
+    @property
+    def is_pickled(self) -> bool:
+        """Whether elements are pickles."""
+        return self.kind == "pickled"
+
     def to_json(self) -> dict[str, Any]:
         """Return what metadata and records hold."""
         parts: dict[str, Any] = {"kind": self.kind, **dict(self.parameters)}
