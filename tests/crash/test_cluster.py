@@ -54,7 +54,8 @@ def test_job_whose_scheduler_died_says_so_and_restarts_on_another(program, clust
 
 
 def test_a_cluster_that_loses_all_workers_is_waited_for_and_said(program, cluster):
-    program.write(SLOW.replace("CLUSTER", repr(cluster.address)))
+    # Slow enough to be still at it when both workers are gone.
+    program.write(SLOW.replace("CLUSTER", repr(cluster.address)).replace("0.02", "0.1"))
     process = program.start()
     wait_for(lambda: len(program.parts()) >= 2)
     committed = program.parts()
