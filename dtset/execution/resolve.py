@@ -158,7 +158,7 @@ class Found:
     @property
     def taken(self) -> Sequence[Origin]:
         """Partitions of other versions that are taken over."""
-        if self.node.refresh or not isinstance(self.resolution, Miss):
+        if not isinstance(self.resolution, Miss):
             return ()
         return tuple(self.resolution.earlier.known.values())
 
@@ -334,8 +334,9 @@ class _Walk:
         is_one_to_one = generation is not None and not self._is_moved(node)
         reads = cache(partial(self._reads, node.inputs[0])) if is_one_to_one else None
         try:
+            # What is to be computed anew is not looked for in other versions.
             resolution = self.index.look_up(
-                version_of(whole.chain, whole.digest), generation, reads
+                version_of(whole.chain, whole.digest), generation, None if node.refresh else reads
             )
         except FingerprintError as error:
             return Found(node, State.MISS, tree=error)

@@ -30,7 +30,7 @@ _ADVICE = (
 )
 # So much of the first file says what types there are, and a row is not longer than the largest block.
 _SAMPLE, _BLOCK = 1 << 20, 1 << 24
-_TYPES = {
+_TYPES: Mapping[object, object] = {
     bool: "bool",
     int: "int64",
     float: "float64",
@@ -253,7 +253,7 @@ def _arrow_type(column: str, given: object) -> Any:
     if isinstance(given, pa.DataType):
         return given
     try:
-        return pa.type_for_alias(_TYPES.get(given, given))  # type: ignore[call-overload]
+        return pa.type_for_alias(_TYPES.get(given, given))
     except (ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             f"{_SAID}: types={{{column!r}: {given!r}}}: give one of Python's types, Arrow's, or the name of one of these"

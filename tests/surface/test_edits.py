@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from dtset import TSetEnvironment
-from tests.properties import examples
+from tests.properties import programs_under_edit
 
 PROGRAM = """
 {comment}
@@ -154,12 +154,7 @@ class Edited(RuleBasedStateMachine):
 
 
 TestEdited = Edited.TestCase
-TestEdited.settings = settings(
-    max_examples=examples(30),
-    stateful_step_count=20,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+TestEdited.settings = programs_under_edit(30)
 
 
 @pytest.mark.nightly

@@ -424,3 +424,15 @@ def test_what_was_found_damaged_is_taken_over_no_more(store, ran):
 def test_what_a_run_itself_has_computed_counts_as_taken_over(store):
     with environment(store) as env:
         assert [squares(env, range(number)).hit for number in (2, 3)] == [False, 2]
+
+
+def test_what_is_computed_anew_looks_through_no_other_version(store, monkeypatch):
+    with environment(store) as env:
+        squares(env, [1, 2])
+
+        def looked_through(*arguments, **keywords):
+            raise AssertionError("looked for in other versions")
+
+        monkeypatch.setattr("dtset.execution.resolve.find_earlier", looked_through)
+        made = env.parallelize([1, 2, 3], 3).map(noted).map(lambda x: x * x)
+        assert made.persist("squares", refresh=True).collect() == [1, 4, 9]

@@ -12,14 +12,14 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from dtset import StoreError, TSetEnvironment
 from dtset.storage.opening import open_store
 from dtset.testing import FaultyStore
-from tests.properties import examples
+from tests.properties import programs_under_edit
 
 PROGRAM = """
 from dataclasses import dataclass
@@ -179,12 +179,7 @@ class Incremental(RuleBasedStateMachine):
 
 
 TestIncremental = Incremental.TestCase
-TestIncremental.settings = settings(
-    max_examples=examples(30),
-    stateful_step_count=20,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+TestIncremental.settings = programs_under_edit(30)
 
 
 @pytest.mark.nightly
